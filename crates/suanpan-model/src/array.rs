@@ -100,7 +100,7 @@ impl ArraySpec {
         let run = self.runs.get(after.checked_sub(1)?)?;
         let distance = index - run.start;
         let offset = distance / run.step;
-        (distance % run.step == 0 && offset < run.count)
+        (distance.is_multiple_of(run.step) && offset < run.count)
             .then(|| u64::from(run.before) + u64::from(offset))
     }
 

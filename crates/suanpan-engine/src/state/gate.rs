@@ -2,7 +2,6 @@
 
 use super::{Job, State, Tasks, outcomes::Together};
 use suanpan_model::dependency::{Condition, Join, Target};
-use suanpan_model::id::JobId;
 use suanpan_model::index_set::IndexSet;
 use suanpan_model::job::JobState;
 use suanpan_model::time::{Seconds, Timestamp};

@@ -70,11 +70,8 @@ fn check_dependency(state: &State, position: usize, spec: &JobSpec) -> Result<()
     Ok(())
 }
 
-/// Refuses what no site could ever run. A shape that a live job has was possible once.
+/// Refuses what no site could ever run, judged by the inventories as they are now.
 fn check_possible(state: &State, position: usize, spec: &JobSpec) -> Result<(), Rejection> {
-    if state.derived.shapes.contains_key(&spec.shape) {
-        return Ok(());
-    }
     let judged = state.derived.catalog.possible(&spec.shape);
     judged.map_err(|unfit| Rejection::Impossible { position, unfit })
 }

@@ -142,9 +142,7 @@ impl State {
                 of_state(job.tasks.ended_state((target.job.0 - job.id.0) as u32))
             }
             (Some(_), None) => Together::Unfinished,
-            (None, Some(index)) => {
-                of_state(self.outcomes.state_of_index(target.job, index))
-            }
+            (None, Some(index)) => of_state(self.outcomes.state_of_index(target.job, index)),
             (None, None) => {
                 let count = self.outcomes.array(target.job).map_or(1, |array| array.count());
                 self.outcomes.together(target.job, count)

@@ -60,8 +60,14 @@ impl Checkpoints {
         schema::create_dir_durably(&self.dir)?;
         let path = self.path_of(seq);
         let partial = path.with_extension("partial");
-        write_file(&partial, &encode(seq, format, record_hash, body, &path)?)?;
-        fs::rename(&partial, &path).map_err(Error::io("put in place", &path))?;
+        let bytes = encode(seq, format, record_hash, body, &path)?;
+        let placed = write_file(&partial, &bytes)
+            .and_then(|()| fs::rename(&partial, &path).map_err(Error::io("put in place", &path)));
+        if placed.is_err() {
+            // Where the disk is full, half a checkpoint must not make it fuller.
+            let _ = fs::remove_file(&partial);
+        }
+        placed?;
         schema::sync_dir(&self.dir)?;
         for old in self.newest_first()?.into_iter().skip(KEPT) {
             let old = self.path_of(old);

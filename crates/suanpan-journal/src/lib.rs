@@ -56,11 +56,12 @@
 //!
 //! # Failpoints
 //!
-//! With the feature `failpoints`, an action `return` on each of these does what its name says:
+//! With the feature `failpoints` (in this crate's own tests they are always there), an action `return` on each of these does what its name says:
 //! `journal-before-write`, `journal-before-sync` (rows written, not committed) and
 //! `journal-after-sync` kill the process by [`crash_here`]; `journal-write-error` and
 //! `journal-disk-full` make an append fail; `journal-synchronous-off`, evaluated at open, gives up
-//! durability, so that the tests of durability can be shown to turn red.
+//! durability, so that the tests of durability can be shown to turn red; `journal-wal-eager`, also
+//! evaluated at open, moves the WAL after every few batches.
 
 mod backup;
 mod checkpoint;

@@ -6,7 +6,7 @@
 //! `wal_checkpoint(PASSIVE)`, which never blocks the writer.
 //!
 //! A passive pass beside a busy writer is always a little behind, so the WAL would never be reused
-//! from its start, only grow. Once it has grown beyond [`RESET_FRAMES`], the writer itself runs one
+//! from its start, only grow. Once it has grown beyond `reset_frames`, the writer itself runs one
 //! pass between two commits. The thread has done nearly all of that work by then, so the pause is
 //! short, and the next commit starts the WAL file again from its beginning.
 
@@ -21,21 +21,34 @@ use rusqlite::Connection;
 use crate::Error;
 use crate::schema::{self, Durability};
 
-/// About how many bytes of new rows make one background pass worth while: it costs two syncs.
-const PASS_BYTES: u64 = 8 << 20;
+/// When there is something to do.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// About how many bytes of new rows make one background pass worth while: it costs two syncs.
+    pass_bytes: u64,
+    /// Frames (pages of 4 KiB) in the WAL beyond which the writer makes it start again.
+    reset_frames: u64,
+}
 
-/// Frames (pages of 4 KiB, so 128 MiB) in the WAL beyond which the writer makes it start again.
-const RESET_FRAMES: u64 = 32 << 10;
+/// A pass for each 8 MiB, and a WAL of about 128 MiB.
+const LIMITS: Limits = Limits { pass_bytes: 8 << 20, reset_frames: 32 << 10 };
 
 /// What one batch costs besides the bytes in it: the pages that its rows share with other batches.
 const BATCH_OVERHEAD_BYTES: u64 = 16 << 10;
 
 /// Runs the passes. Dropping it ends its thread.
 pub(crate) struct WalKeeper {
+    limits: Limits,
     written_bytes: u64,
     frames: Arc<AtomicU64>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+fn limits() -> Limits {
+    // So that a short test sees many passes and many new beginnings.
+    fail::fail_point!("journal-wal-eager", |_| Limits { pass_bytes: 64 << 10, reset_frames: 24 });
+    LIMITS
 }
 
 impl WalKeeper {
@@ -50,13 +63,14 @@ impl WalKeeper {
                 .spawn(move || keep(&connection, &woken, &frames))
                 .map_err(Error::io("start the WAL thread for", dir))?
         };
-        Ok(WalKeeper { written_bytes: 0, frames, wake: Some(wake), thread: Some(thread) })
+        let (wake, thread) = (Some(wake), Some(thread));
+        Ok(WalKeeper { limits: limits(), written_bytes: 0, frames, wake, thread })
     }
 
     /// Notes that a batch with so many bytes was committed, and wakes the thread if it is time.
     pub(crate) fn committed(&mut self, bytes: u64) {
         self.written_bytes += bytes + BATCH_OVERHEAD_BYTES;
-        if self.written_bytes < PASS_BYTES {
+        if self.written_bytes < self.limits.pass_bytes {
             return;
         }
         let wake = self.wake.as_ref().expect("the channel is there until drop");
@@ -73,7 +87,7 @@ impl WalKeeper {
 
     /// Between two commits, on the writer's own connection: lets an overgrown WAL start again.
     pub(crate) fn before_commit(&mut self, connection: &Connection) {
-        if self.frames.load(Ordering::Relaxed) <= RESET_FRAMES {
+        if self.frames.load(Ordering::Relaxed) <= self.limits.reset_frames {
             return;
         }
         // Cleared whatever comes of it: the thread sets it again after its next pass, so a reader

@@ -1,1 +1,15 @@
-//! suanpan-sched
+//! Deciding where and when jobs run: a function from a snapshot to a plan.
+//!
+//! [`plan::plan`] orders the pending jobs, fits them into each cluster's timeline with
+//! conservative backfill, chooses among sites by the job's goal, and keeps the reason for every
+//! "no". It never reads a clock or draws a random number: the same snapshot gives the same plan.
+//!
+//! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
+//! so a cycle never copies the engine's state.
+
+pub mod fit;
+pub mod plan;
+pub mod policy;
+pub mod reason;
+pub mod snapshot;
+pub mod timeline;

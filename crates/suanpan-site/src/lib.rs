@@ -1,1 +1,10 @@
-//! suanpan-site
+//! One cluster seen from both sides: the orders the control plane gives it, the reports it sends
+//! back, and [`reconcile`](reconcile::reconcile), which compares orders with what is observed and
+//! says what to do.
+//!
+//! Orders are derived from the control plane's state and may be repeated or lost; reports too.
+//! An order carries a generation, and nothing older than what was already seen is acted on.
+
+pub mod order;
+pub mod reconcile;
+pub mod report;

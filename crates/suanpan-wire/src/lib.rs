@@ -1,1 +1,5 @@
-//! suanpan-wire
+//! The public HTTP API types and the agent protocol, versioned, and their conversion to and from
+//! the model.
+
+pub mod agent;
+pub mod v1;

@@ -1,0 +1,139 @@
+//! What is asked of the engine. Every command enters by [`crate::sequencer::Sequencer`], with its
+//! time and caller; the engine never asks the world.
+
+use serde::{Deserialize, Serialize};
+use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::job::JobSpec;
+use suanpan_model::site::Inventory;
+use suanpan_sched::plan::Placement;
+use suanpan_sched::reason::Explanation;
+use suanpan_sched::snapshot::Contact;
+use suanpan_site::report::Report;
+use std::sync::Arc;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// A person or program with a user token.
+    User(String),
+    /// The agent of a cluster.
+    Agent(ClusterId),
+    /// The control plane itself: scheduler, clock, set-up.
+    System,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Submit jobs, all or none.
+    SubmitJobs(SubmitJobs),
+    /// End jobs or tasks.
+    CancelJob(Target),
+    /// Keep pending jobs from starting.
+    HoldJob(Target),
+    /// Undo a hold.
+    ReleaseJob(Target),
+    /// Stop and start again from the beginning.
+    RequeueJob(Target),
+    /// Let a site join: its name and the hash of its agent's token.
+    AddSite(AddSite),
+    /// Give a user a token (by its hash).
+    AddUser(AddUser),
+    /// An agent says what its cluster has.
+    RecordInventory(Arc<Inventory>),
+    /// An agent says what it saw.
+    RecordReports(Vec<Report>),
+    /// The server noticed that contact with an agent was lost or found.
+    RecordContact(ClusterId, Contact),
+    /// The scheduler proposes starts.
+    CommitPlan(CommitPlan),
+    /// Time passed: deadlines fall due and old idempotency keys are forgotten.
+    PassTime,
+}
+
+/// Submit jobs, all or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitJobs {
+    /// Made by the client: the same key with the same jobs is answered with the same ids.
+    pub key: IdempotencyKey,
+    /// The jobs.
+    pub jobs: Vec<JobSpec>,
+}
+
+/// A client-made key (hashed with its user's name) and a hash of what was asked under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// First 128 bits of the BLAKE3 hash of user and key; hexadecimal in JSON.
+    #[serde(with = "hex")]
+    pub key: u128,
+    /// First 64 bits of the BLAKE3 hash of the request body; hexadecimal in JSON.
+    #[serde(with = "hex")]
+    pub body: u64,
+}
+
+/// Large integers as hexadecimal text: JSON readers in other languages keep only 53 bits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::borrow::Cow;
+
+    pub(super) fn serialize<T: std::fmt::LowerHex, S: Serializer>(
+        number: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:x}"))
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: TryFrom<u128>,
+        D: Deserializer<'de>,
+    {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let number = u128::from_str_radix(&text, 16).map_err(D::Error::custom)?;
+        T::try_from(number).map_err(|_| D::Error::custom("the number has too many digits"))
+    }
+}
+
+/// Which job or tasks a command is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The job, by its own id or the id of an array task.
+    pub job: JobId,
+    /// One task of an array; `None` means all of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+}
+
+/// Let a site join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddSite {
+    /// Name of the cluster its agent will speak for (one agent per cluster).
+    pub cluster: String,
+    /// Hash of the agent's token.
+    pub token: TokenHash,
+}
+
+/// Give a user a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddUser {
+    /// User name.
+    pub user: String,
+    /// Hash of the token.
+    pub token: TokenHash,
+}
+
+/// BLAKE3 hash of a 256-bit random token. A fast hash is enough for a random secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenHash(pub suanpan_model::id::BlobHash);
+
+/// Starts proposed by the scheduler. Stale ones are dropped, the rest kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitPlan {
+    /// Explanations the placements refer to.
+    pub explanations: Vec<Arc<Explanation>>,
+    /// Starts in the order they were decided.
+    pub placements: Vec<Placement>,
+}

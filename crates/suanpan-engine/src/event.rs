@@ -1,0 +1,193 @@
+//! What happened. Events are facts: they carry every amount and id that was decided, and
+//! [`crate::state::State::apply`] folds them without judging.
+//!
+//! The encoding is JSON with named fields (self-describing): fields may be added with a default,
+//! never renamed or given another meaning. The fixture under `tests/fixtures/` must fold for ever.
+
+use crate::command::{IdempotencyKey, TokenHash};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use suanpan_ledger::TransferId;
+use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
+use suanpan_model::index_set::IndexSet;
+use suanpan_model::job::{JobSpec, JobState, Prediction};
+use suanpan_model::money::{MicroCredits, Price};
+use suanpan_model::site::Inventory;
+use suanpan_model::time::Timestamp;
+use suanpan_model::tres::Tres;
+use suanpan_model::walltime::Walltime;
+use suanpan_sched::reason::Explanation;
+use suanpan_sched::snapshot::Contact;
+use suanpan_site::order::StopReason;
+use suanpan_site::report::Outcome;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Jobs entered the network under one idempotency key; ids are consecutive from `first`.
+    JobsSubmitted {
+        /// Key and body hash.
+        key: IdempotencyKey,
+        /// Jobs with their ids.
+        jobs: Vec<SubmittedJob>,
+    },
+    /// A job is kept from starting.
+    JobHeld {
+        /// The job.
+        job: JobId,
+    },
+    /// A hold was undone.
+    JobReleased {
+        /// The job.
+        job: JobId,
+    },
+    /// Starts were committed.
+    PlanCommitted {
+        /// Explanations the allocations refer to.
+        explanations: Vec<Arc<Explanation>>,
+        /// New allocations.
+        allocations: Vec<PlacedAllocation>,
+    },
+    /// An allocation is to be stopped.
+    AllocationStopping {
+        /// The allocation.
+        allocation: AllocationId,
+        /// Generation of the stop order.
+        generation: Generation,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The site is copying inputs.
+    AllocationStaging {
+        /// The allocation.
+        allocation: AllocationId,
+        /// By the agent's clock.
+        at: Timestamp,
+    },
+    /// The payload was started.
+    AllocationStarted {
+        /// The allocation.
+        allocation: AllocationId,
+        /// By the agent's clock.
+        at: Timestamp,
+    },
+    /// An allocation ended; its resources are free, its charge is posted.
+    AllocationEnded {
+        /// The allocation.
+        allocation: AllocationId,
+        /// By the agent's clock.
+        at: Timestamp,
+        /// How.
+        outcome: Outcome,
+        /// Charge posted against the pending transfer; the rest is voided.
+        charge: MicroCredits,
+        /// What becomes of the task.
+        then: Then,
+    },
+    /// The site refused an allocation; the task is pending again and may go elsewhere.
+    AllocationRefused {
+        /// The allocation.
+        allocation: AllocationId,
+        /// The site's words.
+        reason: String,
+    },
+    /// Tasks ended without an attempt (cancelled while pending, deadline passed).
+    TasksEnded {
+        /// The job.
+        job: JobId,
+        /// Tasks of an array by position; empty for a single job.
+        #[serde(default, skip_serializing_if = "IndexSet::is_empty")]
+        positions: IndexSet,
+        /// Terminal state.
+        state: JobState,
+    },
+    /// A cluster may join with this token.
+    SiteAdded {
+        /// Its id.
+        cluster: ClusterId,
+        /// Its name.
+        name: String,
+        /// Hash of the agent's token.
+        token: TokenHash,
+    },
+    /// A user has this token.
+    UserAdded {
+        /// Name.
+        user: String,
+        /// Hash of the token.
+        token: TokenHash,
+    },
+    /// A cluster's inventory is now this.
+    InventoryRecorded {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What it has.
+        inventory: Arc<Inventory>,
+    },
+    /// Contact with an agent was lost or found.
+    ContactChanged {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What it is now.
+        contact: Contact,
+    },
+    /// Idempotency keys made before this time are forgotten.
+    KeysForgotten {
+        /// The time.
+        before: Timestamp,
+    },
+}
+
+/// One job as it entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmittedJob {
+    /// Its id; of an array the base, tasks taking the ids after it.
+    pub id: JobId,
+    /// What is meant.
+    pub spec: JobSpec,
+}
+
+/// One new allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedAllocation {
+    /// Its id.
+    pub id: AllocationId,
+    /// The job.
+    pub job: JobId,
+    /// Task index of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Where.
+    pub cluster: ClusterId,
+    /// Partition's name.
+    pub partition: String,
+    /// Indexes of nodes in the inventory, in rank order.
+    pub nodes: Vec<u32>,
+    /// Their names, so that a later inventory changes nothing here.
+    pub node_names: Vec<String>,
+    /// Flavor's name.
+    pub flavor: String,
+    /// Time limit.
+    pub time_limit: Walltime,
+    /// Amount taken and charged on each node (the whole node for an exclusive job).
+    pub per_node: Tres,
+    /// Price at placement; the final charge uses it whatever the tariff is then.
+    pub price: Price,
+    /// Pending transfer for the most it may cost.
+    pub transfer: TransferId,
+    /// What is foretold; its `cost` is the amount of the pending transfer.
+    pub prediction: Prediction,
+    /// Index into the event's explanations.
+    pub explanation: u32,
+}
+
+/// What becomes of a task whose attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is over, in this state.
+    Over(JobState),
+    /// It is pending again.
+    Requeued,
+}

@@ -1,0 +1,470 @@
+//! What is asked: jobs, their shape, and what became of them.
+
+use crate::array::ArraySpec;
+use crate::dependency::Dependency;
+use crate::id::{BlobHash, JobId};
+use crate::money::MicroCredits;
+use crate::signal::JobSignal;
+use crate::time::{Seconds, Timestamp};
+use crate::tres::Tres;
+use crate::walltime::Walltime;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A job as it is meant: checked, with defaults filled in. What an agent needs only to launch it
+/// is a separate document ([`Launch`]) kept as a blob, so that live state stays small.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Name shown in lists.
+    pub name: String,
+    /// Who submitted it.
+    pub user: String,
+    /// The tenant that pays.
+    pub project: String,
+    /// What placement looks at; many jobs share one.
+    pub shape: Arc<Shape>,
+    /// Hash of the [`Launch`] document.
+    pub launch: BlobHash,
+    /// The tasks of an array job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<ArraySpec>,
+    /// What must happen first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency: Option<Dependency>,
+    /// What to do once the dependency can no longer be satisfied.
+    #[serde(default)]
+    pub on_invalid_dependency: OnInvalidDependency,
+    /// Not to start before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Timestamp>,
+    /// Must be finished by; a job that cannot be is ended with state `Deadline`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Whether it waits for `release`.
+    #[serde(default)]
+    pub hold: Hold,
+    /// Whether it may be started again after its node or site failed.
+    #[serde(default)]
+    pub requeue: Requeue,
+}
+
+/// What placement looks at. Jobs with equal shapes are interchangeable to the scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shape {
+    /// Nodes that must start together (the gang).
+    pub nodes: u32,
+    /// Amount on each node.
+    pub per_node: Tres,
+    /// Whether other jobs may share the nodes.
+    #[serde(default)]
+    pub sharing: Sharing,
+    /// Longest it may run; `None` takes the partition's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Walltime>,
+    /// Any of these partitions; empty means each cluster's default ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
+    /// Any of these sites or clusters; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<String>,
+    /// Any of these flavors, in order of preference; empty means all, without preference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flavors: Vec<String>,
+    /// Features each node must have, all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// Nodes that must be among the chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodelist: Vec<String>,
+    /// Nodes that must not be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// What "best" means to the submitter.
+    #[serde(default)]
+    pub goal: Goal,
+    /// Most it may cost, for each task of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<MicroCredits>,
+    /// Inputs that must be at the site before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputNeed>,
+    /// Absolute paths on the submit host that the site must see as they are (working directory,
+    /// output directories).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+}
+
+/// Bytes that must be at the site, and where they are now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InputNeed {
+    /// Site that holds them; `None` is the submit host's (home) site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// Whether other jobs may share a job's nodes.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// Nodes are shared by amounts.
+    #[default]
+    Shared,
+    /// The job takes its nodes whole.
+    Exclusive,
+}
+
+/// What "best" means to the submitter.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Earliest finish, then price.
+    Fastest,
+    /// Lowest price, then finish.
+    Cheapest,
+    /// Price plus time, each weighed against the best candidate's.
+    #[default]
+    Balanced,
+}
+
+/// Whether a job waits for its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Free to start.
+    #[default]
+    None,
+    /// Held until released.
+    User,
+}
+
+/// Whether a job may be started again after its node or site failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requeue {
+    /// An attempt whose payload ran is not repeated.
+    #[default]
+    Never,
+    /// A failed node or site sends the job back to pending.
+    OnFailure,
+}
+
+/// What to do once a dependency can no longer be satisfied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInvalidDependency {
+    /// Stay pending with reason `DependencyNeverSatisfied`, as Slurm does.
+    #[default]
+    Wait,
+    /// End as cancelled.
+    Cancel,
+}
+
+/// State of a job or of one task, in Slurm's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum JobState {
+    /// Waiting.
+    Pending,
+    /// Placed; the site has not yet said that it runs (Slurm's CF).
+    Configuring,
+    /// The payload runs.
+    Running,
+    /// Asked to stop, or cleaning up.
+    Completing,
+    /// Ended with exit code 0.
+    Completed,
+    /// Ended with another exit code or by a signal.
+    Failed,
+    /// Ended because it reached its time limit.
+    Timeout,
+    /// Ended by its user or an operator.
+    Cancelled,
+    /// Its node, site or supervisor failed.
+    NodeFail,
+    /// Its resources were taken for another job.
+    Preempted,
+    /// Killed for memory.
+    OutOfMemory,
+    /// Could not be finished by its deadline.
+    Deadline,
+}
+
+impl JobState {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(
+            self,
+            JobState::Pending | JobState::Configuring | JobState::Running | JobState::Completing
+        )
+    }
+
+    /// Slurm's short form, as `squeue` prints it.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        match self {
+            JobState::Pending => "PD",
+            JobState::Configuring => "CF",
+            JobState::Running => "R",
+            JobState::Completing => "CG",
+            JobState::Completed => "CD",
+            JobState::Failed => "F",
+            JobState::Timeout => "TO",
+            JobState::Cancelled => "CA",
+            JobState::NodeFail => "NF",
+            JobState::Preempted => "PR",
+            JobState::OutOfMemory => "OOM",
+            JobState::Deadline => "DL",
+        }
+    }
+
+    /// The state's name, as in the glossary.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            JobState::Pending => "Pending",
+            JobState::Configuring => "Configuring",
+            JobState::Running => "Running",
+            JobState::Completing => "Completing",
+            JobState::Completed => "Completed",
+            JobState::Failed => "Failed",
+            JobState::Timeout => "Timeout",
+            JobState::Cancelled => "Cancelled",
+            JobState::NodeFail => "NodeFail",
+            JobState::Preempted => "Preempted",
+            JobState::OutOfMemory => "OutOfMemory",
+            JobState::Deadline => "Deadline",
+        }
+    }
+
+    /// All states, in the order above.
+    pub const ALL: [JobState; 12] = [
+        JobState::Pending,
+        JobState::Configuring,
+        JobState::Running,
+        JobState::Completing,
+        JobState::Completed,
+        JobState::Failed,
+        JobState::Timeout,
+        JobState::Cancelled,
+        JobState::NodeFail,
+        JobState::Preempted,
+        JobState::OutOfMemory,
+        JobState::Deadline,
+    ];
+}
+
+/// A job, or one task of an array job: `36` or `36_4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// The job (of an array: its base id).
+    pub job: JobId,
+    /// Array index, if it is one task of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+}
+
+impl std::fmt::Display for TaskRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.index {
+            None => self.job.fmt(f),
+            Some(index) => write!(f, "{}_{index}", self.job),
+        }
+    }
+}
+
+/// How an attempt ended at the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum End {
+    /// The payload returned this code.
+    Exited {
+        /// 0 to 255.
+        code: u8,
+    },
+    /// The payload was ended by this signal.
+    Signalled {
+        /// Signal number.
+        signal: u8,
+    },
+    /// It reached its time limit and was stopped.
+    TimedOut,
+    /// It was stopped on request.
+    Cancelled,
+    /// It used more memory than it asked and was killed by the limit.
+    OutOfMemory,
+    /// Its supervisor or machine went away; the exit code is not known.
+    Lost,
+    /// It could not be started: the interpreter, directory or an input is missing, and so on.
+    StartFailed,
+}
+
+/// Whether the payload was ever reached: an attempt that failed before can safely be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadReach {
+    /// The first line of the script, or the program, was started.
+    Started,
+    /// Nothing of the payload was run.
+    NeverStarted,
+}
+
+/// What an attempt used, as measured at the site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// From start to end, microseconds.
+    pub wall_us: u64,
+    /// Processor time of all its processes, microseconds.
+    pub cpu_us: u64,
+    /// Largest memory of all its processes together (or of the largest process where no cgroup
+    /// counts them), bytes.
+    pub memory_peak_bytes: u64,
+}
+
+/// What the agent needs to launch a job: kept as a blob, fetched by hash when it is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// What is run.
+    pub payload: Payload,
+    /// Arguments given to the script.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Environment the user gave, before the variables the site sets.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Shell text run once on the first node before the payload (SkyPilot's `setup`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// Directory it was submitted from, and on which host.
+    pub submit_dir: String,
+    /// Host it was submitted from.
+    #[serde(default)]
+    pub submit_host: String,
+    /// Where it runs.
+    pub workdir: Workdir,
+    /// File mounts: copies made before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copy>,
+    /// Paths (relative to the working directory) copied back to the submit directory at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Copy>,
+    /// Standard output file pattern, relative to the working directory.
+    pub stdout: String,
+    /// Standard error file pattern; together with standard output if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Standard input file pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// Whether output files are added to or begun anew.
+    #[serde(default)]
+    pub open_mode: OpenMode,
+    /// Tasks over all nodes, as `-n` gives.
+    pub tasks: u32,
+    /// Tasks on each node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks_per_node: Option<u32>,
+    /// Processors of each task.
+    pub cpus_per_task: u32,
+    /// Signal before the end of the time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<JobSignal>,
+    /// Command or environment that replaces the above on a flavor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub per_flavor: BTreeMap<String, FlavorLaunch>,
+    /// Dependency as typed, for `SLURM_JOB_DEPENDENCY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency: Option<String>,
+    /// Comment and QOS as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// QOS as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<String>,
+    /// From which kind of input the job was made; decides which conveniences are set.
+    pub source: Source,
+}
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// A script with an interpreter line, unchanged.
+    Script(String),
+    /// A program and its arguments.
+    Command(Vec<String>),
+}
+
+/// Where a job runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Workdir {
+    /// In this directory, which the site must see.
+    Path(String),
+    /// In a fresh directory at the site, filled with a copy of this one.
+    CopyOf(String),
+}
+
+/// One copy between the submit host and the job's directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copy {
+    /// Source path.
+    pub from: String,
+    /// Target path, relative to the job's directory (or to the submit directory for outputs).
+    pub to: String,
+}
+
+/// Whether output files are added to or begun anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenMode {
+    /// Begun anew at the first start, added to after a requeue.
+    #[default]
+    Truncate,
+    /// Always added to.
+    Append,
+}
+
+/// What replaces the general command or environment on a flavor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlavorLaunch {
+    /// Shell text instead of the payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Variables added to or replacing the environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// From which kind of input a job was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// An `#SBATCH` script.
+    Sbatch,
+    /// A YAML job file.
+    Yaml,
+    /// A plain command.
+    Command,
+}
+
+/// What was foretold at placement, kept to be compared with what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Expected start, and the latest start that is promised.
+    pub start: Timestamp,
+    /// Latest start by the limits of the jobs ahead.
+    pub start_latest: Timestamp,
+    /// Staging in.
+    pub stage: Seconds,
+    /// Run time on the flavor.
+    pub run: Seconds,
+    /// Most it may cost.
+    pub cost: MicroCredits,
+}

@@ -1,0 +1,161 @@
+//! What there is: sites, clusters, partitions, nodes, flavors and the links between sites.
+
+use crate::memory::Mebibytes;
+use crate::money::Price;
+use crate::tres::Tres;
+use crate::walltime::Walltime;
+use serde::{Deserialize, Serialize};
+
+/// Everything an agent says of its cluster: the meaning of a site file, plus what was found on
+/// the machine. A new inventory replaces the old one whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The place, with its own administration and its own attachment to the network.
+    pub site: String,
+    /// The workload manager at that place; unique in the network.
+    pub cluster: String,
+    /// Which driver runs jobs there.
+    pub driver: DriverKind,
+    /// IANA time zone of the site.
+    pub zone: String,
+    /// Whether data on the submit host is at this site.
+    #[serde(default)]
+    pub home: bool,
+    /// Path prefixes of the submit host that this site can see.
+    pub shared_paths: Vec<String>,
+    /// Kinds of resource that price and speed attach to.
+    pub flavors: Vec<Flavor>,
+    /// Machines, real or emulated on one host.
+    pub nodes: Vec<Node>,
+    /// Named sets of nodes with limits and defaults.
+    pub partitions: Vec<Partition>,
+    /// Links to other sites as the operator declares them.
+    pub links: Vec<Link>,
+    /// Limits on a job that this agent really enforces on its machine.
+    #[serde(default)]
+    pub enforced: Vec<EnforcedLimit>,
+}
+
+/// How jobs are run at a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriverKind {
+    /// Processes on the agent's own machine.
+    Local,
+    /// Every job ends at once with success: for measuring the control plane, never for work.
+    Noop,
+}
+
+/// A kind of resource across partitions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flavor {
+    /// Name, for example `nvidia-h20-96g`.
+    pub name: String,
+    /// Run time at this flavor is the stated time divided by this; thousandths, 1000 is par.
+    pub speed_milli: u32,
+    /// What it costs.
+    pub price: Price,
+}
+
+/// One schedulable machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Host name.
+    pub name: String,
+    /// Index into [`Inventory::flavors`].
+    pub flavor: u16,
+    /// What it has.
+    pub capacity: Tres,
+    /// Words a job's `--constraint` may ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+}
+
+/// Named set of a cluster's nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// Name.
+    pub name: String,
+    /// Whether jobs that name no partition may run here.
+    pub default: bool,
+    /// Longest time limit a job may ask.
+    pub time_max: Walltime,
+    /// Time limit of a job that asks none.
+    pub time_default: Walltime,
+    /// Most nodes one job may ask.
+    pub nodes_max_per_job: u32,
+    /// Indexes into [`Inventory::nodes`].
+    pub nodes: Vec<u32>,
+}
+
+/// One declared edge to another site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Name of the other site.
+    pub to: String,
+    /// One-way delay in microseconds.
+    pub delay_us: u32,
+    /// Throughput in bits per second.
+    pub throughput_bps: u64,
+}
+
+/// A limit that is really held on the job's processes, and by what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnforcedLimit {
+    /// `memory`, `cpu`, `pids` or `time`.
+    pub limit: String,
+    /// `cgroup v2`, `cgroup v1`, `supervisor`, or `none` with the reason.
+    pub by: String,
+}
+
+impl Inventory {
+    /// Flavor of a node.
+    #[must_use]
+    pub fn flavor_of(&self, node: &Node) -> &Flavor {
+        &self.flavors[usize::from(node.flavor)]
+    }
+
+    /// Why this inventory cannot be used, as (field, value, what would be right); empty if sound.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        let mut say = |field: String, value: String, right: &str| {
+            found.push((field, value, right.to_owned()));
+        };
+        if self.site.is_empty() {
+            say("site".into(), String::new(), "a name");
+        }
+        if self.cluster.is_empty() {
+            say("cluster".into(), String::new(), "a name");
+        }
+        if self.partitions.is_empty() {
+            say("partition".into(), "none".into(), "at least one partition");
+        }
+        for (index, flavor) in self.flavors.iter().enumerate() {
+            if flavor.speed_milli == 0 {
+                say(format!("flavor[{index}].speed"), "0".into(), "more than zero");
+            }
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            if usize::from(node.flavor) >= self.flavors.len() {
+                say(format!("nodes[{index}].flavor"), node.flavor.to_string(), "a flavor's index");
+            }
+            if node.capacity.cpus == 0 || node.capacity.memory == Mebibytes::ZERO {
+                say(
+                    format!("nodes[{index}].capacity"),
+                    node.capacity.to_string(),
+                    "at least one CPU and 1 MiB",
+                );
+            }
+        }
+        for (index, partition) in self.partitions.iter().enumerate() {
+            if partition.nodes.is_empty() {
+                say(format!("partition[{index}].nodes"), "none".into(), "at least one node");
+            }
+            if partition.nodes.iter().any(|&node| node as usize >= self.nodes.len()) {
+                say(format!("partition[{index}].nodes"), "an index".into(), "indexes of nodes");
+            }
+        }
+        found
+    }
+}

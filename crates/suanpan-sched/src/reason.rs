@@ -1,0 +1,140 @@
+//! Why a job waits, and why a site was or was not chosen.
+
+use serde::{Deserialize, Serialize};
+use suanpan_model::id::ClusterId;
+use suanpan_model::money::MicroCredits;
+use suanpan_model::time::{Seconds, Timestamp};
+
+/// A condition a site must meet, in the order they are checked and printed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Predicate {
+    /// The job's list of sites or clusters includes it.
+    Site,
+    /// It has a partition the job may use.
+    Partition,
+    /// The working directory and inputs can be seen there.
+    Path,
+    /// It has one of the flavors.
+    Flavor,
+    /// Nodes have the features asked.
+    Feature,
+    /// Named nodes exist, and enough nodes remain after the excluded ones.
+    NodeList,
+    /// One node is large enough: CPUs.
+    Cpus,
+    /// One node is large enough: memory.
+    Memory,
+    /// One node is large enough: GPUs.
+    Gpus,
+    /// There are enough such nodes for the gang.
+    Nodes,
+    /// The partition's node limit allows it.
+    NodeLimit,
+    /// The partition's time limit allows it.
+    TimeLimit,
+    /// The most it may cost there is within the budget.
+    Budget,
+    /// A link to where its inputs are is declared or measured.
+    Network,
+    /// It can be finished there by its deadline.
+    Deadline,
+    /// The agent is in contact.
+    Reachable,
+    /// Enough is free now.
+    Resources,
+    /// What is free now is promised to jobs ahead of it.
+    Priority,
+}
+
+/// Why one cluster cannot take a job: what was asked, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfit {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its site, for reading.
+    pub site: String,
+    /// First condition it does not meet.
+    pub predicate: Predicate,
+    /// Amount or name asked.
+    pub asked: String,
+    /// Amount or names there.
+    pub there: String,
+}
+
+/// One way to run a job: a pool of one flavor in one partition of one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its site, for reading.
+    pub site: String,
+    /// Partition.
+    pub partition: String,
+    /// Flavor.
+    pub flavor: String,
+    /// Expected start of the payload's allocation.
+    pub start: Timestamp,
+    /// Latest start if every job ahead uses all its time.
+    pub start_latest: Timestamp,
+    /// Staging of inputs before the payload runs.
+    pub stage: Seconds,
+    /// Run time on this flavor (the time limit divided by the flavor's speed until it is learnt).
+    pub run: Seconds,
+    /// Expected finish.
+    pub finish: Timestamp,
+    /// Most it may cost.
+    pub cost: MicroCredits,
+    /// Score by the job's goal; smaller is better. Its parts are the fields above.
+    pub score: i64,
+}
+
+/// The choice made for one shape: what was compared and what was ruled out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The best candidates, best first, at most five.
+    pub candidates: Vec<Candidate>,
+    /// One entry for each cluster that cannot take it.
+    pub unfit: Vec<Unfit>,
+}
+
+/// Why a job that could run somewhere does not run now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// `Resources`: the job is next but what it needs is not free. `Priority`: jobs ahead of it
+    /// are promised what is free. `NoSiteFits` and so on: see [`WaitingFor`].
+    pub reason: WaitingFor,
+    /// Candidates and the unfit clusters.
+    pub explanation: Explanation,
+}
+
+/// Pending reasons, in Slurm's words where it has one.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum WaitingFor {
+    /// Next in line, but not enough is free.
+    Resources,
+    /// Jobs ahead of it are promised what is free.
+    Priority,
+    /// Its dependency is not satisfied yet.
+    Dependency,
+    /// Its dependency can no longer be satisfied.
+    DependencyNeverSatisfied,
+    /// Its begin time has not come.
+    BeginTime,
+    /// Its user holds it.
+    JobHeldUser,
+    /// As many tasks of its array run as `%limit` allows.
+    JobArrayTaskLimit,
+    /// No site in the network could run it now or later.
+    NoSiteFits,
+    /// Every site is above its budget.
+    Budget,
+    /// The sites that fit are out of contact.
+    SiteUnreachable,
+    /// The sites that fit refused it lately.
+    SiteRefused,
+}

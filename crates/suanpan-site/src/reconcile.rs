@@ -1,0 +1,1 @@
+//! Comparing orders with what is observed.

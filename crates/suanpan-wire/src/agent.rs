@@ -1,0 +1,127 @@
+//! The agent protocol, version 1: JSON over HTTP, outbound from the agent only.
+//!
+//! | request | body → answer | |
+//! | --- | --- | --- |
+//! | `POST /v1/agent/inventory` | [`Inventory`] → [`Welcome`] | at start and when it changes |
+//! | `GET /v1/agent/orders?since=V&wait=S` | → [`OrdersAnswer`] | long-poll, up to `wait` seconds |
+//! | `POST /v1/agent/reports` | [`Reports`] → `204` | durable when answered |
+//! | `GET /v1/agent/blobs/{hash}` | → bytes | launch documents |
+//! | `POST /v1/agent/log-chunks` | [`LogChunk`] → `204` | answers a [`LogRequest`] |
+//!
+//! Every message may be lost or repeated: the agent compares orders with what it observes and
+//! sends facts again until the order disappears. An answer to a poll is computed after the poll
+//! arrived, so it reflects every report acknowledged before.
+
+use serde::{Deserialize, Serialize};
+use suanpan_model::id::{AllocationId, ClusterId};
+use suanpan_site::order::Order;
+use suanpan_site::report::Report;
+
+pub use suanpan_model::site::Inventory;
+
+/// Version of this protocol, sent as the header `suanpan-agent-protocol`.
+pub const PROTOCOL: u32 = 1;
+
+/// Answer to an inventory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The cluster's id in this network.
+    pub cluster: ClusterId,
+    /// The agent is taken for silent after this many seconds without a request.
+    pub contact_period_s: u32,
+}
+
+/// Answer to a poll for orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrdersAnswer {
+    /// Version to ask from next time. Meaningless after the server restarted: `whole` is then
+    /// sent.
+    pub version: u64,
+    /// `Some` replaces everything the agent knows (first poll, restart, periodic digest mismatch).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Vec<Order>>,
+    /// Orders that are new or have a new generation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Order>,
+    /// Allocations that are over for the control plane: their outcome is durable, the agent may
+    /// forget them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<AllocationId>,
+    /// Number of orders after this delta and a hash over them (see [`digest`]); if the agent's
+    /// differ it polls with `since=0`.
+    pub digest: Digest,
+    /// Parts of output files that somebody wants to read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_requests: Vec<LogRequest>,
+}
+
+/// Summary of a set of orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// How many.
+    pub count: u64,
+    /// Exclusive-or over [`digest_of`] each.
+    pub sum: u64,
+}
+
+/// Contribution of one order to a [`Digest`]: a fixed mix of allocation and generation
+/// (SplitMix64's finalizer), the same in every version.
+#[must_use]
+pub fn digest_of(order: &Order) -> u64 {
+    let mut z = order
+        .allocation
+        .0
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(u64::from(order.generation.0));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Reports of one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reports {
+    /// Facts, oldest first.
+    pub reports: Vec<Report>,
+}
+
+/// A part of an output file that somebody wants to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRequest {
+    /// Names the answer.
+    pub request: u64,
+    /// Which attempt. Its files stay readable after the attempt is over.
+    pub allocation: AllocationId,
+    /// Which file.
+    pub stream: LogStream,
+    /// First byte; negative counts from the end.
+    pub offset: i64,
+    /// Most bytes to send.
+    pub length: u32,
+}
+
+/// Which output of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error (the same file if the job merges them).
+    Stderr,
+}
+
+/// Part of an output file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogChunk {
+    /// The request answered.
+    pub request: u64,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// Size of the file when it was read.
+    pub size: u64,
+    /// Bytes, lossily as UTF-8; cut at a character boundary.
+    pub text: String,
+    /// Why nothing could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

@@ -123,7 +123,8 @@ fn check_words(words: &[String], help: &dyn Fn(&[&str]) -> Option<String>) -> Op
         }
     }
     let unknown = flags.into_iter().find(|flag| !names_flag(&text, flag))?;
-    Some(format!("`suanpan {}` has no flag `{unknown}`", verbs.join(" ")))
+    let command = [&["suanpan"], &verbs[..]].concat().join(" ");
+    Some(format!("`{command}` has no flag `{unknown}`"))
 }
 
 /// The list under `Commands:` has a line that starts with the word.

@@ -1,5 +1,6 @@
 //! The decisions of one cycle, job after job.
 
+use crate::fit::gang::Rule;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Own, Ranking};
 use crate::plan::queue::{Kind, Next, Queue};
 use crate::plan::tell::KEPT;
@@ -43,8 +44,8 @@ enum Standing {
 enum Fate {
     /// All its ready tasks start.
     Started,
-    /// The rest of it waits.
-    Waits(Ranking),
+    /// So many of its tasks wait.
+    Waits(u32, Ranking),
 }
 
 impl<'a> Run<'a> {
@@ -89,10 +90,10 @@ impl<'a> Run<'a> {
         }
         let own = pending.map_or_else(Own::default, |about| self.own(next, about));
         let ready = pending.map_or(next.ready, |about| about.ready);
-        if let Fate::Waits(ranking) = self.start(next, own, ready) {
+        if let Fate::Waits(left, ranking) = self.start(next, own, ready) {
             self.wait(next, &ranking);
             if promising {
-                self.promise(next, &ranking);
+                self.promise(next, own, left, ranking);
             } else if next.kind == Kind::Own {
                 self.close_if_full(next);
             }
@@ -135,7 +136,7 @@ impl<'a> Run<'a> {
 
     /// Starts as many of a job's ready tasks as can start now.
     fn start(&mut self, next: &Next, own: Own<'_>, ready: u32) -> Fate {
-        for _ in 0..ready {
+        for task in 0..ready {
             let judged = &mut self.classes[next.class as usize];
             // The first look at a class is explained, so it keeps the runners-up.
             let first = judged.told.is_none() && judged.standing == Standing::Open;
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
                     }
                     self.place(next, best, &ranking);
                 }
-                _ => return Fate::Waits(ranking),
+                _ => return Fate::Waits(ready - task, ranking),
             }
         }
         Fate::Started
@@ -170,7 +171,11 @@ impl<'a> Run<'a> {
                 index
             }
         };
-        let nodes = self.cycle.take(&judged.run, choice);
+        let rule = match self.promised < self.cycle.policy.reservation_depth {
+            true => Rule::Settled,
+            false => Rule::BestFit,
+        };
+        let nodes = self.cycle.take(&judged.run, choice, rule);
         let offer = &judged.run.class.offers[choice.offer];
         self.plan.placements.push(Placement {
             job: next.job,
@@ -215,12 +220,20 @@ impl<'a> Run<'a> {
         self.plan.waiting.insert(Arc::clone(shape), waiting);
     }
 
-    /// Promises a waiting job its best start, so that no job after it can delay it.
-    fn promise(&mut self, next: &Next, ranking: &Ranking) {
-        let Some(&best) = ranking.choices.first() else { return };
-        self.cycle.take(&self.classes[next.class as usize].run, best);
-        self.plan.shadow_starts.insert(next.job, best.start);
-        self.promised += 1;
+    /// Promises each waiting task of a job its best start, so that no job after it can delay it.
+    fn promise(&mut self, next: &Next, own: Own<'_>, left: u32, first: Ranking) {
+        let mut ranking = first;
+        for task in 0..left {
+            let Some(&best) = ranking.choices.first() else { return };
+            let judged = &mut self.classes[next.class as usize];
+            self.cycle.take(&judged.run, best, Rule::Settled);
+            self.plan.shadow_starts.entry(next.job).or_insert(best.start);
+            self.promised += 1;
+            if task + 1 == left || self.promised >= self.cycle.policy.reservation_depth {
+                return;
+            }
+            ranking = self.cycle.rank(&mut judged.run, own, 1);
+        }
     }
 }
 

@@ -38,9 +38,15 @@
 //! * `blob_pack(pack, codec, raw_length, checksum, body)`: the bodies of many blobs, one after the
 //!   other, in the order they came; `codec` 0 is stored, 1 is one zstd frame; `checksum` is the
 //!   CRC-32 of `body` as stored. `pack` counts from 1.
-//! * `blob(hash, pack, start, length)`: where to find the blob whose BLAKE3 hash is `hash`: so many
-//!   bytes from `start` in the unpacked pack. Packs make a blob cost one small index entry on the
-//!   hot path instead of half a page, and let alike scripts compress against each other.
+//! * `blob(segment, hash, pack, start, length)`: where to find the blob whose BLAKE3 hash is `hash`:
+//!   so many bytes from `start` in the unpacked pack. `segment` counts from 0 and goes up by one
+//!   after every 16,384 entries or a little more; a blob is looked for from the newest segment
+//!   backwards. The same bytes are stored once in each segment in which they are given.
+//!
+//! Packs and segments keep blobs cheap on the hot path. Hashes are random, so that an index of all
+//! of them would make each blob change a page of its own, twice the size of a script; within one
+//! small segment the entries of a batch share their pages. And alike scripts compress against each
+//! other.
 //!
 //! ## A checkpoint file
 //!

@@ -205,20 +205,33 @@ pub(crate) fn blob(
     path: &Path,
     hash: &Hash,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let place = connection
-        .prepare_cached("SELECT pack, start, length FROM blob WHERE hash = ?1")
-        .and_then(|mut find| {
-            find.query_row(params![hash.0.as_slice()], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            })
-            .optional()
-        })
-        .map_err(Error::sqlite("look up a blob", path))?;
+    let context = || Error::sqlite("look up a blob", path);
+    let place = blob_place(connection, hash).map_err(context())?;
     let Some((pack, start, length)) = place else { return Ok(None) };
     let raw = pack_body(connection, path, pack)?;
     slice_of(&raw, start, length, hash)
         .map(|body| Some(body.to_vec()))
         .map_err(|what| Error::damaged(path, None, what))
+}
+
+/// The pack of a blob, and its start and length in it.
+fn blob_place(connection: &Connection, hash: &Hash) -> rusqlite::Result<Option<(i64, i64, i64)>> {
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(segment) FROM blob", [], |row| row.get(0))?;
+    let mut find = connection
+        .prepare_cached("SELECT pack, start, length FROM blob WHERE segment = ?1 AND hash = ?2")?;
+    // What was submitted last is asked for most.
+    for segment in (0..=newest.unwrap_or(-1)).rev() {
+        let place = find
+            .query_row(params![segment, hash.0.as_slice()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        if place.is_some() {
+            return Ok(place);
+        }
+    }
+    Ok(None)
 }
 
 /// The part of an unpacked pack that is the blob with this hash, or what is wrong with it.

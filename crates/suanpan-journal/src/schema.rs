@@ -44,10 +44,12 @@ CREATE TABLE blob_pack (
     body       BLOB    NOT NULL
 ) STRICT;
 CREATE TABLE blob (
-    hash   BLOB    NOT NULL PRIMARY KEY,
-    pack   INTEGER NOT NULL,
-    start  INTEGER NOT NULL,
-    length INTEGER NOT NULL
+    segment INTEGER NOT NULL,
+    hash    BLOB    NOT NULL,
+    pack    INTEGER NOT NULL,
+    start   INTEGER NOT NULL,
+    length  INTEGER NOT NULL,
+    PRIMARY KEY (segment, hash)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO head VALUES (1, 1, zeroblob(32), 0, zeroblob(32));
 ";
@@ -148,13 +150,14 @@ fn set_up_writer(connection: &Connection, durability: Durability) -> rusqlite::R
         Durability::Off => "OFF",
     };
     // The WAL is moved into the database in wal.rs, never inside a commit by SQLite's own choice.
-    // The size limit shortens the WAL file after a burst. The cache (16 MiB) is there for the
+    // The size limit shortens a WAL file that a long read had made grow; it is above the size at
+    // which wal.rs reuses the file, because overwriting syncs faster than growing. The cache (16 MiB) is there for the
     // upper levels and the recent leaves of the blob index.
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA journal_size_limit = 67108864;
+         PRAGMA journal_size_limit = 268435456;
          PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;"
     ))

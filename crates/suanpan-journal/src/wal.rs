@@ -30,8 +30,8 @@ struct Limits {
     reset_frames: u64,
 }
 
-/// A pass for each 8 MiB, and a WAL of about 128 MiB.
-const LIMITS: Limits = Limits { pass_bytes: 8 << 20, reset_frames: 32 << 10 };
+/// A pass for each 8 MiB, and a WAL of about 64 MiB.
+const LIMITS: Limits = Limits { pass_bytes: 8 << 20, reset_frames: 16 << 10 };
 
 /// What one batch costs besides the bytes in it: the pages that its rows share with other batches.
 const BATCH_OVERHEAD_BYTES: u64 = 16 << 10;

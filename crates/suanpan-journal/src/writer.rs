@@ -21,6 +21,10 @@ const CHECKED_AT_OPEN: u64 = 64;
 /// blob unpacks its whole pack.
 const PACK_BYTES: usize = 128 << 10;
 
+/// A segment of the blob index takes no further batch once it has this many entries. Fewer would
+/// make more segments to look through, more would spread a batch over more pages (see `lib.rs`).
+const SEGMENT_ENTRIES: i64 = 16 << 10;
+
 /// The fastest level: packs are made on the hot path.
 const PACK_LEVEL: i32 = 1;
 
@@ -37,16 +41,25 @@ pub struct Journal {
     dir: PathBuf,
     path: PathBuf,
     head: Head,
-    next_pack: i64,
+    blobs: BlobEnd,
     compressor: Compressor<'static>,
     stopped: Option<String>,
+}
+
+/// Where the next blob goes.
+#[derive(Clone, Copy, Debug)]
+struct BlobEnd {
+    pack: i64,
+    segment: i64,
+    /// How many there are in the segment.
+    entries: i64,
 }
 
 /// What a transaction that was committed changes in memory.
 struct Committed {
     last_seq: u64,
     last_hash: Hash,
-    next_pack: i64,
+    blobs: BlobEnd,
     bytes: u64,
 }
 
@@ -64,14 +77,12 @@ impl Journal {
         let context = |doing| Error::sqlite(doing, &path);
         let head = reader::head(&connection, &path)?;
         reader::check_tail(&connection, &path, &head, CHECKED_AT_OPEN)?;
-        let next_pack = connection
-            .query_row("SELECT coalesce(max(pack), 0) + 1 FROM blob_pack", [], |row| row.get(0))
-            .map_err(context("read the journal's blobs"))?;
+        let blobs = blob_end(&connection).map_err(context("read the journal's blobs"))?;
         let compressor =
             Compressor::new(PACK_LEVEL).map_err(Error::io("set up compression for", &path))?;
         let wal = WalKeeper::start(dir, durability)?;
         let dir = dir.to_owned();
-        Ok(Journal { wal, connection, dir, path, head, next_pack, compressor, stopped: None })
+        Ok(Journal { wal, connection, dir, path, head, blobs, compressor, stopped: None })
     }
 
     /// Makes `batch`, and the `blobs` that its records name, durable in one transaction. When it
@@ -97,7 +108,7 @@ impl Journal {
             Ok(committed) => {
                 self.head.last_seq = committed.last_seq;
                 self.head.last_hash = committed.last_hash;
-                self.next_pack = committed.next_pack;
+                self.blobs = committed.blobs;
                 self.wal.committed(committed.bytes);
                 Ok(())
             }
@@ -171,8 +182,8 @@ impl Journal {
         let context = |doing| Error::sqlite(doing, &self.path);
         fail_point!("journal-before-write", |_| crate::crash_here("journal-before-write"));
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(context("begin a batch"))?;
-        let (next_pack, blob_bytes) =
-            write_blobs(&self.connection, &mut self.compressor, self.next_pack, blobs)
+        let (blobs, blob_bytes) =
+            write_blobs(&self.connection, &mut self.compressor, self.blobs, blobs)
                 .map_err(context("write blobs to the journal"))?;
         let (last_hash, record_bytes) = write_records(&self.connection, self.head.last_hash, batch)
             .map_err(context("write records to the journal"))?;
@@ -191,7 +202,7 @@ impl Journal {
         fail_point!("journal-before-sync", |_| crate::crash_here("journal-before-sync"));
         self.connection.execute_batch("COMMIT").map_err(context("commit a batch"))?;
         fail_point!("journal-after-sync", |_| crate::crash_here("journal-after-sync"));
-        Ok(Committed { last_seq, last_hash, next_pack, bytes: blob_bytes + record_bytes })
+        Ok(Committed { last_seq, last_hash, blobs, bytes: blob_bytes + record_bytes })
     }
 
     /// Leaves the failed transaction and decides whether the journal may go on.
@@ -261,39 +272,60 @@ fn write_head(connection: &Connection, last_seq: u64, last_hash: Hash) -> rusqli
     Ok(())
 }
 
-/// Inserts the blobs that are not there yet; answers the next free pack and the bytes written.
+fn blob_end(connection: &Connection) -> rusqlite::Result<BlobEnd> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
+    Ok(BlobEnd {
+        pack: number("SELECT coalesce(max(pack), 0) + 1 FROM blob_pack")?,
+        segment: number("SELECT coalesce(max(segment), 0) FROM blob")?,
+        entries: number(
+            "SELECT count(*) FROM blob WHERE segment = (SELECT max(segment) FROM blob)",
+        )?,
+    })
+}
+
+/// Inserts the blobs that the segment has not got yet; answers where the next one goes, and about
+/// how many bytes were written.
 fn write_blobs(
     connection: &Connection,
     compressor: &mut Compressor<'_>,
-    mut pack: i64,
+    mut end: BlobEnd,
     blobs: &[Blob],
-) -> rusqlite::Result<(i64, u64)> {
+) -> rusqlite::Result<(BlobEnd, u64)> {
+    if end.entries >= SEGMENT_ENTRIES && !blobs.is_empty() {
+        end.segment += 1;
+        end.entries = 0;
+    }
     let mut index = connection.prepare_cached(
-        "INSERT OR IGNORE INTO blob (hash, pack, start, length) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR IGNORE INTO blob (segment, hash, pack, start, length)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     let mut bytes = 0;
     let mut open = Vec::new();
+    // Counted, because a pack of one empty blob is a pack too.
+    let mut in_pack = 0;
     for blob in blobs {
         debug_assert_eq!(blob.hash, Hash::of(&blob.body), "a blob's hash is that of its bytes");
         let (start, length) = (open.len() as i64, blob.body.len() as i64);
-        let inserted = index.execute(params![blob.hash.0.as_slice(), pack, start, length])? == 1;
-        if !inserted {
+        let hash = blob.hash.0.as_slice();
+        if index.execute(params![end.segment, hash, end.pack, start, length])? == 0 {
             continue;
         }
+        end.entries += 1;
+        in_pack += 1;
+        bytes += 128;
         open.extend_from_slice(&blob.body);
-        // An index entry goes to a random page, and it is whole pages that the WAL takes.
-        bytes += 4096;
         if open.len() >= PACK_BYTES {
-            bytes += write_pack(connection, compressor, pack, &open)?;
-            pack += 1;
+            bytes += write_pack(connection, compressor, end.pack, &open)?;
+            end.pack += 1;
             open.clear();
+            in_pack = 0;
         }
     }
-    if !open.is_empty() {
-        bytes += write_pack(connection, compressor, pack, &open)?;
-        pack += 1;
+    if in_pack > 0 {
+        bytes += write_pack(connection, compressor, end.pack, &open)?;
+        end.pack += 1;
     }
-    Ok((pack, bytes))
+    Ok((end, bytes))
 }
 
 fn write_pack(

@@ -67,6 +67,46 @@ fn an_empty_journal_is_a_journal() {
 }
 
 #[test]
+fn an_empty_blob_alone_is_stored_and_found() {
+    let dir = directory();
+    let mut journal = Journal::open(dir.path()).expect("a new journal");
+    let empty = Blob::new(Vec::new());
+    journal.append(&[record(1)], std::slice::from_ref(&empty)).expect("there is room");
+    assert_eq!(journal.blob(&empty.hash).expect("readable"), Some(Vec::new()));
+    let verified = verify(dir.path(), |_, _| {}).expect("it opens");
+    assert!(verified.is_clean(), "{:?}", verified.problems);
+}
+
+#[test]
+fn blobs_are_found_in_every_segment_of_the_index() {
+    let dir = directory();
+    let mut journal = Journal::open(dir.path()).expect("a new journal");
+    let blob = |number: u64| Blob::new(number.to_le_bytes().to_vec());
+    for start in (0..40_000).step_by(10_000) {
+        // Half of each batch was stored before, partly in the segment that is being filled.
+        let first = u64::saturating_sub(start, 5_000);
+        let blobs: Vec<Blob> = (first..start + 10_000).map(blob).collect();
+        journal.append(&[], &blobs).expect("there is room");
+        if start == 20_000 {
+            drop(journal);
+            journal = Journal::open(dir.path()).expect("the same journal");
+        }
+    }
+    for number in (0..40_000).step_by(97) {
+        let blob = blob(number);
+        assert_eq!(journal.blob(&blob.hash).expect("readable"), Some(blob.body));
+    }
+    assert_eq!(journal.blob(&blob(40_000).hash).expect("readable"), None);
+    let verified = verify(dir.path(), |_, _| {}).expect("it opens");
+    assert!(verified.is_clean(), "{:?}", verified.problems);
+    let database = Connection::open(dir.path().join(DATABASE_FILE)).expect("a database");
+    let segments: i64 = database
+        .query_row("SELECT count(DISTINCT segment) FROM blob", [], |row| row.get(0))
+        .expect("a count");
+    assert!(segments >= 2, "{segments} segments");
+}
+
+#[test]
 fn a_newer_schema_and_a_strange_file_are_refused_and_left_alone() {
     let dir = directory();
     drop(journal_with(dir.path(), 1));

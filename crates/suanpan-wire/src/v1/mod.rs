@@ -1,1 +1,4 @@
 //! Version 1 of the public API.
+
+pub mod fields;
+pub mod submit;

@@ -127,8 +127,8 @@ impl SequencerThread {
         if batch.answers.is_empty() {
             return;
         }
-        batch.changes = self.sequencer.take_changes();
-        let touched: BTreeSet<_> = self.sequencer.take_touched().into_iter().collect();
+        batch.changes = self.sequencer.state_mut().take_changes();
+        let touched: BTreeSet<_> = self.sequencer.state_mut().take_touched().into_iter().collect();
         let state = self.sequencer.state();
         batch.orders = touched
             .into_iter()

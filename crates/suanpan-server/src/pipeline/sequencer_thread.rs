@@ -7,7 +7,9 @@ use fail::fail_point;
 use suanpan_engine::command::{Caller, Command};
 use suanpan_engine::sequencer::Sequencer;
 use suanpan_engine::state::State;
-use suanpan_journal::{Append, Blob, crash_here};
+#[cfg_attr(not(feature = "failpoints"), expect(unused_imports))]
+use suanpan_journal::crash_here;
+use suanpan_journal::{Append, Blob};
 use suanpan_model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 

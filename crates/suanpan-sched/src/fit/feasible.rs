@@ -282,7 +282,8 @@ impl<'a> Funnel<'a> {
                 match there.is_empty() {
                     true => (asked, "nodes without features".to_owned()),
                     false => {
-                        (asked, format!("no such node; features are {}", words::listed(&there)))
+                        let there = words::listed(&there);
+                        (asked, format!("no such node; features are {there}"))
                     }
                 }
             },
@@ -483,7 +484,7 @@ fn larger(one: &Tres, other: &Tres) -> Tres {
 }
 
 /// Whether `path` is `prefix` or lies below it, by whole components.
-pub(crate) fn is_under(path: &str, prefix: &str) -> bool {
+fn is_under(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

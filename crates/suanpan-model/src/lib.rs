@@ -7,9 +7,20 @@
 //!
 //! Start with [`job`] (what is asked) and [`site`] (what there is).
 
+pub mod array;
+pub mod begin;
+pub mod dependency;
+pub mod gres;
+pub mod hostlist;
 pub mod id;
+pub mod index_set;
 pub mod job;
+pub mod memory;
 pub mod money;
+pub mod parse;
+pub mod pattern;
+pub mod signal;
 pub mod site;
 pub mod time;
 pub mod tres;
+pub mod walltime;

@@ -190,9 +190,9 @@ impl From<Rejection> for Refusal {
             refusal.problem.errors = unfit
                 .iter()
                 .map(|unfit| FieldProblem {
-                    field: super::convert::condition(unfit.predicate).to_owned(),
+                    field: super::convert::word(&unfit.predicate),
                     value: Some(unfit.asked.clone()),
-                    detail: format!("{}: {}", unfit.site, super::convert::unfit_text(unfit)),
+                    detail: format!("{}: {}", unfit.site, super::explain::unfit_text(unfit)),
                     remedy: None,
                 })
                 .collect();

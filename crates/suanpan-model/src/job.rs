@@ -4,7 +4,7 @@ use crate::array::ArraySpec;
 use crate::dependency::Dependency;
 use crate::id::{BlobHash, JobId};
 use crate::money::MicroCredits;
-use crate::signal::JobSignal;
+use crate::signal::SignalSpec;
 use crate::time::{Seconds, Timestamp};
 use crate::tres::Tres;
 use crate::walltime::Walltime;
@@ -106,9 +106,7 @@ pub struct InputNeed {
 }
 
 /// Whether other jobs may share a job's nodes.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sharing {
     /// Nodes are shared by amounts.
@@ -119,9 +117,7 @@ pub enum Sharing {
 }
 
 /// What "best" means to the submitter.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Earliest finish, then price.
@@ -374,7 +370,7 @@ pub struct Launch {
     pub cpus_per_task: u32,
     /// Signal before the end of the time limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<JobSignal>,
+    pub signal: Option<SignalSpec>,
     /// Command or environment that replaces the above on a flavor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub per_flavor: BTreeMap<String, FlavorLaunch>,

@@ -37,4 +37,5 @@ pub use site::{
     AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
     SiteList, SiteToken,
 };
-pub use submission::{SubmitAnswer, SubmittedJob};
+pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
+pub use submit::SubmitJob;

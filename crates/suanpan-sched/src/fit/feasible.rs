@@ -282,8 +282,7 @@ impl<'a> Funnel<'a> {
                 match there.is_empty() {
                     true => (asked, "nodes without features".to_owned()),
                     false => {
-                        let there = words::listed(&there);
-                        (asked, format!("no such node; features are {there}"))
+                        (asked, format!("no such node; features are {}", words::listed(&there)))
                     }
                 }
             },

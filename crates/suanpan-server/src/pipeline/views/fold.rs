@@ -71,8 +71,9 @@ impl<'a> Folder<'a> {
     pub(crate) fn fold(&mut self, record: &Record) -> Result<()> {
         for (place, event) in record.events.iter().enumerate() {
             let place = Place { seq: record.seq, at: record.at, place };
-            self.event(place, event)
-                .with_context(|| format!("record {} cannot be folded into the views", record.seq))?;
+            self.event(place, event).with_context(|| {
+                format!("record {} cannot be folded into the views", record.seq)
+            })?;
         }
         Ok(())
     }
@@ -388,7 +389,9 @@ impl<'a> Folder<'a> {
 
     fn put_explanation(&self, seq: u64, number: usize, text: &str) -> Result<()> {
         self.connection
-            .prepare_cached("INSERT INTO explanations (seq, place, explanation) VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT INTO explanations (seq, place, explanation) VALUES (?1, ?2, ?3)",
+            )?
             .execute(params![seq.cast_signed(), number as i64, text])?;
         Ok(())
     }

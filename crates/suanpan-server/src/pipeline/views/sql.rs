@@ -285,7 +285,10 @@ fn end_word(attempt: &AttemptRow) -> Option<&'static str> {
     })
 }
 
-pub(crate) fn find_attempt(connection: &Connection, id: AllocationId) -> Result<Option<AttemptRow>> {
+pub(crate) fn find_attempt(
+    connection: &Connection,
+    id: AllocationId,
+) -> Result<Option<AttemptRow>> {
     let sql = format!(
         "SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN clusters c ON c.id = a.cluster \
          WHERE a.allocation = ?1"

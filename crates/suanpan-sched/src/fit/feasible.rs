@@ -484,7 +484,7 @@ fn larger(one: &Tres, other: &Tres) -> Tres {
 }
 
 /// Whether `path` is `prefix` or lies below it, by whole components.
-fn is_under(path: &str, prefix: &str) -> bool {
+pub(crate) fn is_under(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -4,5 +4,6 @@ mod crash;
 mod fake;
 mod jobs;
 mod limits;
+mod noop;
 mod rig;
 mod scripts;

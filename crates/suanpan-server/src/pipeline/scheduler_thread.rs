@@ -102,15 +102,17 @@ impl SchedulerDesk {
         question: impl FnOnce(&Snapshot, Timestamp, &Policy) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        let mut inbox = self.lock();
-        if inbox.stopped {
-            return None;
+        {
+            // A block of its own, so that the future does not hold the lock and can change threads.
+            let mut inbox = self.lock();
+            if inbox.stopped {
+                return None;
+            }
+            inbox.questions.push(Box::new(move |snapshot, now, policy| {
+                // The asker may have gone away.
+                let _ = answer.send(question(snapshot, now, policy));
+            }));
         }
-        inbox.questions.push(Box::new(move |snapshot, now, policy| {
-            // The asker may have gone away.
-            let _ = answer.send(question(snapshot, now, policy));
-        }));
-        drop(inbox);
         self.woken.notify_one();
         answered.await.ok()
     }

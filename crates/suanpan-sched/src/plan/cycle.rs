@@ -1,9 +1,10 @@
 //! The state of one cycle: what is free and promised on every node, and the ranking of a shape's
 //! offers against it.
 
-use crate::fit::gang;
+use crate::fit::gang::{self, Rule, Seat};
 use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
+use crate::plan::floor::Floor;
 use crate::policy::Policy;
 use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
 use crate::timeline::{Need, NodeLine, earliest_gang};
@@ -28,6 +29,8 @@ struct Stand<'a> {
     id: ClusterId,
     view: &'a ClusterView,
     lines: Vec<NodeLine>,
+    /// Of each pool, the starts that cannot be beaten.
+    floors: Vec<Floor>,
     /// Free now, less what this cycle started; promises do not count.
     free: Vec<Tres>,
 }
@@ -84,29 +87,29 @@ struct Entry {
 impl<'a> Cycle<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, now: Timestamp, policy: &'a Policy) -> Cycle<'a> {
         let overdue_end = now.plus(policy.overdue);
-        let stands = snapshot
-            .clusters
-            .iter()
-            .map(|(&id, view)| Stand {
-                id,
-                view,
-                lines: (0..view.free.len())
-                    .map(|node| line(view, node, now, overdue_end))
-                    .collect(),
-                free: view.free.clone(),
-            })
-            .collect();
+        let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
+            let nodes = 0..view.free.len();
+            let lines: Vec<NodeLine> =
+                nodes.map(|node| line(view, node, now, overdue_end)).collect();
+            let pools = snapshot.catalog.pools(id).iter();
+            let floors = pools.map(|pool| Floor::new(&lines, &pool.nodes)).collect();
+            Stand { id, view, lines, floors, free: view.free.clone() }
+        };
+        let stands = snapshot.clusters.iter().map(stand).collect();
         Cycle { snapshot, policy, now, stands }
     }
 
-    /// Starts with a class, knowing nothing.
-    pub(crate) fn class(&self, shape: &'a Arc<Shape>, class: &'a ShapeClass) -> ClassRun<'a> {
-        let bound = |offer: &Offer| Bound {
-            stand: self
-                .stands
-                .binary_search_by_key(&offer.cluster, |stand| stand.id)
-                .expect("offers are made by known clusters") as u32,
-            start: Some(self.now),
+    /// Starts with a class, knowing only what no start can beat.
+    pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
+        let mut stand = 0;
+        let bound = |offer: &Offer| {
+            // Offers and stands are both in the order of clusters.
+            while self.stands[stand].id < offer.cluster {
+                stand += 1;
+            }
+            let floor = &self.stands[stand].floors[offer.pool as usize];
+            let start = floor.start(self.now, &shape.per_node, shape.nodes);
+            Bound { stand: stand as u32, start }
         };
         ClassRun { shape, class, bounds: class.offers.iter().map(bound).collect() }
     }
@@ -164,13 +167,15 @@ impl<'a> Cycle<'a> {
     }
 
     /// Earliest start of an offer that keeps every promise; remembered as its lower bound.
-    fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
+    pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
         let stand = &self.stands[run.bounds[offer].stand as usize];
+        let floor = run.bounds[offer].start?;
         let start = earliest_gang(
             &stand.lines,
             self.nodes(about).iter().copied(),
             &need(run.shape, about),
+            floor,
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
         );
         run.bounds[offer].start = start;
@@ -178,7 +183,10 @@ impl<'a> Cycle<'a> {
     }
 
     /// The nodes an offer may choose from.
-    pub(crate) fn nodes(&self, offer: &'a Offer) -> &'a [u32] {
+    pub(crate) fn nodes<'o>(&self, offer: &'o Offer) -> &'o [u32]
+    where
+        'a: 'o,
+    {
         match &offer.nodes {
             Some(some) => some,
             None => &self.snapshot.catalog.pools(offer.cluster)[offer.pool as usize].nodes,
@@ -197,46 +205,50 @@ impl<'a> Cycle<'a> {
     /// Whether enough is free now for an offer if no promise is counted.
     pub(crate) fn free_now(&self, run: &ClassRun<'_>, offer: usize) -> bool {
         let about = &run.class.offers[offer];
+        self.count_free_now(run, offer) >= run.shape.nodes as usize
+            && about.required.iter().all(|&node| self.is_free_now(run, offer, node))
+    }
+
+    /// How many of an offer's nodes are free now if no promise is counted.
+    pub(crate) fn count_free_now(&self, run: &ClassRun<'_>, offer: usize) -> usize {
+        let nodes = self.nodes(&run.class.offers[offer]).iter();
+        nodes.filter(|&&node| self.is_free_now(run, offer, node)).count()
+    }
+
+    fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
         let stand = &self.stands[run.bounds[offer].stand as usize];
-        let free = |node: u32| {
-            let capacity = &stand.view.inventory.nodes[node as usize].capacity;
-            stand.free[node as usize].covers(&amount_on(run.shape, capacity))
-        };
-        let fitting = self.nodes(about).iter().filter(|&&node| free(node)).count();
-        fitting >= run.shape.nodes as usize && about.required.iter().all(|&node| free(node))
+        let capacity = &stand.view.inventory.nodes[node as usize].capacity;
+        stand.free[node as usize].covers(&amount_on(run.shape, capacity))
     }
 
     /// Takes the nodes of a choice from its start for as long as it may hold them.
-    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice) -> Vec<u32> {
+    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
         let about = &run.class.offers[choice.offer];
-        let nodes = self.nodes(about);
+        let nodes = self.nodes(about).iter().copied();
         let stand = &mut self.stands[run.bounds[choice.offer].stand as usize];
         let view = stand.view;
-        let amount =
-            |node: u32| amount_on(run.shape, &view.inventory.nodes[node as usize].capacity);
+        let seat = |node: u32| {
+            let capacity = view.inventory.nodes[node as usize].capacity;
+            Seat { amount: amount_on(run.shape, &capacity), capacity }
+        };
         let need = need(run.shape, about);
-        let chosen = gang::choose(
-            &stand.lines,
-            nodes.iter().copied(),
-            &need,
-            choice.start,
-            amount,
-        )
-        .expect("a fitted gang has its nodes");
+        let chosen = gang::choose(&stand.lines, nodes, &need, choice.start, rule, seat)
+            .expect("a fitted gang has its nodes");
         for &node in &chosen {
-            stand.lines[node as usize].take(choice.start, &amount(node), need.hold);
+            let amount = seat(node).amount;
+            stand.lines[node as usize].take(choice.start, &amount, need.hold);
             if choice.start == self.now {
                 let free = &mut stand.free[node as usize];
-                *free = free.checked_sub(&amount(node)).expect("a start now is free now");
+                *free = free.checked_sub(&amount).expect("a start now is free now");
             }
         }
         chosen
     }
 
-    /// What could be asked of a node now, for `hold`, without breaking a promise.
-    pub(crate) fn line(&self, cluster: ClusterId, node: u32) -> Option<&NodeLine> {
-        let place = self.stands.binary_search_by_key(&cluster, |stand| stand.id).ok()?;
-        self.stands[place].lines.get(node as usize)
+    /// The line and capacity of a node of an offer's cluster.
+    pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
+        let stand = &self.stands[run.bounds[offer].stand as usize];
+        (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
     }
 }
 

@@ -112,12 +112,14 @@ fn a_gang_starts_whole_or_not_at_all() {
 }
 
 #[test]
-fn nodes_are_chosen_by_best_fit_then_index() {
+fn nodes_are_chosen_by_size_or_best_fit_then_index() {
     let mut snapshot = one_site(4);
     take(&mut snapshot, 1, 1, running(&[2], tres(5, 1, 0), at(600)));
     add(&mut snapshot, [pending(1, &shape(1, tres(2, 1, 0), 60))]);
     add(&mut snapshot, [pending(2, &shape(2, tres(4, 1, 0), 60))]);
-    let plan = planned(&snapshot);
+    // Within the depth, the smallest nodes; beyond it, the nodes with least left.
+    assert_eq!(planned(&snapshot).placements[0].nodes, [0]);
+    let plan = super::plan(&snapshot, NOW, &Policy { reservation_depth: 0, ..policy() });
     assert_eq!(plan.placements[0].nodes, [2]);
     assert_eq!(plan.placements[1].nodes, [0, 1]);
 }
@@ -150,10 +152,8 @@ fn a_node_in_two_partitions_is_taken_once() {
     let mut inventory = site("a", flavor("plain", 1_000, 1), 1, tres(8, 32, 0));
     inventory.partitions.push(partition("other", vec![0]));
     let mut snapshot = network(vec![inventory]);
-    let in_partition = |name: &str| Shape {
-        partitions: vec![name.to_owned()],
-        ..shape(1, tres(8, 1, 0), HOUR)
-    };
+    let in_partition =
+        |name: &str| Shape { partitions: vec![name.to_owned()], ..shape(1, tres(8, 1, 0), HOUR) };
     add(&mut snapshot, [pending(1, &in_partition("other")), pending(2, &in_partition("main"))]);
     let plan = planned(&snapshot);
     assert_eq!(plan.placements.len(), 1);

@@ -1,0 +1,9 @@
+//! Real jobs through a real agent, against a control plane in this process.
+
+mod crash;
+mod fake;
+mod jobs;
+mod limits;
+mod noop;
+mod rig;
+mod scripts;

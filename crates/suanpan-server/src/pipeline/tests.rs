@@ -1,0 +1,7 @@
+//! The pipeline as a whole, over a real journal in a temporary directory.
+
+mod disk;
+mod fixture;
+mod restart;
+mod views;
+mod work;

@@ -70,7 +70,9 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     let (c, o, e) = (client.clone(), outbox.clone(), shutdown.clone());
     std::thread::Builder::new().name("report".into()).spawn(move || reporter::send(&c, &o, &e))?;
     let c = client.clone();
-    std::thread::Builder::new().name("logs".into()).spawn(move || logs::answer(&c, &log_requests))?;
+    std::thread::Builder::new()
+        .name("logs".into())
+        .spawn(move || logs::answer(&c, &log_requests))?;
     let site_file = SiteFile::new(&config.site_file);
     Main {
         client,
@@ -97,9 +99,11 @@ fn open_state_dir(path: &Path) -> anyhow::Result<PathBuf> {
 fn lock(state_dir: &Path) -> anyhow::Result<nix::fcntl::Flock<fs::File>> {
     let path = state_dir.join("lock");
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-    nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
-        anyhow::anyhow!("{}: another agent uses this state directory ({errno})", path.display())
-    })
+    nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock).map_err(
+        |(_, errno)| {
+            anyhow::anyhow!("{}: another agent uses this state directory ({errno})", path.display())
+        },
+    )
 }
 
 /// What the polling thread and the main thread share.
@@ -318,7 +322,9 @@ impl Main {
                 if (&inventory.site, &inventory.cluster, inventory.driver)
                     != (&self.inventory.site, &self.inventory.cluster, self.inventory.driver)
                 {
-                    tracing::error!("the site file names another site, cluster or driver: restart the agent for that");
+                    tracing::error!(
+                        "the site file names another site, cluster or driver: restart the agent for that"
+                    );
                     return;
                 }
                 inventory.enforced = self.driver.enforced();
@@ -382,9 +388,9 @@ impl Launches {
             return Ok(known.clone());
         }
         let bytes = client.blob(hash).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let document = serde_json::from_slice::<Launch>(&bytes)
-            .map(Arc::new)
-            .map_err(|error| format!("the launch document is not understood by this agent: {error}"));
+        let document = serde_json::from_slice::<Launch>(&bytes).map(Arc::new).map_err(|error| {
+            format!("the launch document is not understood by this agent: {error}")
+        });
         self.documents.insert(hash, document.clone());
         self.order.push_back(hash);
         if self.order.len() > LAUNCHES_KEPT

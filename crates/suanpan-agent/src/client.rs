@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_model::id::BlobHash;
-use suanpan_wire::agent::{
-    Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome,
-};
+use suanpan_wire::agent::{Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Why a request did not succeed.
@@ -95,11 +93,15 @@ impl Client {
     pub fn blob(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
         let mut response = self.get(&format!("/v1/agent/blobs/{hash}"), TIMEOUT)?;
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        let bytes = body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
+        let bytes =
+            body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
         if *blake3::hash(&bytes).as_bytes() == hash.0 {
             return Ok(bytes);
         }
-        Err(ClientError::Answer(format!("the {} bytes of blob {hash} have another hash", bytes.len())))
+        Err(ClientError::Answer(format!(
+            "the {} bytes of blob {hash} have another hash",
+            bytes.len()
+        )))
     }
 
     /// Answers a request for a part of an output file.

@@ -66,7 +66,8 @@ pub fn read(path: &Path) -> Result<Site, SiteFileError> {
         value: String::new(),
         expected: error.to_string(),
     })?;
-    parse(&text).map_err(|error| SiteFileError { field: format!("{shown}: {}", error.field), ..error })
+    parse(&text)
+        .map_err(|error| SiteFileError { field: format!("{shown}: {}", error.field), ..error })
 }
 
 /// Reads the text of a site file.
@@ -264,8 +265,7 @@ impl Reader {
             Some(speed) => {
                 let field = format!("{at}.speed");
                 let milli = scaled(&field, speed, 3, "a positive decimal such as 1.25")?;
-                u32::try_from(milli)
-                    .map_err(|_| wrong(&field, &speed.text(), "at most 4000000"))?
+                u32::try_from(milli).map_err(|_| wrong(&field, &speed.text(), "at most 4000000"))?
             }
         };
         let price = match &written.price {
@@ -314,10 +314,8 @@ impl Reader {
         written: &WrittenNodes,
         members: &mut Vec<u32>,
     ) -> Result<(), SiteFileError> {
-        let names: Hostlist = written
-            .names
-            .parse()
-            .map_err(|error: suanpan_model::parse::ParseError| {
+        let names: Hostlist =
+            written.names.parse().map_err(|error: suanpan_model::parse::ParseError| {
                 wrong(&format!("{at}.names"), &error.value, &error.expected)
             })?;
         let flavor = self.flavors.iter().position(|flavor| flavor.name == written.flavor);
@@ -384,7 +382,11 @@ fn named(field: &str, value: &str) -> Result<String, SiteFileError> {
     if begins && value.len() <= 64 && value.chars().all(plain) {
         return Ok(value.to_owned());
     }
-    Err(wrong(field, value, "up to 64 letters, digits, -, _ or ., beginning with a letter or digit"))
+    Err(wrong(
+        field,
+        value,
+        "up to 64 letters, digits, -, _ or ., beginning with a letter or digit",
+    ))
 }
 
 fn credits(field: &str, number: Option<&Number>) -> Result<MicroCredits, SiteFileError> {
@@ -398,16 +400,14 @@ fn credits(field: &str, number: Option<&Number>) -> Result<MicroCredits, SiteFil
 
 fn walltime(field: &str, number: &Number) -> Result<Walltime, SiteFileError> {
     let text = number.text();
-    text.parse().map_err(|error: suanpan_model::parse::ParseError| {
-        wrong(field, &text, &error.expected)
-    })
+    text.parse()
+        .map_err(|error: suanpan_model::parse::ParseError| wrong(field, &text, &error.expected))
 }
 
 fn memory(field: &str, number: &Number) -> Result<Mebibytes, SiteFileError> {
     let text = number.text();
-    text.parse().map_err(|error: suanpan_model::parse::ParseError| {
-        wrong(field, &text, &error.expected)
-    })
+    text.parse()
+        .map_err(|error: suanpan_model::parse::ParseError| wrong(field, &text, &error.expected))
 }
 
 /// A decimal with at most `decimals` decimals, times ten to that power.

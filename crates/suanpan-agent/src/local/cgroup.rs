@@ -270,7 +270,7 @@ impl JobGroups {
     pub fn members(&self) -> Vec<i32> {
         let mut pids = Vec::new();
         for root in self.roots.iter().map(|(_, root)| root) {
-            for dir in std::iter::once(root.clone()).chain(children(root)) {
+            for dir in tree(root) {
                 let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
                 pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
             }
@@ -314,7 +314,7 @@ impl JobGroups {
                 Version::V2 => "memory.events.local",
             };
             let count = |dir: PathBuf| field(&dir.join(file), "oom_kill").unwrap_or(0);
-            kills += children(root).into_iter().map(count).sum::<u64>();
+            kills += tree(root).into_iter().map(count).sum::<u64>();
         }
         kills
     }
@@ -322,7 +322,7 @@ impl JobGroups {
     /// Removes the groups; those that still hold processes stay.
     pub fn remove(&self) {
         for (_, root) in &self.roots {
-            for dir in children(root).into_iter().chain(std::iter::once(root.clone())) {
+            for dir in tree(root) {
                 // A process that was just killed leaves its group a moment later.
                 for _ in 0..20 {
                     match fs::remove_dir(&dir) {
@@ -392,10 +392,16 @@ fn naming(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-fn children(root: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
-    let directories = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
-    directories.map(|entry| entry.path()).collect()
+/// A group and all groups below it (a job may have made some itself), the innermost first.
+fn tree(root: &Path) -> Vec<PathBuf> {
+    let mut groups = Vec::new();
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            groups.extend(tree(&entry.path()));
+        }
+    }
+    groups.push(root.to_owned());
+    groups
 }
 
 fn number(file: &Path) -> Option<u64> {

@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 /// CANN's `ASCEND_RT_VISIBLE_DEVICES`. Intel: `ONEAPI_DEVICE_SELECTOR`. Hygon DCUs follow HIP,
 /// Cambricon and Moore Threads have their own.
 const VENDORS: [(&[&str], &str, &str); 7] = [
-    (&["nvidia", "cuda", "a100", "a800", "h100", "h800", "h200", "h20"], "CUDA_VISIBLE_DEVICES", ""),
+    (
+        &["nvidia", "cuda", "a100", "a800", "h100", "h800", "h200", "h20"],
+        "CUDA_VISIBLE_DEVICES",
+        "",
+    ),
     (&["amd", "rocm", "mi250", "mi300"], "ROCR_VISIBLE_DEVICES", ""),
     (&["ascend", "huawei", "npu"], "ASCEND_RT_VISIBLE_DEVICES", ""),
     (&["intel", "gaudi", "xpu"], "ONEAPI_DEVICE_SELECTOR", "level_zero:"),

@@ -51,7 +51,8 @@ fn wait_and_run(dir: &Dir) -> io::Result<()> {
     let Some(_lock) = dir.try_lock(LOCK)? else {
         return Err(io::Error::other("another gate is there"));
     };
-    let plan: PayloadPlan = dir.read("plan.json").ok_or_else(|| io::Error::other("no plan.json"))?;
+    let plan: PayloadPlan =
+        dir.read("plan.json").ok_or_else(|| io::Error::other("no plan.json"))?;
     let mut release = [0u8; 1];
     let ended = match io::stdin().read(&mut release) {
         Ok(1) => run_payload(dir, &plan),

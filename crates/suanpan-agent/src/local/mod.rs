@@ -242,7 +242,8 @@ impl LocalDriver {
     }
 
     fn spawn_supervisor(&self, dir: &Dir) -> io::Result<Child> {
-        let log = fs::OpenOptions::new().create(true).append(true).open(dir.file("supervisor.log"))?;
+        let log =
+            fs::OpenOptions::new().create(true).append(true).open(dir.file("supervisor.log"))?;
         let mut command = Command::new(&self.settings.exe);
         command.arg("supervise").arg(&dir.0).env_remove("FAILPOINTS");
         if let Some(points) = std::env::var_os("SUANPAN_SUPERVISOR_FAILPOINTS") {
@@ -260,7 +261,7 @@ impl LocalDriver {
         }
         let began = dir.marked("start").is_some();
         if began {
-            let groups = JobGroups::of(&self.plan, &id.to_string());
+            let groups = self.groups(id, &dir);
             processes::kill_all(&dir.0, &groups, &[]);
             groups.remove();
         }
@@ -280,6 +281,13 @@ impl LocalDriver {
         };
         dir.write("exit.json", &exit)?;
         Ok(true)
+    }
+
+    /// The groups of an allocation, where the agent that launched it made them.
+    fn groups(&self, id: AllocationId, dir: &Dir) -> JobGroups {
+        let assignment: Option<Assignment> = dir.read("order.json");
+        let plan = assignment.map_or_else(|| self.plan.clone(), |assignment| assignment.cgroups);
+        JobGroups::of(&plan, &id.to_string())
     }
 
     fn prune(&mut self) {
@@ -391,7 +399,7 @@ impl Driver for LocalDriver {
 
     fn forget(&mut self, id: AllocationId) {
         let Some(seen) = self.observed.get(&id).copied() else { return };
-        JobGroups::of(&self.plan, &id.to_string()).remove();
+        self.groups(id, &self.dir(id)).remove();
         if let Err(error) = fs::rename(self.dir(id).0, self.finished_dir(id).0) {
             tracing::warn!(allocation = id.0, %error, "could not put a finished allocation away");
             return;
@@ -431,6 +439,15 @@ impl Driver for LocalDriver {
 
     fn set_inventory(&mut self, inventory: &Inventory) {
         self.inventory = inventory.clone();
+    }
+}
+
+impl Drop for LocalDriver {
+    fn drop(&mut self) {
+        // Only an empty directory goes away: jobs that go on keep theirs.
+        for hierarchy in &self.plan.hierarchies {
+            let _ = fs::remove_dir(&hierarchy.dir);
+        }
     }
 }
 

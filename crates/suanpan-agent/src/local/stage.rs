@@ -275,7 +275,8 @@ fn copy_tree(from: &Path, to: &Path, skip: &Path) -> io::Result<()> {
 }
 
 fn copy_entry(from: &Path, to: &Path, skip: &Path) -> io::Result<()> {
-    let naming = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", from.display()));
+    let naming =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", from.display()));
     let metadata = fs::symlink_metadata(from).map_err(naming)?;
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;

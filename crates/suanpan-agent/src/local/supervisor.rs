@@ -188,7 +188,10 @@ impl Job {
             }
             _ if oom => {
                 let limit = self.assignment.run().map(|run| run.per_node.memory.to_string());
-                let why = format!("killed for memory; its limit was {} per node", limit.unwrap_or_default());
+                let why = format!(
+                    "killed for memory; its limit was {} per node",
+                    limit.unwrap_or_default()
+                );
                 (End::OutOfMemory, PayloadReach::Started, why)
             }
             Some(GateEnd::Exited(code)) => {

@@ -133,7 +133,8 @@ impl<'a> Watch<'a> {
         let limit = Duration::from_secs(u64::from(self.job.assignment.run()?.time_limit.seconds()));
         let ran = Duration::from_micros(now().micros_since(start.at));
         let deadline = Instant::now() + limit.saturating_sub(ran);
-        let lead = self.job.launch.signal.map(|signal| Duration::from_secs(signal.seconds_before.into()));
+        let lead =
+            self.job.launch.signal.map(|signal| Duration::from_secs(signal.seconds_before.into()));
         let warned = self.job.dir.has("warned");
         let warn_at = lead
             .filter(|_| !warned)
@@ -189,7 +190,12 @@ impl<'a> Watch<'a> {
         }
         self.memory_seen = Instant::now();
         let Ok(run) = self.job.assignment.run() else { return };
-        let limit = run.per_node.memory.bytes().unwrap_or(u64::MAX).saturating_mul(run.nodes.len().max(1) as u64);
+        let limit = run
+            .per_node
+            .memory
+            .bytes()
+            .unwrap_or(u64::MAX)
+            .saturating_mul(run.nodes.len().max(1) as u64);
         if limit > 0 && processes::memory_of(&self.job.dir.0) > limit {
             self.memory = MemoryKill::Killed;
             processes::kill_all(&self.job.dir.0, &self.job.groups, &self.gate_pids());

@@ -145,9 +145,11 @@ fn number(variable: &str) -> Option<u32> {
 /// Numbers steps from 0 over the whole job.
 fn next_step(dir: &Dir) -> io::Result<u32> {
     for number in 0..u32::MAX {
-        match dir.create_mark(&format!("step.{number}")) {
+        // Steps are counted within one run of the script, so nothing need survive the machine.
+        let path = dir.file(&format!("step.{number}"));
+        match OpenOptions::new().write(true).create_new(true).open(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|()| number),
+            other => return other.map(|_| number),
         }
     }
     Err(io::Error::other("too many steps"))
@@ -252,7 +254,8 @@ impl Step {
         let node = self.nodes[place.node];
         let names: Vec<String> = self.nodes.iter().map(|&n| run.nodes[n].clone()).collect();
         let tasks = self.layout.iter().sum::<u32>();
-        let ids: Vec<u32> = self.places().iter().filter(|p| p.node == place.node).map(|p| p.rank).collect();
+        let ids: Vec<u32> =
+            self.places().iter().filter(|p| p.node == place.node).map(|p| p.rank).collect();
         let mut set = |name: &str, value: String| {
             env.insert(name.to_owned(), value);
         };
@@ -299,9 +302,11 @@ impl Step {
 
     /// The script's variables that a task gets.
     fn exported(&self) -> BTreeMap<String, String> {
-        let all = || std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let all = || {
+            std::env::vars_os().filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            })
+        };
         match &self.options.export {
             Export::All => all().collect(),
             Export::AllAnd(more) => all().chain(more.iter().cloned()).collect(),

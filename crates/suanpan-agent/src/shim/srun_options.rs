@@ -268,7 +268,8 @@ fn export(given: &str, value: &str) -> Result<Export, String> {
     if !all {
         return Ok(Export::Only(named));
     }
-    let set = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>();
+    let set =
+        named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>();
     Ok(if set.is_empty() { Export::All } else { Export::AllAnd(set) })
 }
 

@@ -20,7 +20,8 @@ fn runs(word: &str) -> bool {
 #[test]
 fn the_time_limit_ends_a_job() {
     let rig = Rig::started();
-    let mut run = rig.run_order(1, &rig.launch("trap '' TERM; echo begun; sleep 61.25; sleep 61.25"));
+    let mut run =
+        rig.run_order(1, &rig.launch("trap '' TERM; echo begun; sleep 61.25; sleep 61.25"));
     run.time_limit = seconds(1);
     let begun = Instant::now();
     let outcome = rig.fake.end_of(rig.fake.run(1, run));
@@ -52,7 +53,9 @@ fn without_b_the_steps_get_the_signal_and_the_script_does_not() {
     run.time_limit = seconds(5);
     let outcome = rig.fake.end_of(rig.fake.run(1, run));
     assert_eq!(outcome.end, End::Exited { code: 0 }, "{outcome:?}");
-    assert_eq!(rig.read("slurm-1.out"), "step caught\nscript goes on\n");
+    // The step's shell may also tell that its `sleep` got the signal.
+    let output = rig.read("slurm-1.out");
+    assert!(output.ends_with("step caught\nscript goes on\n"), "{output}");
 }
 
 #[test]
@@ -117,8 +120,7 @@ fn stopping_during_setup_never_starts_the_payload() {
 #[test]
 fn a_job_above_its_memory_is_killed() {
     let rig = Rig::started();
-    let script = "python3 -c 'import time\nx = []\nfor _ in range(40):\n    \
-                  x.append(bytearray(16 << 20)); time.sleep(0.1)'\necho after";
+    let script = "x=$(head -c 150000000 /dev/zero | tr '\\0' x); sleep 3; echo ${#x}";
     let mut run = rig.run_order(1, &rig.launch(script));
     run.per_node.memory = Mebibytes::new(96);
     let outcome = rig.fake.end_of(rig.fake.run(1, run));

@@ -68,9 +68,7 @@ impl Rig {
         };
         let token = write("token", TOKEN);
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("the mode is set");
-        // Control groups are named after the cluster, and tests run side by side.
-        let cluster = dir.path().file_name().expect("it has a name").to_string_lossy();
-        let cluster = format!("t{}", cluster.trim_start_matches(".tmp"));
+        let cluster = cluster_of(dir.path());
         let site = write("site.toml", &SITE.replace("CLUSTER", &cluster));
         fs::create_dir(dir.path().join("work")).expect("the directory is made");
         let state = dir.path().join("state");
@@ -101,6 +99,10 @@ impl Rig {
         command.arg(&self.config.server).arg(&self.config.token_file).arg(&self.config.site_file);
         command.arg(&self.config.state_dir).arg(self.config.grace_s.to_string());
         command.envs(env.iter().copied()).spawn().expect("the agent starts")
+    }
+
+    pub fn cluster(&self) -> String {
+        cluster_of(self.dir.path())
     }
 
     pub fn work(&self) -> PathBuf {
@@ -158,6 +160,7 @@ impl Drop for Rig {
         if let Some(agent) = &self.agent {
             agent.trigger();
         }
+        std::thread::sleep(std::time::Duration::from_millis(200));
         // Nothing of a failed test may stay behind on the machine.
         let name = self.dir.path().display().to_string();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -168,14 +171,29 @@ impl Drop for Rig {
                 let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
                 String::from_utf8_lossy(&bytes).contains(&name)
             };
-            if pid != i32::try_from(std::process::id()).unwrap_or(0) && (has("environ") || has("cmdline")) {
+            if pid != i32::try_from(std::process::id()).unwrap_or(0)
+                && (has("environ") || has("cmdline"))
+            {
                 let _ = nix::sys::signal::kill(
                     nix::unistd::Pid::from_raw(pid),
                     nix::sys::signal::Signal::SIGKILL,
                 );
             }
         }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        for hierarchy in suanpan_agent::local::cgroup::detect(&self.cluster()).0.hierarchies {
+            remove_groups(&hierarchy.dir);
+        }
     }
+}
+
+fn remove_groups(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            remove_groups(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(dir);
 }
 
 pub fn run_order(id: u64, launch: BlobHash) -> RunOrder {
@@ -194,6 +212,12 @@ pub fn run_order(id: u64, launch: BlobHash) -> RunOrder {
         restarts: 0,
         placed_at: Timestamp(0),
     }
+}
+
+/// Control groups are named after the cluster, and tests run side by side.
+fn cluster_of(dir: &Path) -> String {
+    let name = dir.file_name().expect("it has a name").to_string_lossy();
+    format!("t{}", name.trim_start_matches(".tmp"))
 }
 
 /// The example that stands for the one binary; cargo builds examples along with tests.

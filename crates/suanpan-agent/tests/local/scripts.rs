@@ -45,7 +45,8 @@ fn an_unmodified_script_runs_its_steps_on_two_nodes() {
 #[test]
 fn a_step_is_refused_by_the_name_of_its_option() {
     let rig = Rig::started();
-    let id = rig.submit(1, &rig.launch("srun --mpi=pmix hostname; srun --bogus true; scontrol ping"));
+    let id =
+        rig.submit(1, &rig.launch("srun --mpi=pmix hostname; srun --bogus true; scontrol ping"));
     rig.fake.end_of(id);
     let output = rig.read("slurm-1.out");
     for expected in ["--mpi=pmix", "option --bogus is not supported", "`ping` is not supported"] {

@@ -1,0 +1,26 @@
+//! Answers to a submission. What is submitted is `submit::SubmitJob`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The jobs were accepted and are durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmitAnswer {
+    /// One entry for each job, in the order they were sent.
+    pub jobs: Vec<SubmittedJob>,
+    /// Journal position; send it back as `Suanpan-Seq` to read at least this. Of a repeated
+    /// idempotency key: a position not before the first answer's.
+    #[schema(example = 1042)]
+    pub seq: u64,
+}
+
+/// One accepted job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmittedJob {
+    /// Its id. The tasks of an array have the ids `id`, `id + 1` and so on.
+    #[schema(example = 36)]
+    pub id: u64,
+    /// How many tasks it has: 1 unless it is an array.
+    #[schema(example = 1)]
+    pub tasks: u32,
+}

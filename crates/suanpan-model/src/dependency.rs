@@ -1,6 +1,7 @@
 //! What a job waits for, in Slurm's dependency expressions.
 
 use crate::id::JobId;
+use crate::job::TaskRef;
 use crate::parse::{ParseError, digits, serde_as_text};
 use std::fmt;
 use std::str::FromStr;
@@ -34,29 +35,20 @@ pub enum Condition {
     /// The target has started (or was cancelled) at least `minutes` ago.
     After {
         /// What is waited for.
-        target: Target,
+        target: TaskRef,
         /// Minutes since its start.
         minutes: u32,
     },
     /// The target has ended, however.
-    AfterAny(Target),
+    AfterAny(TaskRef),
     /// The target has ended with success; all tasks of it, if it is an array.
-    AfterOk(Target),
+    AfterOk(TaskRef),
     /// The target has ended without success.
-    AfterNotOk(Target),
+    AfterNotOk(TaskRef),
     /// The task of the same index of the target array has ended with success.
-    AfterCorr(Target),
+    AfterCorr(TaskRef),
     /// No earlier job of the same name and owner is unfinished.
     Singleton,
-}
-
-/// A job, or one task of an array job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
-    /// The job.
-    pub job: JobId,
-    /// The index of the task; `None` for the whole job.
-    pub task: Option<u32>,
 }
 
 const FORMS: &str = "conditions such as afterok:36:37 or after:36+10, joined by , (all) or ? (any)";
@@ -77,14 +69,14 @@ impl Dependency {
     }
 
     /// The jobs that are named.
-    pub fn targets(&self) -> impl Iterator<Item = Target> + '_ {
+    pub fn targets(&self) -> impl Iterator<Item = TaskRef> + '_ {
         self.conditions.iter().filter_map(|condition| condition.target())
     }
 }
 
 impl Condition {
     /// The job or task that is waited for; `None` for `singleton`.
-    pub fn target(self) -> Option<Target> {
+    pub fn target(self) -> Option<TaskRef> {
         match self {
             Self::After { target, .. }
             | Self::AfterAny(target)
@@ -174,7 +166,7 @@ fn read_condition(kind: &str, text: &str) -> Result<Condition, String> {
         }
         Some(_) => return Err(format!("+minutes only with after, not with {kind}")),
     };
-    let target: Target = target.parse().map_err(|error: ParseError| error.expected)?;
+    let target: TaskRef = target.parse().map_err(|error: ParseError| error.expected)?;
     Ok(match kind {
         "after" => Condition::After { target, minutes: minutes.unwrap_or(0) },
         "afterany" => Condition::AfterAny(target),
@@ -184,30 +176,23 @@ fn read_condition(kind: &str, text: &str) -> Result<Condition, String> {
     })
 }
 
-impl FromStr for Target {
+impl FromStr for TaskRef {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let refuse =
             || ParseError::new("job id", text, "a job id such as 36, or 36_4 for one task of it");
-        let (job, task) = match text.split_once('_') {
+        let (job, index) = match text.split_once('_') {
             None => (text, None),
-            Some((job, task)) => {
-                let task = digits::<u32>(task).filter(|&task| task < u32::MAX);
-                (job, Some(task.ok_or_else(refuse)?))
+            Some((job, index)) => {
+                let index = digits::<u32>(index).filter(|&index| index < u32::MAX);
+                (job, Some(index.ok_or_else(refuse)?))
             }
         };
         match digits::<u64>(job) {
-            Some(job) if job > 0 => Ok(Self { job: JobId(job), task }),
+            Some(job) if job > 0 => Ok(Self { job: JobId(job), index }),
             _ => Err(refuse()),
         }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.job.0)?;
-        self.task.map_or(Ok(()), |task| write!(f, "_{task}"))
     }
 }
 

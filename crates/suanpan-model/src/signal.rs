@@ -12,7 +12,7 @@ mod tests;
 /// Read in the form of `sbatch --signal`: `[B:]<name or number>[@<seconds>]`, sixty seconds if
 /// none are given. Slurm's `R:` (reservations) is refused. Travels in JSON as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct JobSignal {
+pub struct SignalSpec {
     /// The signal.
     pub signal: Signal,
     /// Who gets it.
@@ -69,7 +69,7 @@ const NAMES: [(&str, u8); 31] = [
     ("SYS", 31),
 ];
 
-impl JobSignal {
+impl SignalSpec {
     /// The lead time when none is given (sbatch manual, "--signal").
     pub const SECONDS_BEFORE_DEFAULT: u16 = 60;
 }
@@ -109,7 +109,7 @@ impl fmt::Display for Signal {
     }
 }
 
-impl FromStr for JobSignal {
+impl FromStr for SignalSpec {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
@@ -139,7 +139,7 @@ impl FromStr for JobSignal {
     }
 }
 
-impl fmt::Display for JobSignal {
+impl fmt::Display for SignalSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let to = match self.to {
             SignalTarget::Steps => "",
@@ -150,4 +150,4 @@ impl fmt::Display for JobSignal {
 }
 
 serde_as_text!(Signal);
-serde_as_text!(JobSignal);
+serde_as_text!(SignalSpec);

@@ -48,7 +48,7 @@ proptest! {
         any in any::<bool>(),
     ) {
         let conditions: Vec<Condition> = conditions.into_iter().map(|(kind, job, task, minutes)| {
-            let target = Target { job: JobId(job), task: task.map(u32::from) };
+            let target = TaskRef { job: JobId(job), index: task.map(u32::from) };
             match kind {
                 0 => Condition::After { target, minutes },
                 1 => Condition::AfterAny(target),

@@ -11,7 +11,7 @@ fn reads_and_prints() {
         ("34", "34@60"),
         ("b:2", "B:INT@60"),
     ] {
-        assert_eq!(text.parse::<JobSignal>().expect("a signal request").to_string(), shown);
+        assert_eq!(text.parse::<SignalSpec>().expect("a signal request").to_string(), shown);
     }
 }
 
@@ -28,7 +28,7 @@ fn refuses_by_name() {
         ("BR:USR1", "no `R:`"),
         ("X:USR1", "B: or nothing"),
     ] {
-        let error = text.parse::<JobSignal>().expect_err(text).to_string();
+        let error = text.parse::<SignalSpec>().expect_err(text).to_string();
         assert!(error.contains(why), "{error}");
     }
 }
@@ -38,13 +38,13 @@ proptest! {
     fn round_trips(number in 1u8..=64, batch in any::<bool>(), seconds_before in any::<u16>()) {
         let to = if batch { SignalTarget::BatchScript } else { SignalTarget::Steps };
         let signal = Signal::from_number(number).expect("in range");
-        let request = JobSignal { signal, to, seconds_before };
-        prop_assert_eq!(request.to_string().parse::<JobSignal>(), Ok(request));
+        let request = SignalSpec { signal, to, seconds_before };
+        prop_assert_eq!(request.to_string().parse::<SignalSpec>(), Ok(request));
         prop_assert_eq!(signal.to_string().parse::<Signal>(), Ok(signal));
     }
 
     #[test]
     fn never_panics(text in "[BR:USIG0-9@]{0,12}|.*") {
-        let _ = text.parse::<JobSignal>();
+        let _ = text.parse::<SignalSpec>();
     }
 }

@@ -43,6 +43,21 @@ pub fn run(text: &str) -> String {
     out
 }
 
+/// The stored records of all scenarios, run one after the other in one world.
+pub fn journal_of_all_scenarios() -> String {
+    let mut world = World::default();
+    for path in crate::scenarios::scenario_files() {
+        let text = std::fs::read_to_string(path).expect("scenario files are UTF-8");
+        for line in text.lines().filter(|line| !line.starts_with("> ") && !line.starts_with('#')) {
+            if !line.trim().is_empty() {
+                world.command(line);
+            }
+        }
+    }
+    let stored = world.records.iter().map(|r| String::from_utf8(r.encode()).expect("JSON"));
+    stored.map(|line| line + "\n").collect()
+}
+
 /// The first line where two texts part.
 pub fn difference(expected: &str, printed: &str) -> String {
     let mut other = printed.lines();

@@ -1,11 +1,12 @@
 //! Runs every `scenarios/*.txt`: a script of commands with the expected output beside it.
-//! `UPDATE=1 cargo test -p suanpan-engine --test scenarios` rewrites the output.
+//! `UPDATE=1 cargo test -p suanpan-engine --test engine` rewrites the output.
 
-mod world;
 
+use crate::world;
 use std::path::PathBuf;
 
-fn scenario_files() -> Vec<PathBuf> {
+/// The scenarios, by name.
+pub fn scenario_files() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the scenarios folder can be read")

@@ -9,6 +9,7 @@
 pub mod common;
 pub mod envelope;
 pub mod event;
+pub mod fields;
 pub mod job;
 pub mod logs;
 pub mod ops;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod problem;
 pub mod site;
 pub mod submission;
+pub mod submit;
 
 pub use common::{JobState, Money, PerNode, Time};
 pub use envelope::{Envelope, EnvelopeHeader};

@@ -2,6 +2,7 @@
 //! time and caller; the engine never asks the world.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
@@ -9,7 +10,6 @@ use suanpan_sched::plan::Placement;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::report::Report;
-use std::sync::Arc;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

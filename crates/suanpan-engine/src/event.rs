@@ -10,7 +10,7 @@ use std::sync::Arc;
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::index_set::IndexSet;
-use suanpan_model::job::{JobSpec, JobState, Prediction};
+use suanpan_model::job::{JobSpec, JobState, Prediction, Sharing};
 use suanpan_model::money::{MicroCredits, Price};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
@@ -172,6 +172,9 @@ pub struct PlacedAllocation {
     pub time_limit: Walltime,
     /// Amount taken and charged on each node (the whole node for an exclusive job).
     pub per_node: Tres,
+    /// Whether others may share its nodes.
+    #[serde(default)]
+    pub sharing: Sharing,
     /// Price at placement; the final charge uses it whatever the tariff is then.
     pub price: Price,
     /// Pending transfer for the most it may cost.

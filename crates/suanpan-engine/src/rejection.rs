@@ -137,9 +137,9 @@ impl Rejection {
             Rejection::UnknownDependency { target, .. } => {
                 Some(("dependency".into(), target.to_string()))
             }
-            Rejection::Impossible { unfit, .. } => unfit
-                .first()
-                .map(|first| (field_of(first.predicate).into(), first.asked.clone())),
+            Rejection::Impossible { unfit, .. } => {
+                unfit.first().map(|first| (field_of(first.predicate).into(), first.asked.clone()))
+            }
             Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
             Rejection::InvalidInventory { field, value, .. } => {
                 Some((field.clone(), value.clone()))
@@ -189,7 +189,7 @@ fn field_of(predicate: Predicate) -> &'static str {
         Predicate::Budget => "budget",
         Predicate::Network => "inputs",
         Predicate::Deadline => "deadline",
-        Predicate::Resources | Predicate::Priority => "resources",
+        Predicate::Refused | Predicate::Resources | Predicate::Priority => "resources",
     }
 }
 

@@ -152,8 +152,7 @@ impl Sequencer {
             self.state.apply(at, event);
         }
         let command = command.stored();
-        let record =
-            Record { seq: self.last_seq, epoch: self.epoch, at, caller, command, events };
+        let record = Record { seq: self.last_seq, epoch: self.epoch, at, caller, command, events };
         (Some(record), Ok(reply))
     }
 }

@@ -235,6 +235,8 @@ impl State {
             return Err(Rejection::NotOwner { job: job.id, owner: job.spec.user.clone() });
         }
         let position = match target.index {
+            // `36_4` names a task by its array's own id only.
+            Some(_) if target.job != job.id => return Err(Rejection::NoSuchTask(task)),
             Some(index) => Some(job.position_of(index).ok_or(Rejection::NoSuchTask(task))?),
             None if target.job != job.id => Some((target.job.0 - job.id.0) as u32),
             None => None,

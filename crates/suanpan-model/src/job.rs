@@ -4,7 +4,7 @@ use crate::array::ArraySpec;
 use crate::dependency::Dependency;
 use crate::id::{BlobHash, JobId};
 use crate::money::MicroCredits;
-use crate::signal::JobSignal;
+use crate::signal::SignalSpec;
 use crate::time::{Seconds, Timestamp};
 use crate::tres::Tres;
 use crate::walltime::Walltime;
@@ -370,7 +370,7 @@ pub struct Launch {
     pub cpus_per_task: u32,
     /// Signal before the end of the time limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<JobSignal>,
+    pub signal: Option<SignalSpec>,
     /// Command or environment that replaces the above on a flavor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub per_flavor: BTreeMap<String, FlavorLaunch>,

@@ -96,6 +96,7 @@ impl<'a> Judge<'a> {
             flavor: inventory.flavor_of(node(&placement.nodes[0])).name.clone(),
             time_limit: placement.time_limit,
             per_node,
+            sharing: shape.sharing,
             price,
             transfer: TransferId(0),
             prediction: Prediction { cost, ..placement.prediction },
@@ -123,10 +124,10 @@ impl<'a> Judge<'a> {
 
     /// The lowest task of a job that is ready and not placed by this plan yet.
     fn next_ready(&mut self, job: &'a Job) -> Option<u32> {
-        let ready = self.ready.entry(job.id).or_insert_with(|| Ready {
-            left: job.ready_count(),
-            positions: job.ready_positions(),
-        });
+        let ready = self
+            .ready
+            .entry(job.id)
+            .or_insert_with(|| Ready { left: job.ready_count(), positions: job.ready_positions() });
         ready.left = ready.left.checked_sub(1)?;
         ready.positions.next()
     }

@@ -5,7 +5,7 @@ use crate::event::{Event, SubmittedJob};
 use crate::rejection::Rejection;
 use crate::state::State;
 use suanpan_model::id::JobId;
-use suanpan_model::job::{JobSpec, TaskRef};
+use suanpan_model::job::JobSpec;
 
 pub(crate) fn decide(
     state: &State,
@@ -56,25 +56,21 @@ impl State {
 fn check_dependency(state: &State, position: usize, spec: &JobSpec) -> Result<(), Rejection> {
     let Some(dependency) = &spec.dependency else { return Ok(()) };
     for target in dependency.targets() {
-        let known = match (state.job(target.job), target.task) {
+        let known = match (state.job(target.job), target.index) {
             (Some(job), Some(index)) => job.position_of(index).is_some(),
             (Some(_), None) => true,
             (None, Some(index)) => state.outcomes.state_of_index(target.job, index).is_some(),
             (None, None) => state.outcomes.state_of(target.job).is_some(),
         };
         if !known {
-            let target = TaskRef { job: target.job, index: target.task };
             return Err(Rejection::UnknownDependency { position, target });
         }
     }
     Ok(())
 }
 
-/// Refuses what no site could ever run. A shape that a live job has was possible once.
+/// Refuses what no site could ever run, judged by the inventories as they are now.
 fn check_possible(state: &State, position: usize, spec: &JobSpec) -> Result<(), Rejection> {
-    if state.derived.shapes.contains_key(&spec.shape) {
-        return Ok(());
-    }
     let judged = state.derived.catalog.possible(&spec.shape);
     judged.map_err(|unfit| Rejection::Impossible { position, unfit })
 }

@@ -1,9 +1,9 @@
 //! Dependencies: whether they let a job start.
 
 use super::{Job, State, Tasks, outcomes::Together};
-use suanpan_model::dependency::{Condition, Join, Target};
+use suanpan_model::dependency::{Condition, Join};
 use suanpan_model::index_set::IndexSet;
-use suanpan_model::job::JobState;
+use suanpan_model::job::{JobState, TaskRef};
 use suanpan_model::time::{Seconds, Timestamp};
 
 /// Whether a job's dependency lets it start.
@@ -84,7 +84,7 @@ impl State {
     }
 
     /// `aftercorr`: the task of the same index of the target has completed.
-    fn corresponding(&self, job: &Job, target: Target, position: Option<u32>) -> Verdict {
+    fn corresponding(&self, job: &Job, target: TaskRef, position: Option<u32>) -> Verdict {
         let index = position.and_then(|position| job.index_at(position));
         let live = self.jobs.get(&target.job);
         let state = match (live, index) {
@@ -109,7 +109,7 @@ impl State {
         }
     }
 
-    fn after(&self, target: Target, minutes: u32) -> Verdict {
+    fn after(&self, target: TaskRef, minutes: u32) -> Verdict {
         let wait = Seconds(u64::from(minutes) * 60);
         match self.job(target.job) {
             // Ended or cancelled: its start is longer ago than anything that is remembered.
@@ -128,13 +128,13 @@ impl State {
         if first.is_none_or(|first| *first >= job.id) { MET } else { Verdict::Waiting }
     }
 
-    fn together(&self, target: Target) -> Together {
+    fn together(&self, target: TaskRef) -> Together {
         let of_state = |state: Option<JobState>| match state {
             None => Together::Unfinished,
             Some(JobState::Completed) => Together::Completed,
             Some(_) => Together::NotCompleted,
         };
-        match (self.job(target.job), target.task) {
+        match (self.job(target.job), target.index) {
             (Some(job), Some(index)) => {
                 of_state(job.position_of(index).and_then(|p| job.tasks.ended_state(p)))
             }
@@ -142,9 +142,7 @@ impl State {
                 of_state(job.tasks.ended_state((target.job.0 - job.id.0) as u32))
             }
             (Some(_), None) => Together::Unfinished,
-            (None, Some(index)) => {
-                of_state(self.outcomes.state_of_index(target.job, index))
-            }
+            (None, Some(index)) => of_state(self.outcomes.state_of_index(target.job, index)),
             (None, None) => {
                 let count = self.outcomes.array(target.job).map_or(1, |array| array.count());
                 self.outcomes.together(target.job, count)

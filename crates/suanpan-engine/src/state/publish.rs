@@ -143,12 +143,12 @@ impl State {
         }
     }
 
-    /// Base ids of the jobs a job waits for, whichever of their tasks it names.
+    /// Base ids of the live jobs a job waits for, whichever of their tasks it names.
     fn dependency_bases(&self, job: &Job) -> Vec<JobId> {
         let Some(dependency) = &job.spec.dependency else { return Vec::new() };
         dependency
             .targets()
-            .map(|target| self.job(target.job).map_or(target.job, |other| other.id))
+            .filter_map(|target| self.job(target.job).map(|other| other.id))
             .collect()
     }
 }
@@ -188,6 +188,7 @@ impl Allocation {
         let running = Running {
             nodes: self.placed.nodes.clone(),
             per_node: self.placed.per_node,
+            sharing: self.placed.sharing,
             ends_by: self.ends_by(),
         };
         Change::Took(self.placed.cluster, self.placed.id, running)

@@ -2,7 +2,6 @@
 //! the same bytes, and the scheduler's incremental view equals the one made from nothing.
 //! (The checks are in [`world`]'s audit, after each command.)
 
-
 use crate::world;
 use proptest::prelude::*;
 
@@ -19,12 +18,29 @@ fn line() -> impl Strategy<Value = String> {
         "killed",
     ]);
     let after = prop::sample::select(vec![
-        "afterok", "afterany", "afternotok", "aftercorr", "after", "singleton",
+        "afterok",
+        "afterany",
+        "afternotok",
+        "aftercorr",
+        "after",
+        "singleton",
     ]);
     let options = prop::sample::select(vec![
-        "", "hold=yes", "requeue=yes", "cpus=2", "nodes=2", "deadline=40", "begin=20",
-        "budget=0.01", "array=1-4%2", "array=0-6:3", "array=5", "cpus=9", "invalid=cancel",
-        "sites=gy", "user=bob",
+        "",
+        "hold=yes",
+        "requeue=yes",
+        "cpus=2",
+        "nodes=2",
+        "deadline=40",
+        "begin=20",
+        "budget=0.01",
+        "array=1-4%2",
+        "array=0-6:3",
+        "array=5",
+        "cpus=9",
+        "invalid=cancel",
+        "sites=gy",
+        "user=bob",
     ]);
     prop_oneof![
         6 => Just("plan".to_owned()),

@@ -1,7 +1,6 @@
 //! Runs every `scenarios/*.txt`: a script of commands with the expected output beside it.
 //! `UPDATE=1 cargo test -p suanpan-engine --test engine` rewrites the output.
 
-
 use crate::world;
 use std::path::PathBuf;
 

@@ -198,8 +198,7 @@ impl World {
         if plan.placements.is_empty() {
             return vec!["nothing starts".into()];
         }
-        let commit =
-            CommitPlan { explanations: plan.explanations, placements: plan.placements };
+        let commit = CommitPlan { explanations: plan.explanations, placements: plan.placements };
         self.ask(Caller::System, Command::CommitPlan(commit))
     }
 
@@ -242,7 +241,10 @@ impl World {
                     }
                     suanpan_site::order::Desired::Stop(reason) => format!("stop {reason:?}"),
                 };
-                format!("{cluster}: allocation {} generation {} {what}", order.allocation, order.generation)
+                format!(
+                    "{cluster}: allocation {} generation {} {what}",
+                    order.allocation, order.generation
+                )
             })
         });
         all.collect()
@@ -266,7 +268,10 @@ fn told(event: &Event) -> String {
             .map(|placed| {
                 let task = TaskRef { job: placed.job, index: placed.index };
                 let nodes = placed.node_names.join(",");
-                format!("{task} starts as allocation {} on {nodes} at most {}", placed.id, placed.prediction.cost)
+                format!(
+                    "{task} starts as allocation {} on {nodes} at most {}",
+                    placed.id, placed.prediction.cost
+                )
             })
             .collect::<Vec<_>>()
             .join("\n> "),
@@ -285,7 +290,11 @@ fn told(event: &Event) -> String {
             format!("allocation {allocation} generation {generation} stopping: {reason:?}")
         }
         Event::TasksEnded { job, positions, state } => {
-            let which = if positions.is_empty() { String::new() } else { format!(" positions {positions}") };
+            let which = if positions.is_empty() {
+                String::new()
+            } else {
+                format!(" positions {positions}")
+            };
             format!("job {job}{which} ended: {}", state.name())
         }
         Event::JobHeld { job } => format!("job {job} held"),
@@ -299,9 +308,7 @@ fn told(event: &Event) -> String {
 fn fact(what: Option<&str>, words: &Words) -> Fact {
     let wall: u64 = words.get("wall").map_or(0, |wall| wall.parse().expect("wall=SECONDS"));
     let usage = Usage { wall_us: wall * 1_000_000, ..Usage::default() };
-    let over = |end, payload| {
-        Fact::Ended(Outcome { end, payload, usage, message: String::new() })
-    };
+    let over = |end, payload| Fact::Ended(Outcome { end, payload, usage, message: String::new() });
     match (what, words.get("exit")) {
         (None, Some(code)) => {
             over(End::Exited { code: code.parse().expect("exit=CODE") }, PayloadReach::Started)
@@ -387,7 +394,8 @@ fn inventory(name: &str, words: &Words) -> Inventory {
     let number = |key: &str, default: u32| {
         words.get(key).map_or(default, |text| text.parse().expect("a number"))
     };
-    let memory: Mebibytes = words.get("mem").map_or("8G", String::as_str).parse().expect("mem=SIZE");
+    let memory: Mebibytes =
+        words.get("mem").map_or("8G", String::as_str).parse().expect("mem=SIZE");
     let price = words.get("price").map_or("0.36", String::as_str);
     let capacity = Tres { cpus: number("cpus", 4), memory, gpus: 0 };
     let nodes: Vec<Node> = (1..=number("nodes", 2))
@@ -422,4 +430,3 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         enforced: Vec::new(),
     }
 }
-

@@ -8,8 +8,8 @@ use suanpan_model::time::Seconds;
 #[serde(default)]
 pub struct Policy {
     /// How many waiting jobs, in order, are promised a start (a shadow start) that no job after
-    /// them may delay. Jobs after these are started only where they break no promise. Of an
-    /// array, the next task is promised.
+    /// them may delay. Jobs after these are started only where they break no promise. Each ready
+    /// task of an array counts.
     pub reservation_depth: u32,
     /// Most starts in one cycle, so that a cycle and its commit stay short on an empty network;
     /// the next cycle goes on.

@@ -136,12 +136,6 @@ pub const SETTINGS: &[Setting] = &[
         help: "Longest a graceful stop waits for requests under way, seconds.",
     },
     Setting {
-        key: "idempotency_time",
-        kind: Kind::Seconds { min: 60, max: 31_536_000 },
-        default: "86400",
-        help: "How long a repeated submission with the same key is recognized, seconds.",
-    },
-    Setting {
         key: "agents.contact_period",
         kind: Kind::Seconds { min: 2, max: 86_400 },
         default: "30",
@@ -179,8 +173,6 @@ pub struct Config {
     pub threads: usize,
     /// What one client may ask.
     pub limits: Limits,
-    /// How long idempotency keys are kept.
-    pub idempotency_time: Duration,
     /// After so long without a request an agent is silent.
     pub contact_period: Duration,
     /// Longest time between scheduling cycles.
@@ -422,7 +414,6 @@ impl Config {
                 request_time: reader.seconds("limits.request_time")?,
                 stop_time: reader.seconds("limits.stop_time")?,
             },
-            idempotency_time: reader.seconds("idempotency_time")?,
             contact_period: reader.seconds("agents.contact_period")?,
             scheduler_period: Duration::from_millis(reader.number("scheduler.period_ms")?),
             checkpoint_every: reader.number("checkpoint_every")?,

@@ -9,7 +9,7 @@
 //! | `balanced` | `time / best time + price / best price` | position of the flavor | finish |
 //!
 //! So the goal decides first, and the job's order of flavors decides between equals. What is
-//! still equal is decided by cluster, partition and flavor index.
+//! still equal is decided by the earlier start, then by cluster, partition and flavor index.
 //!
 //! *finish* is start + staging + run: waiting counts. In `balanced`, *time* is from now to the
 //! finish, *best time* the shortest staging + run that any fitting pool would need if it were
@@ -33,6 +33,7 @@ pub struct Score {
     goal: i128,
     preference: u16,
     second: i128,
+    start: Timestamp,
     cluster: ClusterId,
     partition: u16,
     flavor: u16,
@@ -74,6 +75,7 @@ pub fn score(goal: Goal, offer: &Offer, start: Timestamp, yardstick: &Yardstick)
         goal,
         preference: offer.preference,
         second,
+        start,
         cluster: offer.cluster,
         partition: offer.partition,
         flavor: offer.flavor,

@@ -1,7 +1,7 @@
 //! The state of one cycle: what is free and promised on every node, and the ranking of a shape's
 //! offers against it.
 
-use crate::fit::gang;
+use crate::fit::gang::{self, Rule, Seat};
 use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
 use crate::policy::Policy;
@@ -207,27 +207,24 @@ impl<'a> Cycle<'a> {
     }
 
     /// Takes the nodes of a choice from its start for as long as it may hold them.
-    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice) -> Vec<u32> {
+    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
         let about = &run.class.offers[choice.offer];
-        let nodes = self.nodes(about);
+        let nodes = self.nodes(about).iter().copied();
         let stand = &mut self.stands[run.bounds[choice.offer].stand as usize];
         let view = stand.view;
-        let amount =
-            |node: u32| amount_on(run.shape, &view.inventory.nodes[node as usize].capacity);
+        let seat = |node: u32| {
+            let capacity = view.inventory.nodes[node as usize].capacity;
+            Seat { amount: amount_on(run.shape, &capacity), capacity }
+        };
         let need = need(run.shape, about);
-        let chosen = gang::choose(
-            &stand.lines,
-            nodes.iter().copied(),
-            &need,
-            choice.start,
-            amount,
-        )
-        .expect("a fitted gang has its nodes");
+        let chosen = gang::choose(&stand.lines, nodes, &need, choice.start, rule, seat)
+            .expect("a fitted gang has its nodes");
         for &node in &chosen {
-            stand.lines[node as usize].take(choice.start, &amount(node), need.hold);
+            let amount = seat(node).amount;
+            stand.lines[node as usize].take(choice.start, &amount, need.hold);
             if choice.start == self.now {
                 let free = &mut stand.free[node as usize];
-                *free = free.checked_sub(&amount(node)).expect("a start now is free now");
+                *free = free.checked_sub(&amount).expect("a start now is free now");
             }
         }
         chosen

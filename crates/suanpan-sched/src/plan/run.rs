@@ -1,5 +1,6 @@
 //! The decisions of one cycle, job after job.
 
+use crate::fit::gang::Rule;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Own, Ranking};
 use crate::plan::queue::{Kind, Next, Queue};
 use crate::plan::tell::KEPT;
@@ -39,14 +40,6 @@ enum Standing {
     Full,
 }
 
-/// How a job fared.
-enum Fate {
-    /// All its ready tasks start.
-    Started,
-    /// The rest of it waits.
-    Waits(Ranking),
-}
-
 impl<'a> Run<'a> {
     pub(crate) fn new(cycle: Cycle<'a>) -> Run<'a> {
         let snapshot = cycle.snapshot;
@@ -82,22 +75,53 @@ impl<'a> Run<'a> {
             self.plan.waiting_jobs.insert(next.job, WaitingFor::BeginTime);
             return true;
         }
-        let promising = self.promised < self.cycle.policy.reservation_depth;
-        if !promising && self.is_settled(next) {
+        if !self.promising() && self.is_settled(next) {
             // Jobs with begin times further on still get their own reason.
             return next.kind == Kind::Own;
         }
         let own = pending.map_or_else(Own::default, |about| self.own(next, about));
         let ready = pending.map_or(next.ready, |about| about.ready);
-        if let Fate::Waits(ranking) = self.start(next, own, ready) {
-            self.wait(next, &ranking);
-            if promising {
-                self.promise(next, &ranking);
-            } else if next.kind == Kind::Own {
-                self.close_if_full(next);
+        self.consider_tasks(next, own, ready);
+        true
+    }
+
+    /// Starts or promises a job's ready tasks, one by one: a task that waits for a better offer
+    /// may leave room for the next one to start elsewhere.
+    fn consider_tasks(&mut self, next: &Next, own: Own<'_>, ready: u32) {
+        let mut told = false;
+        for _ in 0..ready {
+            let judged = &mut self.classes[next.class as usize];
+            // The first look at a class is explained, so it keeps the runners-up.
+            let first = judged.told.is_none() && judged.standing == Standing::Open;
+            let keep = if first { KEPT } else { 1 };
+            let ranking = self.cycle.rank(&mut judged.run, own, keep);
+            let room = self.plan.placements.len() < self.cycle.policy.starts_max as usize;
+            let best = ranking.choices.first().copied();
+            if let Some(best) = best
+                && best.start == self.cycle.now
+                && room
+            {
+                self.place(next, own, best, ranking);
+                continue;
+            }
+            if !told {
+                told = true;
+                self.wait(next, &ranking);
+            }
+            match best {
+                Some(best) if self.promising() => self.promise(next, best),
+                _ if next.kind == Kind::Own && !self.promising() => {
+                    self.close_if_full(next);
+                    return;
+                }
+                _ => return,
             }
         }
-        true
+    }
+
+    /// Whether the next job that waits is still promised a start.
+    fn promising(&self) -> bool {
+        self.promised < self.cycle.policy.reservation_depth
     }
 
     /// Whether nothing more can start in the stream of this job.
@@ -133,44 +157,11 @@ impl<'a> Run<'a> {
         Own { deadline: pending.deadline, refused_by }
     }
 
-    /// Starts as many of a job's ready tasks as can start now.
-    fn start(&mut self, next: &Next, own: Own<'_>, ready: u32) -> Fate {
-        for _ in 0..ready {
-            let judged = &mut self.classes[next.class as usize];
-            // The first look at a class is explained, so it keeps the runners-up.
-            let first = judged.told.is_none() && judged.standing == Standing::Open;
-            let keep = if first { KEPT } else { 1 };
-            let mut ranking = self.cycle.rank(&mut judged.run, own, keep);
-            let best = ranking.choices.first().copied();
-            let room = self.plan.placements.len() < self.cycle.policy.starts_max as usize;
-            match best {
-                Some(best) if best.start == self.cycle.now && room => {
-                    if judged.told.is_some_and(|(_, about)| about != best) && keep < KEPT {
-                        ranking = self.cycle.rank(&mut judged.run, own, KEPT);
-                    }
-                    self.place(next, best, &ranking);
-                }
-                _ => return Fate::Waits(ranking),
-            }
-        }
-        Fate::Started
-    }
-
-    fn place(&mut self, next: &Next, choice: Choice, ranking: &Ranking) {
-        let judged = &mut self.classes[next.class as usize];
-        let explanation = match judged.told {
-            Some((index, about)) if about == choice && next.kind == Kind::Plain => index,
-            _ => {
-                let explanation = self.cycle.explain(&judged.run, ranking);
-                self.plan.explanations.push(Arc::new(explanation));
-                let index = (self.plan.explanations.len() - 1) as u32;
-                if next.kind == Kind::Plain {
-                    judged.told = Some((index, choice));
-                }
-                index
-            }
-        };
-        let nodes = self.cycle.take(&judged.run, choice);
+    fn place(&mut self, next: &Next, own: Own<'_>, choice: Choice, ranking: Ranking) {
+        let rule = if self.promising() { Rule::Settled } else { Rule::BestFit };
+        let explanation = self.explanation_of(next, own, choice, ranking);
+        let judged = &self.classes[next.class as usize];
+        let nodes = self.cycle.take(&judged.run, choice, rule);
         let offer = &judged.run.class.offers[choice.offer];
         self.plan.placements.push(Placement {
             job: next.job,
@@ -187,6 +178,32 @@ impl<'a> Run<'a> {
             },
             explanation,
         });
+    }
+
+    /// The explanation of a start: the one its shape has, while it is about the same choice.
+    fn explanation_of(
+        &mut self,
+        next: &Next,
+        own: Own<'_>,
+        choice: Choice,
+        mut ranking: Ranking,
+    ) -> u32 {
+        let judged = &mut self.classes[next.class as usize];
+        if let Some((index, about)) = judged.told
+            && about == choice
+            && next.kind == Kind::Plain
+        {
+            return index;
+        }
+        if ranking.choices.len() < KEPT {
+            ranking = self.cycle.rank(&mut judged.run, own, KEPT);
+        }
+        let index = self.plan.explanations.len() as u32;
+        self.plan.explanations.push(Arc::new(self.cycle.explain(&judged.run, &ranking)));
+        if next.kind == Kind::Plain {
+            judged.told = Some((index, choice));
+        }
+        index
     }
 
     /// Keeps why a job waits: for the first of its shape in full, for one whose own conditions
@@ -215,11 +232,10 @@ impl<'a> Run<'a> {
         self.plan.waiting.insert(Arc::clone(shape), waiting);
     }
 
-    /// Promises a waiting job its best start, so that no job after it can delay it.
-    fn promise(&mut self, next: &Next, ranking: &Ranking) {
-        let Some(&best) = ranking.choices.first() else { return };
-        self.cycle.take(&self.classes[next.class as usize].run, best);
-        self.plan.shadow_starts.insert(next.job, best.start);
+    /// Promises a waiting task its best start, so that no job after it can delay it.
+    fn promise(&mut self, next: &Next, best: Choice) {
+        self.cycle.take(&self.classes[next.class as usize].run, best, Rule::Settled);
+        self.plan.shadow_starts.entry(next.job).or_insert(best.start);
         self.promised += 1;
     }
 }

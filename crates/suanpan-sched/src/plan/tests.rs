@@ -112,12 +112,14 @@ fn a_gang_starts_whole_or_not_at_all() {
 }
 
 #[test]
-fn nodes_are_chosen_by_best_fit_then_index() {
+fn nodes_are_chosen_by_size_or_best_fit_then_index() {
     let mut snapshot = one_site(4);
     take(&mut snapshot, 1, 1, running(&[2], tres(5, 1, 0), at(600)));
     add(&mut snapshot, [pending(1, &shape(1, tres(2, 1, 0), 60))]);
     add(&mut snapshot, [pending(2, &shape(2, tres(4, 1, 0), 60))]);
-    let plan = planned(&snapshot);
+    // Within the depth, the smallest nodes; beyond it, the nodes with least left.
+    assert_eq!(planned(&snapshot).placements[0].nodes, [0]);
+    let plan = super::plan(&snapshot, NOW, &Policy { reservation_depth: 0, ..policy() });
     assert_eq!(plan.placements[0].nodes, [2]);
     assert_eq!(plan.placements[1].nodes, [0, 1]);
 }

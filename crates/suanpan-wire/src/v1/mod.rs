@@ -10,6 +10,7 @@ pub mod common;
 pub mod envelope;
 pub mod event;
 pub mod fields;
+pub mod interpret;
 pub mod job;
 pub mod logs;
 pub mod ops;
@@ -36,4 +37,5 @@ pub use site::{
     AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
     SiteList, SiteToken,
 };
-pub use submission::{SubmitAnswer, SubmittedJob};
+pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
+pub use submit::SubmitJob;

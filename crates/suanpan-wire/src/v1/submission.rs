@@ -1,7 +1,17 @@
-//! Answers to a submission. What is submitted is `submit::SubmitJob`.
+//! Bulk submissions, and answers to submissions. What is submitted is [`SubmitJob`].
 
+use super::submit::SubmitJob;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Many jobs, submitted all or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkSubmit {
+    /// The jobs: 1 to 10,000 unless the server is set otherwise.
+    #[schema(min_items = 1, max_items = 10_000)]
+    pub jobs: Vec<SubmitJob>,
+}
 
 /// The jobs were accepted and are durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -105,6 +105,16 @@ impl ViewFeed {
         Work::Read(inner.kept.front().map_or(inner.durable, |record| record.seq - 1))
     }
 
+    /// Waits; says whether the feed was closed meanwhile.
+    pub(crate) fn pause(&self, length: Duration) -> bool {
+        let inner = self.lock();
+        let (inner, _) = self
+            .woken
+            .wait_timeout_while(inner, length, |inner| !inner.closed)
+            .expect("no thread panics while it holds the lock");
+        inner.closed
+    }
+
     pub(crate) fn durable(&self) -> u64 {
         self.lock().durable
     }

@@ -16,9 +16,22 @@ pub fn built(root: &Path) -> Result<PathBuf, String> {
     if newest_source(&root.join("crates")).is_some_and(|source| source > built) {
         return Err("the suanpan binary is older than its sources".to_owned());
     }
+    answering(binary)
+}
+
+/// The binary beside this build of xtask, whatever its age: for use right after building it. Cargo
+/// leaves it alone where only test code is newer.
+///
+/// # Errors
+/// As [`built`].
+pub fn just_built() -> Result<PathBuf, String> {
+    answering(beside_this_build().ok_or("the suanpan binary is not where it is built")?)
+}
+
+fn answering(binary: PathBuf) -> Result<PathBuf, String> {
     match help(&binary, &[]) {
         Some(text) if text.contains("Usage") => Ok(binary),
-        _ => Err("the suanpan binary has no command line yet".to_owned()),
+        _ => Err("`suanpan --help` names no usage".to_owned()),
     }
 }
 

@@ -70,7 +70,7 @@ pub fn check(repo: &Repo, binary: &Path) -> anyhow::Result<Vec<Finding>> {
 /// The build, a command or a write fails.
 pub fn rewrite(repo: &Repo) -> anyhow::Result<ExitCode> {
     tiers::build_binary(repo)?;
-    let binary = binary::built(&repo.root).map_err(anyhow::Error::msg)?;
+    let binary = binary::just_built().map_err(anyhow::Error::msg)?;
     for entry in list(repo)? {
         let path = repo.root.join(&entry.file);
         if let Some(folder) = path.parent() {

@@ -153,17 +153,20 @@ fn test_tier(repo: &Repo) -> anyhow::Result<Tally> {
 
 /// What only the built binary can answer.
 fn documents_tier(repo: &Repo) -> anyhow::Result<Tally> {
-    if generated::list(repo)?.is_empty()
-        && docs::documents(repo).all(|(_, text)| docs::shown(text).is_empty())
-    {
+    if !repo.files.iter().any(|file| file.path.starts_with("crates/suanpan/src/verbs")) {
+        println!("skip  documents and generated files: the suanpan binary has no verbs yet");
         return Ok(Tally::default());
     }
-    build_binary(repo)?;
-    let binary = match binary::built(&repo.root) {
+    // The tests tier has built it, as a rule.
+    let found = binary::built(&repo.root).or_else(|_| match build_binary(repo) {
+        Ok(()) => binary::just_built(),
+        Err(error) => Err(error.to_string()),
+    });
+    let binary = match found {
         Ok(binary) => binary,
         Err(reason) => {
-            println!("skip  documents and generated files: {reason}");
-            return Ok(Tally::default());
+            println!("FAIL  documents and generated files: {reason}");
+            return Ok(Tally::FAILED);
         }
     };
     let mut tally = checked("documents show what exists", &docs::check(repo, &binary));

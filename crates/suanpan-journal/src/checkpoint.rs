@@ -15,6 +15,7 @@ pub(crate) const DIRECTORY: &str = "checkpoints";
 
 const MAGIC: &[u8; 8] = b"SUANCKP1";
 const SUFFIX: &str = ".checkpoint";
+const PARTIAL: &str = "partial";
 const KEPT: usize = 2;
 const LEVEL: i32 = 3;
 const CHECKED_HEADER: usize = 8 + 4 + 8 + 32 + 8 + 8;
@@ -58,8 +59,9 @@ impl Checkpoints {
     pub fn put(&mut self, seq: u64, format: u32, body: &[u8]) -> Result<(), Error> {
         let record_hash = self.reader.hash_at(seq)?;
         schema::create_dir_durably(&self.dir)?;
+        self.remove_partial()?;
         let path = self.path_of(seq);
-        let partial = path.with_extension("partial");
+        let partial = path.with_extension(PARTIAL);
         let bytes = encode(seq, format, record_hash, body, &path)?;
         let placed = write_file(&partial, &bytes)
             .and_then(|()| fs::rename(&partial, &path).map_err(Error::io("put in place", &path)));
@@ -117,20 +119,32 @@ impl Checkpoints {
 
     /// The sequence numbers for which there is a file.
     pub(crate) fn newest_first(&self) -> Result<Vec<u64>, Error> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io("list the checkpoints in", &self.dir)(error)),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(Error::io("list the checkpoints in", &self.dir))?;
-            let name = entry.file_name();
-            let stem = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-            found.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
-        }
+        let mut found: Vec<u64> = self
+            .files()?
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.parse().ok())
+            .collect();
         found.sort_unstable_by(|a, b| b.cmp(a));
         Ok(found)
+    }
+
+    /// Removes what an earlier process left behind when it was killed while it saved a state.
+    fn remove_partial(&self) -> Result<(), Error> {
+        for path in self.files()? {
+            if path.extension().is_some_and(|extension| extension == PARTIAL) {
+                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let context = || Error::io("list the checkpoints in", &self.dir);
+        match fs::read_dir(&self.dir) {
+            Ok(entries) => entries.map(|entry| Ok(entry.map_err(context())?.path())).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(context()(error)),
+        }
     }
 
     pub(crate) fn path_of(&self, seq: u64) -> PathBuf {

@@ -38,10 +38,10 @@
 //! * `blob_pack(pack, codec, raw_length, checksum, body)`: the bodies of many blobs, one after the
 //!   other, in the order they came; `codec` 0 is stored, 1 is one zstd frame; `checksum` is the
 //!   CRC-32 of `body` as stored. `pack` counts from 1.
-//! * `blob(segment, hash, pack, start, length)`: where to find the blob whose BLAKE3 hash is `hash`:
-//!   so many bytes from `start` in the unpacked pack. `segment` counts from 0 and goes up by one
-//!   after every 16,384 entries or a little more; a blob is looked for from the newest segment
-//!   backwards. The same bytes are stored once in each segment in which they are given.
+//! * `blob(segment, hash, pack, start, length)`: where to find the blob whose BLAKE3 hash is
+//!   `hash`: so many bytes from `start` in the unpacked pack. `segment` counts from 0 and goes up
+//!   by one after every 16,384 entries or a little more; a blob is looked for from the newest
+//!   segment backwards. The same bytes are stored once in each segment in which they are given.
 //!
 //! Packs and segments keep blobs cheap on the hot path. Hashes are random, so that an index of all
 //! of them would make each blob change a page of its own, twice the size of a script; within one
@@ -62,12 +62,12 @@
 //!
 //! # Failpoints
 //!
-//! With the feature `failpoints` (in this crate's own tests they are always there), an action `return` on each of these does what its name says:
-//! `journal-before-write`, `journal-before-sync` (rows written, not committed) and
-//! `journal-after-sync` kill the process by [`crash_here`]; `journal-write-error` and
-//! `journal-disk-full` make an append fail; `journal-synchronous-off`, evaluated at open, gives up
-//! durability, so that the tests of durability can be shown to turn red; `journal-wal-eager`, also
-//! evaluated at open, moves the WAL after every few batches.
+//! With the feature `failpoints` (in this crate's own tests they are always there), an action
+//! `return` on each of these does what its name says: `journal-before-write`,
+//! `journal-before-sync` (rows written, not committed) and `journal-after-sync` kill the process by
+//! [`crash_here`]; `journal-write-error` and `journal-disk-full` make an append fail. Two are
+//! evaluated at open: `journal-synchronous-off` gives up durability, so that the tests of
+//! durability can be shown to turn red; `journal-wal-eager` moves the WAL after every few batches.
 
 mod backup;
 mod checkpoint;

@@ -10,8 +10,8 @@ use crate::Error;
 pub(crate) const LOCK_FILE: &str = "lock";
 
 /// Exclusive use of a data directory, from [`DataLock::acquire`] until it is dropped or its process
-/// ends, however it ends. It is an advisory `flock` on the file `lock`, into which the holder writes
-/// its process id for the reader of the error message; the file itself stays.
+/// ends, however it ends. It is an advisory `flock` on the file `lock`, into which the holder
+/// writes its process id for the reader of the error message; the file itself stays.
 #[derive(Debug)]
 pub struct DataLock {
     file: File,

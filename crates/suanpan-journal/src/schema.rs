@@ -151,8 +151,8 @@ fn set_up_writer(connection: &Connection, durability: Durability) -> rusqlite::R
     };
     // The WAL is moved into the database in wal.rs, never inside a commit by SQLite's own choice.
     // The size limit shortens a WAL file that a long read had made grow; it is above the size at
-    // which wal.rs reuses the file, because overwriting syncs faster than growing. The cache (16 MiB) is there for the
-    // upper levels and the recent leaves of the blob index.
+    // which wal.rs reuses the file, because overwriting syncs faster than growing. The cache
+    // (16 MiB) is there for the upper levels and the recent leaves of the tables.
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use suanpan_journal::{
-    Append, Blob, DATABASE_FILE, DataLock, Error, Hash, Journal, Reader, backup, restore, stat,
-    verify,
+    Append, Blob, Checkpoints, DATABASE_FILE, DataLock, Error, Hash, Journal, Reader, backup,
+    restore, stat, verify,
 };
 
 fn directory() -> tempfile::TempDir {
@@ -64,6 +64,16 @@ fn an_empty_journal_is_a_journal() {
     assert_eq!(stat(journal.dir()).expect("it opens").first, None);
     let beyond = journal.read_from(1, |_| ControlFlow::Continue(()));
     assert!(matches!(beyond, Err(Error::UnknownRecord { seq: 1, last: 0 })), "{beyond:?}");
+}
+
+#[test]
+fn every_handle_may_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Journal>();
+    moves::<Reader>();
+    moves::<Checkpoints>();
+    moves::<DataLock>();
+    moves::<Error>();
 }
 
 #[test]
@@ -167,10 +177,13 @@ fn the_newest_two_checkpoints_stay_and_a_damaged_one_is_passed_over() {
     fs::write(&path, &whole[..whole.len() - 1]).expect("written");
     assert!(!verify(dir.path(), |_, _| {}).expect("it opens").is_clean());
 
+    let left_behind = dir.path().join("checkpoints/00000000000000000025.partial");
+    fs::write(&left_behind, "half").expect("written");
     let beyond = journal.put_checkpoint(31, 7, b"");
     assert!(matches!(beyond, Err(Error::UnknownRecord { seq: 31, last: 30 })), "{beyond:?}");
     journal.put_checkpoint(30, 8, b"again").expect("there is room");
     assert_eq!(journal.latest_checkpoint().expect("readable").expect("one").format, 8);
+    assert!(!left_behind.exists(), "an earlier half-saved state is tidied away");
 }
 
 #[test]

@@ -8,9 +8,9 @@
 //! so a cycle never copies the engine's state.
 
 pub mod explain;
+pub mod fit;
 #[cfg(test)]
 mod fixtures;
-pub mod fit;
 pub mod plan;
 pub mod policy;
 pub mod reason;

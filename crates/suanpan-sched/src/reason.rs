@@ -7,9 +7,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::time::{Seconds, Timestamp};
 
 /// A condition a site must meet, in the order they are checked and printed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Predicate {
     /// The job's list of sites or clusters includes it.
@@ -114,9 +112,7 @@ pub struct Waiting {
 }
 
 /// Pending reasons, in Slurm's words where it has one.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WaitingFor {
     /// Next in line, but not enough is free.
     Resources,

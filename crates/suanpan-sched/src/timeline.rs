@@ -95,6 +95,26 @@ impl NodeLine {
         self.steps[after.saturating_sub(1)].free
     }
 
+    /// How long from now `amount` stays free; `None` for ever.
+    #[must_use]
+    pub fn free_for(&self, amount: &Tres) -> Option<Seconds> {
+        let ends = self.steps.iter().find(|step| !step.free.covers(amount))?;
+        let micros = ends.at.micros_since(self.steps[0].at);
+        Some(Seconds(micros / 1_000_000))
+    }
+
+    /// What is free from now for all of `hold`: the least of each resource.
+    #[must_use]
+    pub fn free_throughout(&self, hold: Seconds) -> Tres {
+        let until = self.steps[0].at.plus(hold);
+        let during = self.steps.iter().take_while(|step| step.at < until);
+        during.map(|step| step.free).fold(self.steps[0].free, |least, free| Tres {
+            cpus: least.cpus.min(free.cpus),
+            memory: least.memory.min(free.memory),
+            gpus: least.gpus.min(free.gpus),
+        })
+    }
+
     /// Earliest start from which `amount` is free for all of `hold`; `None` if never.
     #[must_use]
     pub fn earliest(&self, amount: &Tres, hold: Seconds) -> Option<Timestamp> {

@@ -1,1 +1,2 @@
 //! suanpan-server
+pub mod pipeline;

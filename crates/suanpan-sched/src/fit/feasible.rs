@@ -239,8 +239,7 @@ impl<'a> Funnel<'a> {
     fn path(&mut self) -> Result<(), No> {
         let seen = &self.ground.inventory.shared_paths;
         let visible = |path: &&String| seen.iter().any(|prefix| is_under(path, prefix));
-        let hidden: Vec<&String> =
-            self.shape.paths.iter().filter(|path| !visible(path)).collect();
+        let hidden: Vec<&String> = self.shape.paths.iter().filter(|path| !visible(path)).collect();
         if hidden.is_empty() {
             return Ok(());
         }
@@ -282,7 +281,10 @@ impl<'a> Funnel<'a> {
                 let asked = format!("nodes with {}", words::all_of(wanted));
                 match there.is_empty() {
                     true => (asked, "nodes without features".to_owned()),
-                    false => (asked, format!("no such node; features are {}", words::listed(&there))),
+                    false => {
+                        let there = words::listed(&there);
+                        (asked, format!("no such node; features are {there}"))
+                    }
                 }
             },
         )

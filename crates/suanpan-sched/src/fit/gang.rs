@@ -47,9 +47,7 @@ pub fn choose(
         }
         let size = match rule {
             Rule::Settled => capacity,
-            Rule::BestFit => {
-                line.free_at(start).checked_sub(&amount).expect("it was found to fit")
-            }
+            Rule::BestFit => line.free_at(start).checked_sub(&amount).expect("it was found to fit"),
         };
         let optional = need.required.binary_search(&node).is_err();
         fitting.push((optional, size.gpus, size.cpus, size.memory.get(), node));

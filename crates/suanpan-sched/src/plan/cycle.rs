@@ -164,7 +164,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// Earliest start of an offer that keeps every promise; remembered as its lower bound.
-    fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
+    pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
         let stand = &self.stands[run.bounds[offer].stand as usize];
         let start = earliest_gang(
@@ -178,7 +178,10 @@ impl<'a> Cycle<'a> {
     }
 
     /// The nodes an offer may choose from.
-    pub(crate) fn nodes(&self, offer: &'a Offer) -> &'a [u32] {
+    pub(crate) fn nodes<'o>(&self, offer: &'o Offer) -> &'o [u32]
+    where
+        'a: 'o,
+    {
         match &offer.nodes {
             Some(some) => some,
             None => &self.snapshot.catalog.pools(offer.cluster)[offer.pool as usize].nodes,
@@ -197,13 +200,20 @@ impl<'a> Cycle<'a> {
     /// Whether enough is free now for an offer if no promise is counted.
     pub(crate) fn free_now(&self, run: &ClassRun<'_>, offer: usize) -> bool {
         let about = &run.class.offers[offer];
+        self.count_free_now(run, offer) >= run.shape.nodes as usize
+            && about.required.iter().all(|&node| self.is_free_now(run, offer, node))
+    }
+
+    /// How many of an offer's nodes are free now if no promise is counted.
+    pub(crate) fn count_free_now(&self, run: &ClassRun<'_>, offer: usize) -> usize {
+        let nodes = self.nodes(&run.class.offers[offer]).iter();
+        nodes.filter(|&&node| self.is_free_now(run, offer, node)).count()
+    }
+
+    fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
         let stand = &self.stands[run.bounds[offer].stand as usize];
-        let free = |node: u32| {
-            let capacity = &stand.view.inventory.nodes[node as usize].capacity;
-            stand.free[node as usize].covers(&amount_on(run.shape, capacity))
-        };
-        let fitting = self.nodes(about).iter().filter(|&&node| free(node)).count();
-        fitting >= run.shape.nodes as usize && about.required.iter().all(|&node| free(node))
+        let capacity = &stand.view.inventory.nodes[node as usize].capacity;
+        stand.free[node as usize].covers(&amount_on(run.shape, capacity))
     }
 
     /// Takes the nodes of a choice from its start for as long as it may hold them.
@@ -230,10 +240,10 @@ impl<'a> Cycle<'a> {
         chosen
     }
 
-    /// What could be asked of a node now, for `hold`, without breaking a promise.
-    pub(crate) fn line(&self, cluster: ClusterId, node: u32) -> Option<&NodeLine> {
-        let place = self.stands.binary_search_by_key(&cluster, |stand| stand.id).ok()?;
-        self.stands[place].lines.get(node as usize)
+    /// The line and capacity of a node of an offer's cluster.
+    pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
+        let stand = &self.stands[run.bounds[offer].stand as usize];
+        (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
     }
 }
 

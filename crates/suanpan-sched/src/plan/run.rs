@@ -65,6 +65,12 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The timelines once the jobs ahead of `until` are decided on; all jobs if `None`.
+    pub(crate) fn up_to(mut self, until: Option<JobId>) -> Cycle<'a> {
+        self.decide(until);
+        self.cycle
+    }
+
     /// Decides on one job; says whether its stream is worth going on with.
     fn consider(&mut self, next: &Next) -> bool {
         let pending = match next.kind {

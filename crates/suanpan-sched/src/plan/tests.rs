@@ -152,10 +152,8 @@ fn a_node_in_two_partitions_is_taken_once() {
     let mut inventory = site("a", flavor("plain", 1_000, 1), 1, tres(8, 32, 0));
     inventory.partitions.push(partition("other", vec![0]));
     let mut snapshot = network(vec![inventory]);
-    let in_partition = |name: &str| Shape {
-        partitions: vec![name.to_owned()],
-        ..shape(1, tres(8, 1, 0), HOUR)
-    };
+    let in_partition =
+        |name: &str| Shape { partitions: vec![name.to_owned()], ..shape(1, tres(8, 1, 0), HOUR) };
     add(&mut snapshot, [pending(1, &in_partition("other")), pending(2, &in_partition("main"))]);
     let plan = planned(&snapshot);
     assert_eq!(plan.placements.len(), 1);

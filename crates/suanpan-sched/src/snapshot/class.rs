@@ -87,12 +87,7 @@ impl ShapeClass {
     }
 
     /// Asks one cluster anew.
-    pub(crate) fn rejudge_cluster(
-        &mut self,
-        catalog: &Catalog,
-        cluster: ClusterId,
-        shape: &Shape,
-    ) {
+    pub(crate) fn rejudge_cluster(&mut self, catalog: &Catalog, cluster: ClusterId, shape: &Shape) {
         self.offers.retain(|offer| offer.cluster != cluster);
         let mut unfit: Vec<Unfit> =
             self.unfit.iter().filter(|entry| entry.cluster != cluster).cloned().collect();

@@ -10,7 +10,9 @@ use suanpan_journal::{Blob, Hash, Reader};
 use suanpan_model::id::{BlobHash, JobId};
 use suanpan_model::job::Shape;
 use suanpan_model::time::Timestamp;
+use suanpan_sched::policy::Policy;
 use suanpan_sched::reason::Explanation;
+use suanpan_sched::snapshot::Snapshot;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, oneshot};
 
@@ -168,8 +170,25 @@ impl ControlPlane {
         shape: Arc<Shape>,
         candidates_max: usize,
     ) -> Result<Explanation, Failure> {
-        let explanation = self.shared().scheduler.candidates(shape, candidates_max).await;
-        explanation.ok_or(Failure::Stopping)
+        self.ask_scheduler(move |snapshot, now, policy| {
+            let mut found =
+                suanpan_sched::explain::candidates(snapshot, now, policy, &shape, None, 1);
+            found.candidates.truncate(candidates_max);
+            found
+        })
+        .await
+    }
+
+    /// Asks the scheduler's own snapshot, with its own predicates and policy: `question` runs on
+    /// its thread between two cycles, so it sees durable state only.
+    ///
+    /// # Errors
+    /// [`Failure::Stopping`] where the scheduler has stopped.
+    pub async fn ask_scheduler<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Snapshot, Timestamp, &Policy) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.shared().scheduler.ask(question).await.ok_or(Failure::Stopping)
     }
 
     /// Durable records from now on, in order. A receiver that is too slow is told how many it

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use fail::fail_point;
 use suanpan_engine::event::Event;
 use suanpan_engine::sequencer::Record;
+#[cfg_attr(not(feature = "failpoints"), expect(unused_imports))]
 use suanpan_journal::crash_here;
 use suanpan_model::id::ClusterId;
 use suanpan_sched::snapshot::Contact;

@@ -14,7 +14,7 @@ use suanpan_engine::state::State;
 use suanpan_journal::{Checkpoint, Checkpoints, Reader};
 
 /// Version of the encoding of a checkpoint's body.
-pub(crate) const CHECKPOINT_FORMAT: u32 = 1;
+pub(crate) const CHECKPOINT_FORMAT: u32 = State::CHECKPOINT_FORMAT;
 
 /// Records read in one read transaction: a long one would keep the journal's WAL from being reset.
 const RECORDS_AT_ONCE: usize = 4_096;

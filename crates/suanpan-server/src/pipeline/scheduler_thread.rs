@@ -59,12 +59,8 @@ struct LastCycle {
     plan: Plan,
 }
 
-/// A question to the scheduler: what it would do now with a shape.
-struct ShapeQuestion {
-    shape: Arc<Shape>,
-    candidates_max: usize,
-    answer: oneshot::Sender<Explanation>,
-}
+/// A question to the scheduler's snapshot; the asker's channel is inside.
+type Question = Box<dyn FnOnce(&Snapshot, Timestamp, &Policy) + Send>;
 
 /// The scheduler as the other threads see it.
 pub(crate) struct SchedulerDesk {
@@ -76,7 +72,7 @@ pub(crate) struct SchedulerDesk {
 #[derive(Default)]
 struct Inbox {
     changes: Vec<Change>,
-    questions: Vec<ShapeQuestion>,
+    questions: Vec<Question>,
     stopped: bool,
 }
 
@@ -100,14 +96,21 @@ impl SchedulerDesk {
         }
     }
 
-    /// What the scheduler would do now with a shape.
-    pub(crate) async fn candidates(
+    /// Runs `question` on the scheduler's thread between two cycles; `None` once it has stopped.
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        shape: Arc<Shape>,
-        candidates_max: usize,
-    ) -> Option<Explanation> {
+        question: impl FnOnce(&Snapshot, Timestamp, &Policy) -> T + Send + 'static,
+    ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        self.lock().questions.push(ShapeQuestion { shape, candidates_max, answer });
+        let mut inbox = self.lock();
+        if inbox.stopped {
+            return None;
+        }
+        inbox.questions.push(Box::new(move |snapshot, now, policy| {
+            // The asker may have gone away.
+            let _ = answer.send(question(snapshot, now, policy));
+        }));
+        drop(inbox);
         self.woken.notify_one();
         answered.await.ok()
     }
@@ -152,7 +155,7 @@ pub(crate) struct SchedulerThread {
 /// What the thread woke up for.
 struct Woken {
     changes: Vec<Change>,
-    questions: Vec<ShapeQuestion>,
+    questions: Vec<Question>,
     stopped: bool,
 }
 
@@ -191,7 +194,7 @@ impl SchedulerThread {
                 self.snapshot.apply(change);
             }
             for question in woken.questions {
-                self.answer(question);
+                question(&self.snapshot, clock::now(), &self.options.policy);
             }
             if is_changed || is_due {
                 next = self.cycle(began);
@@ -272,18 +275,6 @@ impl SchedulerThread {
                 Next::Wait
             }
         }
-    }
-
-    fn answer(&self, question: ShapeQuestion) {
-        let explanation = suanpan_sched::explain::candidates(
-            &self.snapshot,
-            clock::now(),
-            &self.options.policy,
-            &question.shape,
-            question.candidates_max,
-        );
-        // The asker may have gone away.
-        let _ = question.answer.send(explanation);
     }
 
     fn count(&self) {

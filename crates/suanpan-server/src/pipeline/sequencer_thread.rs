@@ -7,7 +7,9 @@ use fail::fail_point;
 use suanpan_engine::command::{Caller, Command};
 use suanpan_engine::sequencer::Sequencer;
 use suanpan_engine::state::State;
-use suanpan_journal::{Append, Blob, crash_here};
+#[cfg_attr(not(feature = "failpoints"), expect(unused_imports))]
+use suanpan_journal::crash_here;
+use suanpan_journal::{Append, Blob};
 use suanpan_model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -127,8 +129,8 @@ impl SequencerThread {
         if batch.answers.is_empty() {
             return;
         }
-        batch.changes = self.sequencer.take_changes();
-        let touched: BTreeSet<_> = self.sequencer.take_touched().into_iter().collect();
+        batch.changes = self.sequencer.state_mut().take_changes();
+        let touched: BTreeSet<_> = self.sequencer.state_mut().take_touched().into_iter().collect();
         let state = self.sequencer.state();
         batch.orders = touched
             .into_iter()

@@ -146,7 +146,7 @@ fn share(options: &Options, recovered: &Recovered, inbox: mpsc::Sender<Request>)
         handover: Handover::new(options.batch),
         hub: Arc::new(OrderHub::new(first_version, options.contact_period)),
         scheduler: SchedulerDesk::new(),
-        view_feed: ViewFeed::new(),
+        view_feed: ViewFeed::new(recovered.last_seq),
         checkpointer: Checkpointer::new(
             options.checkpoint_every,
             recovered.checkpoint_seq,

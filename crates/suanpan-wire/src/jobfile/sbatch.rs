@@ -89,7 +89,8 @@ pub fn assemble(
     args: &[String],
 ) -> Result<Submission, Vec<JobFileError>> {
     // A stable sort: within one origin the last of two equal options wins, as with getopt.
-    settings.sort_by_key(|setting| setting.origin);
+    // A key for reports is added to the comment, so it comes after every comment.
+    settings.sort_by_key(|setting| (setting.row.name == "wckey", setting.origin));
     let mut errors = exclusive_memory(&mut settings);
     let mut job = SubmitJob::new(Payload::Command(Vec::new()));
     let mut client = ClientOptions::default();

@@ -28,7 +28,7 @@ pub struct YamlFile {
 }
 
 /// Keys that are read as the option of sbatch beside them.
-const OPTION_KEYS: [(&str, &str); 30] = [
+const OPTION_KEYS: [(&str, &str); 32] = [
     ("name", "job-name"),
     ("project", "account"),
     ("num_nodes", "nodes"),
@@ -36,6 +36,8 @@ const OPTION_KEYS: [(&str, &str); 30] = [
     ("ntasks", "ntasks"),
     ("ntasks_per_node", "ntasks-per-node"),
     ("cpus_per_task", "cpus-per-task"),
+    ("ntasks_per_gpu", "ntasks-per-gpu"),
+    ("cpus_per_gpu", "cpus-per-gpu"),
     ("mem", "mem"),
     ("mem_per_cpu", "mem-per-cpu"),
     ("mem_per_gpu", "mem-per-gpu"),

@@ -100,9 +100,8 @@ impl SubmitJob {
         let shape = shape::shape(self, context, &directories, &mut check);
         let launch = launch::launch(self, &directories, &shape.layout, &mut check);
         let (begin, deadline) = self.times(context, &mut check);
-        let array = check.read("array", self.array.as_ref(), |text| parse::<ArraySpec>(text));
-        let dependency =
-            check.read("dependency", self.dependency.as_ref(), |text| parse::<Dependency>(text));
+        let array = check.read("array", self.array.as_ref(), parse::<ArraySpec>);
+        let dependency = check.read("dependency", self.dependency.as_ref(), parse::<Dependency>);
         let project = check.read("project", self.project.as_ref(), fields::word);
         if let Some(user) = self.user.as_ref().filter(|user| *user != context.user) {
             check.refuse("user", user, format!("the caller, {}", context.user));

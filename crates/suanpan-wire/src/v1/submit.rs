@@ -48,7 +48,7 @@ pub struct SubmitJob {
     pub export: Option<String>,
     /// Directory it is submitted from, an absolute path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/home/ann/project")]
+    #[schema(example = "/home/ann/project", default = "/tmp")]
     pub submit_dir: Option<String>,
     /// Host it is submitted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +102,14 @@ pub struct SubmitJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, example = 8)]
     pub cpus_per_task: Option<u32>,
+    /// Tasks of each GPU, instead of `ntasks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 1)]
+    pub ntasks_per_gpu: Option<u32>,
+    /// Processors of each GPU, instead of `cpus_per_task`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 8)]
+    pub cpus_per_gpu: Option<u32>,
     /// Memory of each node; a bare number is MiB. Excludes `mem_per_cpu` and `mem_per_gpu`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "16G")]
@@ -306,6 +314,8 @@ impl SubmitJob {
             ntasks: None,
             ntasks_per_node: None,
             cpus_per_task: None,
+            ntasks_per_gpu: None,
+            cpus_per_gpu: None,
             mem: None,
             mem_per_cpu: None,
             mem_per_gpu: None,

@@ -193,6 +193,9 @@ pub const TABLE: &[OptionRow] = &[
         "Free text kept with the job."),
     job("constraint", 'C', &["SBATCH_CONSTRAINT"], Required("features"), set_constraint,
         "Features each node must have, joined by &."),
+    job("cpus-per-gpu", ' ', &["SBATCH_CPUS_PER_GPU"], Required("count"),
+        |job, text| put(&mut job.cpus_per_gpu, fields::count(text)),
+        "Processors of each GPU."),
     job("cpus-per-task", 'c', &[], Required("count"),
         |job, text| put(&mut job.cpus_per_task, fields::count(text)),
         "Processors of each task."),
@@ -264,6 +267,9 @@ pub const TABLE: &[OptionRow] = &[
     job("ntasks", 'n', &[], Required("count"),
         |job, text| put(&mut job.ntasks, fields::count(text)),
         "Tasks over all nodes.").aliased(&["tasks"]),
+    job("ntasks-per-gpu", ' ', &[], Required("count"),
+        |job, text| put(&mut job.ntasks_per_gpu, fields::count(text)),
+        "Tasks of each GPU."),
     job("ntasks-per-node", ' ', &[], Required("count"),
         |job, text| put(&mut job.ntasks_per_node, fields::count(text)),
         "Tasks of each node.").aliased(&["tasks-per-node"]),
@@ -281,7 +287,7 @@ pub const TABLE: &[OptionRow] = &[
     job("partition", 'p', &["SBATCH_PARTITION"], Required("names"), set_partition,
         "Any of these partitions."),
     job("qos", 'q', &["SBATCH_QOS"], Required("name"),
-        |job, text| put(&mut job.qos, fields::word(text)),
+        set_qos,
         "Quality of service.")
         .noted("is kept with the job and shown to it; no QOS rules are in force yet."),
     client("quiet", 'Q', &[], Flag, |client, _| { client.quiet = true; Ok(()) },
@@ -303,6 +309,8 @@ pub const TABLE: &[OptionRow] = &[
         "Print the version."),
     client("wait", 'W', &["SBATCH_WAIT"], Flag, |client, _| { client.wait = true; Ok(()) },
         "Return the job's exit code when it has ended."),
+    job("wckey", ' ', &["SBATCH_WCKEY"], Required("key"), add_wckey,
+        "Key for reports, kept at the end of the comment."),
     client("wrap", ' ', &[], Required("command"),
         |client, text| { client.wrap = Some(text.to_owned()); Ok(()) },
         "Make a script of this command."),
@@ -320,8 +328,6 @@ pub const TABLE: &[OptionRow] = &[
     refused("core-spec", 'S', &["SBATCH_CORE_SPEC"], Required(""), LAYOUT),
     refused("cores-per-socket", ' ', &[], Required(""), NODE_SHAPE),
     refused("cpu-freq", ' ', &["SBATCH_CPU_FREQ_REQ"], Required(""), SITE_HARDWARE),
-    refused("cpus-per-gpu", ' ', &["SBATCH_CPUS_PER_GPU"], Required(""),
-        "say processors with -c and GPUs with --gpus-per-task"),
     refused("delay-boot", ' ', &["SBATCH_DELAY_BOOT"], Required(""), ADMIN),
     refused("distribution", 'm', &["SBATCH_DISTRIBUTION"], Required(""), LAYOUT),
     refused("export-file", ' ', &["SBATCH_EXPORT_FILE"], Required(""), "name the variables with --export"),
@@ -349,7 +355,6 @@ pub const TABLE: &[OptionRow] = &[
     refused("no-kill", 'k', &["SBATCH_NO_KILL"], Optional(""), "use --requeue; a job whose node fails has failed"),
     refused("nodefile", 'F', &[], Required(""), "name the nodes with -w"),
     refused("ntasks-per-core", ' ', &[], Required(""), NODE_SHAPE),
-    refused("ntasks-per-gpu", ' ', &[], Required(""), "say tasks with -n and GPUs with --gpus-per-task"),
     refused("ntasks-per-socket", ' ', &[], Required(""), NODE_SHAPE),
     refused("oom-kill-step", ' ', &["SBATCH_OOM_KILL_STEP"], Optional(""), "remove it; the whole job ends when memory runs out"),
     refused("overcommit", 'O', &["SBATCH_OVERCOMMIT"], Flag, "ask for the processors the tasks share with -n 1 -c"),
@@ -376,7 +381,6 @@ pub const TABLE: &[OptionRow] = &[
     refused("uid", ' ', &[], Required(""), "submit as the user the job belongs to"),
     refused("use-min-nodes", ' ', &["SBATCH_USE_MIN_NODES"], Flag, "give one number of nodes with -N"),
     refused("wait-all-nodes", ' ', &["SBATCH_WAIT_ALL_NODES"], Required(""), "remove it; all nodes are always ready at the start"),
-    refused("wckey", ' ', &["SBATCH_WCKEY"], Required(""), "use -A or --comment"),
 ];
 
 fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
@@ -406,9 +410,26 @@ fn set_sites(job: &mut SubmitJob, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// An empty constraint takes a weaker one back.
 fn set_constraint(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    fields::features(text)?;
-    put(&mut job.constraint, Ok(text.to_owned()))
+    if !text.is_empty() {
+        fields::features(text)?;
+    }
+    job.constraint = Some(text.to_owned()).filter(|text| !text.is_empty());
+    Ok(())
+}
+
+/// An empty QOS takes a weaker one back.
+fn set_qos(job: &mut SubmitJob, text: &str) -> Result<(), String> {
+    job.qos = if text.is_empty() { None } else { Some(fields::word(text)?) };
+    Ok(())
+}
+
+/// Slurm's workload key labels jobs in reports; here the comment does.
+fn add_wckey(job: &mut SubmitJob, text: &str) -> Result<(), String> {
+    let key = fields::word(text)?;
+    let comment = job.comment.take().map_or(String::new(), |comment| format!("{comment} "));
+    put(&mut job.comment, fields::comment(&format!("{comment}wckey={key}")))
 }
 
 fn set_exclusive(job: &mut SubmitJob, text: &str) -> Result<(), String> {

@@ -120,7 +120,7 @@ pub(super) fn launch(
         tasks: layout.tasks,
         tasks_per_node: job.ntasks_per_node,
         cpus_per_task: layout.cpus_per_task,
-        signal: check.read("signal", job.signal.as_ref(), |text| parse::<SignalSpec>(text)),
+        signal: check.read("signal", job.signal.as_ref(), parse::<SignalSpec>),
         per_flavor: per_flavor(job, check),
         dependency: job.dependency.clone(),
         comment: check.read("comment", job.comment.as_ref(), fields::comment),

@@ -40,9 +40,10 @@ pub(super) fn shape(
     if let Some(both) = nodelist.iter().find(|name| exclude.binary_search(name).is_ok()) {
         check.refuse("exclude", both, "nodes that `nodelist` does not name");
     }
-    let layout = layout(job, nodelist.len(), check);
-    let cpus = cpus_on_node(layout, check);
+    let mut layout = layout(job, nodelist.len(), check);
     let (gpus, kind) = gpus_on_node(job, layout, check);
+    follow_gpus(job, gpus, &mut layout, check);
+    let cpus = cpus_on_node(layout, check);
     let memory = memory_on_node(job, context, cpus, gpus, check);
     let mut features =
         check.read("constraint", job.constraint.as_ref(), fields::features).unwrap_or_default();
@@ -56,7 +57,7 @@ pub(super) fn shape(
             Some(true) => Sharing::Exclusive,
             _ => Sharing::Shared,
         },
-        time: check.read("time", job.time.as_ref(), |text| parse::<Walltime>(text)),
+        time: check.read("time", job.time.as_ref(), parse::<Walltime>),
         partitions: check.read_all("partition", &job.partition, fields::word),
         sites: check.read_all("sites", &job.sites, fields::word),
         flavors: check.read_all("flavors", &flavors, fields::word),
@@ -121,6 +122,36 @@ fn layout(job: &SubmitJob, named_nodes: usize, check: &mut Check) -> Layout {
         check.refuse("ntasks", &tasks.to_string(), expected);
     }
     Layout { nodes, tasks, tasks_on_node, cpus_per_task }
+}
+
+/// Tasks and processors that are asked for by GPU.
+fn follow_gpus(job: &SubmitJob, gpus: u32, layout: &mut Layout, check: &mut Check) {
+    let mut per_gpu = |field: &str, typed: Option<u32>, instead: (&str, bool)| {
+        let typed = typed?;
+        let shown = typed.to_string();
+        let amount = typed.checked_mul(gpus).filter(|amount| *amount <= fields::COUNT_MAX);
+        if instead.1 {
+            check.refuse(field, &shown, format!("only one of `{field}` and `{}`", instead.0));
+        } else if gpus == 0 {
+            check.refuse(field, &shown, "GPUs to go with it");
+        } else if typed == 0 || amount.is_none() {
+            check.refuse(field, &shown, format!("1 to {} on a node", fields::COUNT_MAX));
+        } else {
+            return amount;
+        }
+        None
+    };
+    let by_tasks = job.ntasks.is_some() || job.ntasks_per_node.is_some();
+    let tasks =
+        if job.gpus_per_task.is_some() { ("gpus_per_task", true) } else { ("ntasks", by_tasks) };
+    if let Some(tasks) = per_gpu("ntasks_per_gpu", job.ntasks_per_gpu, tasks) {
+        layout.tasks_on_node = tasks;
+        layout.tasks = tasks.saturating_mul(layout.nodes);
+    }
+    let cpus = ("cpus_per_task", job.cpus_per_task.is_some());
+    if let Some(cpus) = per_gpu("cpus_per_gpu", job.cpus_per_gpu, cpus) {
+        layout.cpus_per_task = cpus.div_ceil(layout.tasks_on_node);
+    }
 }
 
 fn cpus_on_node(layout: Layout, check: &mut Check) -> u32 {
@@ -193,7 +224,7 @@ fn memory_on_node(
         check.refuse(other, text, format!("only one of `{other}` and `{field}`"));
         return by_default;
     }
-    let Some(amount) = check.read(field, Some(text), |text| parse::<Mebibytes>(text)) else {
+    let Some(amount) = check.read(field, Some(text), parse::<Mebibytes>) else {
         return by_default;
     };
     if amount == Mebibytes::ZERO {
@@ -208,7 +239,7 @@ fn memory_on_node(
 }
 
 fn hosts(field: &str, typed: Option<&String>, check: &mut Check) -> Vec<String> {
-    let list = check.read(field, typed, |text| parse::<Hostlist>(text));
+    let list = check.read(field, typed, parse::<Hostlist>);
     let names: BTreeSet<String> = list.iter().flat_map(Hostlist::expand).collect();
     names.into_iter().collect()
 }

@@ -84,6 +84,12 @@ fn amounts() {
     assert_eq!(per_task.preview().shape.per_node.gpus, 6);
     let gres = meant(|job| job.gres = text("gpu:2"));
     assert_eq!((gres.preview().shape.per_node.gpus, gres.preview().shape.features.len()), (2, 0));
+    let by_gpu = meant(|job| {
+        (job.nodes, job.gpus_per_node) = (Some(2), text("4"));
+        (job.ntasks_per_gpu, job.cpus_per_gpu) = (Some(2), Some(8));
+    });
+    let layout = (by_gpu.launch.tasks, by_gpu.launch.cpus_per_task);
+    assert_eq!((layout, by_gpu.preview().shape.per_node.cpus), ((16, 4), 32));
     let none = meant(|job| job.gres = text("none"));
     assert_eq!(none.preview().shape.per_node.gpus, 0);
 }
@@ -91,11 +97,13 @@ fn amounts() {
 #[test]
 fn refuses_by_name() {
     type Change = fn(&mut SubmitJob);
-    let cases: [(Change, &str); 34] = [
+    let cases: [(Change, &str); 36] = [
         (|j| j.time = Some("soon".into()), "time: `soon`: expected minutes"),
         (|j| j.mem = Some("0".into()), "mem: `0`: expected an amount above zero"),
         (|j| (j.mem, j.mem_per_cpu) = (Some("1".into()), Some("1".into())), "only one of `mem_per"),
         (|j| j.mem_per_gpu = Some("1G".into()), "GPUs to go with it"),
+        (|j| j.cpus_per_gpu = Some(2), "cpus_per_gpu: `2`: expected GPUs to go with it"),
+        (|j| (j.ntasks, j.ntasks_per_gpu) = (Some(2), Some(2)), "only one of `ntasks_per_gpu`"),
         (|j| j.nodes = Some(0), "nodes: `0`: expected a whole number from 1"),
         (|j| (j.nodes, j.ntasks) = (Some(4), Some(2)), "at least 4, one for each node"),
         (|j| (j.nodes, j.ntasks, j.ntasks_per_node) = (Some(2), Some(9), Some(4)), "at most 8"),

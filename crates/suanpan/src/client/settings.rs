@@ -84,6 +84,35 @@ impl Settings {
     }
 }
 
+/// How an agent reaches the server; it reads its token itself.
+pub struct AgentReach {
+    /// Address without a slash at its end.
+    pub server: String,
+    /// File with the agent's token.
+    pub token_file: PathBuf,
+    /// Certificates that are trusted.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The settings of an agent: its token is never a user's, so that the configuration file is
+    /// not looked at.
+    pub fn of_agent(flags: &Flags) -> Result<AgentReach, Failure> {
+        let server = flags.server.clone().or_else(|| variable("SUANPAN_SERVER"));
+        let by_variable = || variable("SUANPAN_TOKEN_FILE").map(PathBuf::from);
+        let token_file = flags.token_file.clone().or_else(by_variable).ok_or_else(|| {
+            Failure::usage("the agent needs --token-file")
+                .hint("`suanpan sites add NAME` writes the token of a cluster that may join")
+        })?;
+        let by_variable = || variable("SUANPAN_CA_FILE").map(PathBuf::from);
+        Ok(AgentReach {
+            server: checked(&server.unwrap_or_else(|| SERVER_DEFAULT.to_owned()))?,
+            token_file,
+            ca_file: flags.ca_file.clone().or_else(by_variable),
+        })
+    }
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -41,6 +41,7 @@ use suanpan_model::time::Timestamp;
 use suanpan_model::walltime::Walltime;
 
 pub(crate) mod cycle;
+mod floor;
 mod queue;
 pub(crate) mod run;
 mod tell;

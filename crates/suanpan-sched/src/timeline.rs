@@ -115,15 +115,21 @@ impl NodeLine {
         })
     }
 
-    /// Earliest start from which `amount` is free for all of `hold`; `None` if never.
-    #[must_use]
-    pub fn earliest(&self, amount: &Tres, hold: Seconds) -> Option<Timestamp> {
+    /// Calls `each` with every step: from when, and what is free then.
+    pub fn rises(&self, mut each: impl FnMut(Timestamp, Tres)) {
+        for step in &self.steps {
+            each(step.at, step.free);
+        }
+    }
+
+    /// [`NodeLine::earliest`], unless that is not before `best`.
+    fn earliest_before(&self, best: Timestamp, amount: &Tres, hold: Seconds) -> Option<Timestamp> {
         let mut start: Option<Timestamp> = None;
         for step in &self.steps {
-            if let Some(since) = start
-                && step.at >= since.plus(hold)
-            {
-                return start;
+            match start {
+                Some(since) if step.at >= since.plus(hold) => return start,
+                None if step.at >= best => return None,
+                _ => {}
             }
             if step.free.covers(amount) {
                 start.get_or_insert(step.at);
@@ -132,6 +138,12 @@ impl NodeLine {
             }
         }
         start
+    }
+
+    /// Earliest start from which `amount` is free for all of `hold`; `None` if never.
+    #[must_use]
+    pub fn earliest(&self, amount: &Tres, hold: Seconds) -> Option<Timestamp> {
+        self.earliest_before(Timestamp::MAX, amount, hold)
     }
 
     /// Calls `each` with every window of starts from which `amount` is free for all of `hold`,
@@ -198,15 +210,16 @@ pub struct Need<'a> {
 }
 
 /// Earliest time at which `need.count` of `nodes` are free together; `None` if never. `amount_on`
-/// says what is taken on a node.
+/// says what is taken on a node; no start before `floor` is possible, so one there ends the search.
 pub fn earliest_gang(
     lines: &[NodeLine],
     nodes: impl Iterator<Item = u32>,
     need: &Need<'_>,
+    floor: Timestamp,
     amount_on: impl Fn(u32) -> Tres,
 ) -> Option<Timestamp> {
     if need.count == 1 && need.required.is_empty() {
-        return earliest_single(lines, nodes, need.hold, amount_on);
+        return earliest_single(lines, nodes, need.hold, floor, amount_on);
     }
     let mut windows: Vec<(Timestamp, Timestamp, bool)> = Vec::new();
     for node in nodes {
@@ -239,18 +252,18 @@ fn earliest_single(
     lines: &[NodeLine],
     nodes: impl Iterator<Item = u32>,
     hold: Seconds,
+    floor: Timestamp,
     amount_on: impl Fn(u32) -> Tres,
 ) -> Option<Timestamp> {
     let mut best: Option<Timestamp> = None;
     for node in nodes {
         let line = &lines[node as usize];
-        let Some(start) = line.earliest(&amount_on(node), hold) else { continue };
-        if start <= line.steps[0].at {
+        let before = best.unwrap_or(Timestamp::MAX);
+        let Some(start) = line.earliest_before(before, &amount_on(node), hold) else { continue };
+        if start <= floor {
             return Some(start);
         }
-        if best.is_none_or(|known| start < known) {
-            best = Some(start);
-        }
+        best = Some(start);
     }
     best
 }

@@ -282,8 +282,7 @@ impl<'a> Funnel<'a> {
                 match there.is_empty() {
                     true => (asked, "nodes without features".to_owned()),
                     false => {
-                        let there = words::listed(&there);
-                        (asked, format!("no such node; features are {there}"))
+                        (asked, format!("no such node; features are {}", words::listed(&there)))
                     }
                 }
             },
@@ -484,7 +483,7 @@ fn larger(one: &Tres, other: &Tres) -> Tres {
 }
 
 /// Whether `path` is `prefix` or lies below it, by whole components.
-fn is_under(path: &str, prefix: &str) -> bool {
+pub(crate) fn is_under(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -4,6 +4,7 @@
 use crate::fit::gang::{self, Rule, Seat};
 use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
+use crate::plan::floor::Floor;
 use crate::policy::Policy;
 use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
 use crate::timeline::{Need, NodeLine, earliest_gang};
@@ -28,6 +29,8 @@ struct Stand<'a> {
     id: ClusterId,
     view: &'a ClusterView,
     lines: Vec<NodeLine>,
+    /// Of each pool, the starts that cannot be beaten.
+    floors: Vec<Floor>,
     /// Free now, less what this cycle started; promises do not count.
     free: Vec<Tres>,
 }
@@ -84,29 +87,29 @@ struct Entry {
 impl<'a> Cycle<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, now: Timestamp, policy: &'a Policy) -> Cycle<'a> {
         let overdue_end = now.plus(policy.overdue);
-        let stands = snapshot
-            .clusters
-            .iter()
-            .map(|(&id, view)| Stand {
-                id,
-                view,
-                lines: (0..view.free.len())
-                    .map(|node| line(view, node, now, overdue_end))
-                    .collect(),
-                free: view.free.clone(),
-            })
-            .collect();
+        let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
+            let nodes = 0..view.free.len();
+            let lines: Vec<NodeLine> =
+                nodes.map(|node| line(view, node, now, overdue_end)).collect();
+            let pools = snapshot.catalog.pools(id).iter();
+            let floors = pools.map(|pool| Floor::new(&lines, &pool.nodes)).collect();
+            Stand { id, view, lines, floors, free: view.free.clone() }
+        };
+        let stands = snapshot.clusters.iter().map(stand).collect();
         Cycle { snapshot, policy, now, stands }
     }
 
-    /// Starts with a class, knowing nothing.
-    pub(crate) fn class(&self, shape: &'a Arc<Shape>, class: &'a ShapeClass) -> ClassRun<'a> {
-        let bound = |offer: &Offer| Bound {
-            stand: self
-                .stands
-                .binary_search_by_key(&offer.cluster, |stand| stand.id)
-                .expect("offers are made by known clusters") as u32,
-            start: Some(self.now),
+    /// Starts with a class, knowing only what no start can beat.
+    pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
+        let mut stand = 0;
+        let bound = |offer: &Offer| {
+            // Offers and stands are both in the order of clusters.
+            while self.stands[stand].id < offer.cluster {
+                stand += 1;
+            }
+            let floor = &self.stands[stand].floors[offer.pool as usize];
+            let start = floor.start(self.now, &shape.per_node, shape.nodes);
+            Bound { stand: stand as u32, start }
         };
         ClassRun { shape, class, bounds: class.offers.iter().map(bound).collect() }
     }
@@ -167,10 +170,12 @@ impl<'a> Cycle<'a> {
     pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
         let stand = &self.stands[run.bounds[offer].stand as usize];
+        let floor = run.bounds[offer].start?;
         let start = earliest_gang(
             &stand.lines,
             self.nodes(about).iter().copied(),
             &need(run.shape, about),
+            floor,
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
         );
         run.bounds[offer].start = start;

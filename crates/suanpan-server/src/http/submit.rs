@@ -16,8 +16,8 @@ use suanpan_engine::rejection::Rejection;
 use suanpan_engine::sequencer::Reply;
 use suanpan_model::id::BlobHash;
 use suanpan_model::job::JobSpec;
-use suanpan_model::time::Timestamp;
 use suanpan_wire::v1;
+use suanpan_wire::v1::interpret::{Context, FieldError, MEMORY_PER_CPU_DEFAULT};
 use suanpan_wire::v1::{BulkSubmit, SubmitJob};
 
 /// Header with the journal position an answer reflects, or a reader has seen.
@@ -164,44 +164,40 @@ pub(super) struct Read {
 
 /// Says what jobs mean, or everything that is wrong with the first that means nothing.
 pub(super) fn read_jobs(jobs: &[SubmitJob], user: &User, form: Form) -> Answer<Read> {
-    let now = clock::now();
+    let context = Context {
+        now: clock::now(),
+        user: &user.name,
+        project: &user.name,
+        memory_per_cpu: MEMORY_PER_CPU_DEFAULT,
+    };
     let mut read =
         Read { specs: Vec::with_capacity(jobs.len()), blobs: Vec::with_capacity(jobs.len()) };
     for (position, job) in jobs.iter().enumerate() {
-        let (mut spec, launch) = interpret(job, user, now, position, form)?;
+        let meant = job
+            .interpret(&context)
+            .map_err(|errors| refuse_fields(errors, position, form))?;
+        let launch = serde_json::to_vec(&meant.launch).expect("launch documents are plain data");
         let blob = Blob::new(launch);
-        spec.launch = BlobHash(blob.hash.0);
-        read.specs.push(spec);
+        read.specs.push(meant.into_spec(BlobHash(blob.hash.0)));
         read.blobs.push(blob);
     }
     Ok(read)
 }
 
-fn interpret(
-    job: &SubmitJob,
-    user: &User,
-    now: Timestamp,
-    position: usize,
-    form: Form,
-) -> Answer<(JobSpec, Vec<u8>)> {
-    let meant = job.interpret(&user.name, now);
-    let (spec, launch) = meant.map_err(|problems| {
-        let errors: Vec<v1::FieldProblem> = problems
-            .into_iter()
-            .map(|problem| v1::FieldProblem {
-                field: form.field(position, &problem.field),
-                ..problem
-            })
-            .collect();
-        let detail = match errors.as_slice() {
-            [] => "the job cannot be understood".to_owned(),
-            [one] => one.detail.clone(),
-            [one, rest @ ..] => format!("{} (and {} more)", one.detail, rest.len()),
-        };
-        Refusal::invalid("invalid-job", detail).fields(errors)
-    })?;
-    let launch = serde_json::to_vec(&launch).expect("launch documents are plain data");
-    Ok((spec, launch))
+fn refuse_fields(errors: Vec<FieldError>, position: usize, form: Form) -> Refusal {
+    let problem = |error: FieldError| v1::FieldProblem {
+        detail: error.to_string(),
+        field: form.field(position, &error.field),
+        value: Some(error.value),
+        remedy: Some(format!("expected {}", error.expected)),
+    };
+    let errors: Vec<v1::FieldProblem> = errors.into_iter().map(problem).collect();
+    let detail = match errors.as_slice() {
+        [] => "the job cannot be understood".to_owned(),
+        [one] => one.detail.clone(),
+        [one, rest @ ..] => format!("{} (and {} more)", one.detail, rest.len()),
+    };
+    Refusal::invalid("invalid-job", detail).fields(errors)
 }
 
 fn key_of(

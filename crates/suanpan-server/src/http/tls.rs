@@ -78,7 +78,7 @@ async fn accept_all(
 ) {
     loop {
         let (stream, peer) = Listener::accept(&mut listener).await;
-        super::super::serve::set_nodelay(&stream);
+        crate::serve::set_nodelay(&stream);
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
             match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {

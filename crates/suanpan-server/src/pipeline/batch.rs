@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use suanpan_engine::sequencer::{Record, Reply};
 use suanpan_engine::rejection::Rejection;
+use suanpan_engine::sequencer::{Record, Reply};
 use suanpan_journal::{Append, Blob};
 use suanpan_model::id::{AllocationId, ClusterId};
 use suanpan_sched::snapshot::Change;

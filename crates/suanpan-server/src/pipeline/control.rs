@@ -224,6 +224,12 @@ impl ControlPlane {
         &self.shared().metrics
     }
 
+    /// As if an invariant had been found broken.
+    #[cfg(test)]
+    pub(crate) fn alarm_for_test(&self, why: &str) {
+        checkpoint_thread::alarm(self.shared(), why);
+    }
+
     fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }

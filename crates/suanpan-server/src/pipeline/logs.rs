@@ -124,12 +124,7 @@ mod tests {
     use std::time::Duration;
 
     fn part() -> LogPart {
-        LogPart {
-            allocation: AllocationId(7),
-            stream: LogStream::Stdout,
-            offset: -10,
-            length: 10,
-        }
+        LogPart { allocation: AllocationId(7), stream: LogStream::Stdout, offset: -10, length: 10 }
     }
 
     fn chunk(request: u64) -> LogChunk {

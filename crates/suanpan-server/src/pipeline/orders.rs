@@ -78,9 +78,7 @@ impl OrderHub {
             let mut notified = std::pin::pin!(changed.notified());
             notified.as_mut().enable();
             let waits = self.with(cluster, |orders| orders.is_news(since, Instant::now()));
-            if waits == News::Some
-                || tokio::time::timeout_at(until, notified).await.is_err()
-            {
+            if waits == News::Some || tokio::time::timeout_at(until, notified).await.is_err() {
                 break;
             }
         }

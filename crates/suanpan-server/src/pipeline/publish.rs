@@ -11,8 +11,6 @@ use std::sync::atomic::Ordering;
 use fail::fail_point;
 use suanpan_engine::event::Event;
 use suanpan_engine::sequencer::Record;
-#[cfg_attr(not(feature = "failpoints"), expect(unused_imports))]
-use suanpan_journal::crash_here;
 use suanpan_model::id::ClusterId;
 use suanpan_sched::snapshot::Contact;
 
@@ -47,17 +45,19 @@ impl Publisher {
             self.note(event);
         }
         if !orders.is_empty() {
-            fail_point!("server-before-orders", |_| crash_here("server-before-orders"));
+            fail_point!("server-before-orders", |_| suanpan_journal::crash_here(
+                "server-before-orders"
+            ));
             self.shared.hub.publish(orders);
         }
         if !changes.is_empty() {
             self.shared.scheduler.changed(changes);
         }
-        fail_point!("server-before-reply", |_| crash_here("server-before-reply"));
+        fail_point!("server-before-reply", |_| suanpan_journal::crash_here("server-before-reply"));
         for answer in answers {
             answer.deliver();
         }
-        fail_point!("server-after-reply", |_| crash_here("server-after-reply"));
+        fail_point!("server-after-reply", |_| suanpan_journal::crash_here("server-after-reply"));
         if let Some(last) = last {
             self.follow(records, bytes, last);
         }

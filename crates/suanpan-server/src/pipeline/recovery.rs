@@ -55,13 +55,8 @@ pub fn recover(dir: &Path) -> Result<Recovered> {
 /// # Errors
 /// As [`recover`].
 pub fn recover_from_first(dir: &Path) -> Result<Recovered> {
-    let start = Recovered {
-        state: State::default(),
-        last_seq: 0,
-        epoch: 0,
-        checkpoint_seq: 0,
-        events: 0,
-    };
+    let start =
+        Recovered { state: State::default(), last_seq: 0, epoch: 0, checkpoint_seq: 0, events: 0 };
     fold_tail(&Reader::open(dir)?, start)
 }
 

@@ -7,8 +7,6 @@ use fail::fail_point;
 use suanpan_engine::command::{Caller, Command};
 use suanpan_engine::sequencer::Sequencer;
 use suanpan_engine::state::State;
-#[cfg_attr(not(feature = "failpoints"), expect(unused_imports))]
-use suanpan_journal::crash_here;
 use suanpan_journal::{Append, Blob};
 use suanpan_model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -103,10 +101,12 @@ impl SequencerThread {
         reply: oneshot::Sender<Result<Committed, Failure>>,
         batch: &mut Batch,
     ) {
-        fail_point!("server-before-decide", |_| crash_here("server-before-decide"));
+        fail_point!("server-before-decide", |_| suanpan_journal::crash_here(
+            "server-before-decide"
+        ));
         let kind = kind_of(&command);
         let (record, outcome) = self.sequencer.handle(clock::now(), caller, command);
-        fail_point!("server-after-apply", |_| crash_here("server-after-apply"));
+        fail_point!("server-after-apply", |_| suanpan_journal::crash_here("server-after-apply"));
         let result = match &outcome {
             Ok(_) => "accepted",
             Err(rejection) => rejection.code(),

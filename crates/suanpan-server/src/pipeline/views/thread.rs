@@ -85,9 +85,9 @@ impl ViewThread {
     }
 
     fn fold_all(&mut self, records: &[Arc<Record>]) -> Result<()> {
-        records.chunks(RECORDS_AT_ONCE).try_for_each(|chunk| {
-            self.fold(&mut chunk.iter().map(|record| &**record))
-        })
+        records
+            .chunks(RECORDS_AT_ONCE)
+            .try_for_each(|chunk| self.fold(&mut chunk.iter().map(|record| &**record)))
     }
 
     /// Folds records from the journal, up to and including `last`.

@@ -112,9 +112,8 @@ impl<'a> Follower<'a> {
 
     /// The server is there, but the output cannot be read just now, its site being silent say.
     fn is_about_output(&self, failure: &Failure) -> bool {
-        failure.problem.as_ref().is_some_and(|problem| {
-            ["output", "log", "site"].iter().any(|word| problem.code.contains(word))
-        })
+        let code = failure.problem.as_ref().map_or("", |problem| problem.code.as_str());
+        matches!(code, "not-placed" | "no-output" | "no-answer" | "unknown-attempt")
     }
 
     fn heed_interrupts(&mut self) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! sbatch's options as arguments of `submit`, `run` and `plan`: made from the one option table, so
 //! that help, completions and the reference list exactly what is read.
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Id};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use suanpan_wire::jobfile::sbatch::{Effect, OptionRow, Setting, TABLE, ValueKind};
 use suanpan_wire::jobfile::sbatch::{Origin, parse_options};
 
@@ -58,10 +58,6 @@ impl FromArgMatches for SbatchArgs {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = SbatchArgs::from_arg_matches(matches)?;
         Ok(())
-    }
-
-    fn group_id() -> Option<Id> {
-        None
     }
 }
 

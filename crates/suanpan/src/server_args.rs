@@ -1,6 +1,6 @@
 //! The server's settings as arguments, made from its own table.
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Id};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::collections::BTreeMap;
 use suanpan_server::config::SETTINGS;
 
@@ -17,7 +17,8 @@ impl Args for SettingArgs {
             };
             command.arg(
                 Arg::new(setting.key)
-                    .long(setting.flag())
+                    // clap keeps names for the life of the program.
+                    .long(&*Box::leak(setting.flag().into_boxed_str()))
                     .value_name("VALUE")
                     .num_args(1)
                     .help(format!("{} [env: {}]{default}", setting.help, setting.env()))
@@ -43,9 +44,5 @@ impl FromArgMatches for SettingArgs {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = SettingArgs::from_arg_matches(matches)?;
         Ok(())
-    }
-
-    fn group_id() -> Option<Id> {
-        None
     }
 }

@@ -89,7 +89,7 @@ fn made(
     program: Program<'_>,
     environment: &BTreeMap<String, String>,
 ) -> Result<Prepared, Vec<JobFileError>> {
-    let (mut all, mut notes) = settings_from_environment(environment)?;
+    let (mut all, mut notes) = settings_from_environment(environment);
     all.extend(settings);
     let submission = assemble(all, program, &[])?;
     notes.extend(submission.notes);

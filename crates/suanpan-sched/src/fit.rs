@@ -1,1 +1,71 @@
-//! fit
+//! Which sites fit a shape, how good each is, and which nodes are taken.
+//!
+//! [`feasible`] holds the conditions that do not change from one cycle to the next, in the order
+//! of [`crate::reason::Predicate`]; what passes them is an [`Offer`]. Start times come from
+//! [`crate::timeline`]; [`score`] compares offers once their start is known; [`gang`] chooses the
+//! nodes.
+
+pub mod catalog;
+pub mod feasible;
+pub mod gang;
+pub mod network;
+pub mod pool;
+pub mod score;
+
+use suanpan_model::id::ClusterId;
+use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::money::MicroCredits;
+use suanpan_model::time::Seconds;
+use suanpan_model::tres::Tres;
+use suanpan_model::walltime::Walltime;
+
+/// One way to run a shape: a pool of nodes of one flavor in one partition of one cluster that
+/// meets every standing condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Index into the inventory's partitions.
+    pub partition: u16,
+    /// Index into the inventory's flavors.
+    pub flavor: u16,
+    /// Index into the cluster's pools.
+    pub pool: u32,
+    /// Nodes of the pool that may be chosen, in rising order; `None` means all of the pool.
+    pub nodes: Option<Box<[u32]>>,
+    /// Named nodes that must be among the chosen, in rising order.
+    pub required: Box<[u32]>,
+    /// Position of the flavor in the job's list; 0 if it lists none.
+    pub preference: u16,
+    /// Time limit it will run under: the user's as stated, or the partition's default.
+    pub limit: Walltime,
+    /// Staging of inputs.
+    pub stage: Seconds,
+    /// Expected run time: the time limit divided by the flavor's speed.
+    pub run: Seconds,
+    /// Most it may cost.
+    pub cost: MicroCredits,
+}
+
+impl Offer {
+    /// How long it holds its nodes at most: staging and the whole time limit.
+    #[must_use]
+    pub fn hold(&self) -> Seconds {
+        Seconds(self.stage.0 + u64::from(self.limit.seconds()))
+    }
+
+    /// From start to expected finish.
+    #[must_use]
+    pub fn length(&self) -> Seconds {
+        Seconds(self.stage.0.saturating_add(self.run.0))
+    }
+}
+
+/// What a shape takes on a node of this capacity: its amount, or the whole node if exclusive.
+#[must_use]
+pub fn amount_on(shape: &Shape, capacity: &Tres) -> Tres {
+    match shape.sharing {
+        Sharing::Shared => shape.per_node,
+        Sharing::Exclusive => *capacity,
+    }
+}

@@ -7,9 +7,13 @@
 //! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
 //! so a cycle never copies the engine's state.
 
+pub mod explain;
 pub mod fit;
+#[cfg(test)]
+mod fixtures;
 pub mod plan;
 pub mod policy;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;
+mod words;

@@ -1,6 +1,37 @@
 //! A cycle's set of placements, and the reasons for those not made.
+//!
+//! # How a cycle decides
+//!
+//! 1. Jobs are taken in order (priority, submission, id). A job whose begin time has not come is
+//!    passed over.
+//! 2. For each job every offer of its shape (a pool that meets the standing conditions, see
+//!    [`crate::fit::feasible`]) has an earliest start that keeps every promise made so far; the
+//!    job's goal picks the best of them, waiting included ([`crate::fit::score`]).
+//! 3. If the best starts now, the job is placed there. Otherwise it waits for it, even if a worse
+//!    offer could start now: that is what the goal means. It cannot starve, because the first
+//!    [`Policy::reservation_depth`] waiting jobs are promised that start (the *shadow start*) on
+//!    the nodes that give it, and no job after them may delay it. Later jobs move up as these
+//!    start.
+//! 4. Jobs beyond that depth start only where they break no promise. Once a shape cannot start,
+//!    no later job of the shape is tried in this cycle, except one with a deadline or refusals of
+//!    its own while its shape could start somewhere.
+//!
+//! A promise is made again in every cycle, in the same order and on what is then known. It is
+//! kept or beaten as long as running jobs keep their limits, sites stay, and no job is put ahead.
+//!
+//! # Complexity
+//!
+//! With `n` nodes, `r` running allocations, `c` shapes, `o` offers of a shape, `d` the depth, `x`
+//! starts, and a fit on one pool costing `f` (see [`crate::timeline`]):
+//! O(n + r) to lay out the timelines, then O((d + x + c) (o + e f)) where `e` offers of `o` have
+//! to be fitted before the best is certain, plus O(log c) for each job taken from the order. The
+//! number of pending jobs enters only through jobs with conditions of their own.
 
+use crate::plan::cycle::Cycle;
+use crate::plan::run::Run;
+use crate::policy::Policy;
 use crate::reason::{Explanation, WaitingFor};
+use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +39,22 @@ use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::{Prediction, Shape};
 use suanpan_model::time::Timestamp;
 use suanpan_model::walltime::Walltime;
+
+pub(crate) mod cycle;
+mod floor;
+mod queue;
+pub(crate) mod run;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+/// One scheduling cycle: which jobs start now, where, and why the others wait.
+#[must_use]
+pub fn plan(snapshot: &Snapshot, now: Timestamp, policy: &Policy) -> Plan {
+    let mut run = Run::new(Cycle::new(snapshot, now, policy));
+    run.decide(None);
+    run.plan
+}
 
 /// What one scheduling cycle proposes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,1 +1,43 @@
-//! policy
+//! The settings of a scheduling cycle.
+
+use serde::{Deserialize, Serialize};
+use suanpan_model::time::Seconds;
+
+/// How a cycle decides. Every field has a default that suits a network of some fifty sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// How many waiting jobs, in order, are promised a start (a shadow start) that no job after
+    /// them may delay. Jobs after these are started only where they break no promise. Each ready
+    /// task of an array counts.
+    pub reservation_depth: u32,
+    /// Most starts in one cycle, so that a cycle and its commit stay short on an empty network;
+    /// the next cycle goes on.
+    pub starts_max: u32,
+    /// An allocation past its limit is expected to end this much after now.
+    pub overdue: Seconds,
+    /// What a job does once every site that fits it has refused it.
+    pub all_refused: AllRefused,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            reservation_depth: 1_000,
+            starts_max: 5_000,
+            overdue: Seconds(60),
+            all_refused: AllRefused::Wait,
+        }
+    }
+}
+
+/// What a job does once every site that fits it has refused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AllRefused {
+    /// It waits with reason `SiteRefused` until the list of refusals is cleared: a cycle never
+    /// turns into a loop of refusals.
+    Wait,
+    /// The refusals are forgotten for this cycle.
+    TryAgain,
+}

@@ -1,14 +1,13 @@
 //! Why a job waits, and why a site was or was not chosen.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::{Seconds, Timestamp};
 
 /// A condition a site must meet, in the order they are checked and printed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Predicate {
     /// The job's list of sites or clusters includes it.
@@ -43,6 +42,8 @@ pub enum Predicate {
     Deadline,
     /// The agent is in contact.
     Reachable,
+    /// It has not refused this job.
+    Refused,
     /// Enough is free now.
     Resources,
     /// What is free now is promised to jobs ahead of it.
@@ -96,8 +97,8 @@ pub struct Candidate {
 pub struct Explanation {
     /// The best candidates, best first, at most five.
     pub candidates: Vec<Candidate>,
-    /// One entry for each cluster that cannot take it.
-    pub unfit: Vec<Unfit>,
+    /// One entry for each cluster that cannot take it; shared between cycles.
+    pub unfit: Arc<[Unfit]>,
 }
 
 /// Why a job that could run somewhere does not run now.
@@ -111,9 +112,7 @@ pub struct Waiting {
 }
 
 /// Pending reasons, in Slurm's words where it has one.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WaitingFor {
     /// Next in line, but not enough is free.
     Resources,
@@ -137,4 +136,6 @@ pub enum WaitingFor {
     SiteUnreachable,
     /// The sites that fit refused it lately.
     SiteRefused,
+    /// No site could finish it by its deadline any more.
+    Deadline,
 }

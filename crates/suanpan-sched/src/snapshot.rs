@@ -1,13 +1,36 @@
 //! The scheduler's view of the network, kept up to date by small changes.
+//!
+//! [`Snapshot::apply`] folds one [`Change`] at a time and keeps what a cycle would otherwise have
+//! to work out: the free amount of each node, the ends of what runs on it in order of time, and
+//! for each shape the clusters that fit it. Costs, with `p` pending jobs, `c` shapes, `k`
+//! clusters and `s` allocations on a node:
+//!
+//! | change | time |
+//! | --- | --- |
+//! | `Pending`, `NotPending` | O(log p + log c); the first job of a shape also O(pools) |
+//! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
+//! | `Contact` | O(log k) |
+//! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
+//!
+//! Changes about clusters, jobs or allocations that are not known are ignored: the same change
+//! may be folded twice, and a late one does no harm.
 
+use crate::fit::catalog::{Catalog, Rejudge};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
-use suanpan_model::job::Shape;
+use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::memory::Mebibytes;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
+
+mod class;
+#[cfg(test)]
+mod tests;
+
+pub use class::ShapeClass;
 
 /// What the scheduler sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +43,9 @@ pub struct Snapshot {
     /// Where each job of `pending` is.
     pub keys: BTreeMap<JobId, PendingKey>,
     /// Jobs by shape, for judging whole classes at once.
-    pub shapes: BTreeMap<Arc<Shape>, u64>,
+    pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
+    /// The inventories, arranged for judging shapes.
+    pub catalog: Catalog,
 }
 
 /// Order of consideration: higher priority first, then earlier submission, then smaller id.
@@ -55,6 +80,23 @@ pub struct Pending {
     pub refused_by: Vec<ClusterId>,
 }
 
+impl Pending {
+    /// Where it stands in the order.
+    #[must_use]
+    pub fn key(&self) -> PendingKey {
+        PendingKey {
+            priority: std::cmp::Reverse(self.priority),
+            submitted: self.submitted,
+            job: self.job,
+        }
+    }
+
+    /// Whether something besides its shape decides where and when it may start.
+    pub(crate) fn has_own_conditions(&self) -> bool {
+        self.begin.is_some() || self.deadline.is_some() || !self.refused_by.is_empty()
+    }
+}
+
 /// One cluster: what it has and what is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterView {
@@ -66,6 +108,16 @@ pub struct ClusterView {
     pub free: Vec<Tres>,
     /// What runs there.
     pub running: BTreeMap<AllocationId, Running>,
+    /// What is taken on each node, by end.
+    taken: Vec<Vec<Taken>>,
+}
+
+/// A share of a node, until a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Taken {
+    pub(crate) ends_by: Timestamp,
+    allocation: AllocationId,
+    pub(crate) amount: Tres,
 }
 
 /// Whether an agent is in contact.
@@ -85,7 +137,9 @@ pub struct Running {
     pub nodes: Vec<u32>,
     /// Amount on each.
     pub per_node: Tres,
-    /// When its time limit ends.
+    /// Whether it takes its nodes whole, whatever their size.
+    pub sharing: Sharing,
+    /// When its time limit ends: start + staging + time limit.
     pub ends_by: Timestamp,
 }
 
@@ -106,4 +160,178 @@ pub enum Change {
     EndsBy(ClusterId, AllocationId, Timestamp),
     /// An allocation's resources are free again.
     Freed(ClusterId, AllocationId),
+}
+
+impl Snapshot {
+    /// Folds one change.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Inventory(cluster, inventory) => self.set_inventory(cluster, &inventory),
+            Change::Contact(cluster, contact) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.contact = contact;
+                }
+            }
+            Change::Pending(pending) => self.set_pending(pending),
+            Change::NotPending(job) => self.remove_pending(job),
+            Change::Took(cluster, allocation, running) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.free(allocation);
+                    view.take(allocation, running);
+                }
+            }
+            Change::EndsBy(cluster, allocation, ends_by) => {
+                if let Some(view) = self.clusters.get_mut(&cluster)
+                    && let Some(running) = view.free(allocation)
+                {
+                    view.take(allocation, Running { ends_by, ..running });
+                }
+            }
+            Change::Freed(cluster, allocation) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.free(allocation);
+                }
+            }
+        }
+    }
+
+    fn set_inventory(&mut self, cluster: ClusterId, inventory: &Arc<Inventory>) {
+        let view = self.clusters.entry(cluster).or_insert_with(|| ClusterView {
+            inventory: Arc::clone(inventory),
+            contact: Contact::Reachable,
+            free: Vec::new(),
+            running: BTreeMap::new(),
+            taken: Vec::new(),
+        });
+        view.set_inventory(Arc::clone(inventory));
+        let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
+        for (shape, class) in &mut self.shapes {
+            match rejudge {
+                Rejudge::Nothing => break,
+                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, shape),
+                Rejudge::Everything => class.rejudge(&self.catalog, shape),
+            }
+        }
+    }
+
+    fn set_pending(&mut self, pending: Pending) {
+        let key = pending.key();
+        if let Some(&known) = self.keys.get(&pending.job)
+            && let Some(before) = self.pending.get(&known)
+            && (known != key || before.shape != pending.shape)
+        {
+            self.remove_pending(pending.job);
+        }
+        if pending.ready == 0 {
+            return self.remove_pending(pending.job);
+        }
+        // The class's own copy of the shape is kept, so that equal shapes share one.
+        let shape = match self.shapes.get_key_value(&pending.shape) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::clone(&pending.shape),
+        };
+        let catalog = &self.catalog;
+        let class = self
+            .shapes
+            .entry(Arc::clone(&shape))
+            .or_insert_with_key(|shape| ShapeClass::new(catalog, shape));
+        class.insert(key, &pending);
+        self.keys.insert(pending.job, key);
+        self.pending.insert(key, Pending { shape, ..pending });
+    }
+
+    fn remove_pending(&mut self, job: JobId) {
+        let Some(key) = self.keys.remove(&job) else { return };
+        let pending = self.pending.remove(&key).expect("every key points at a pending job");
+        let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
+        class.remove(key);
+        if class.is_empty() {
+            self.shapes.remove(&pending.shape);
+        }
+    }
+
+    /// Recomputes everything derived.
+    ///
+    /// # Panics
+    /// With the broken invariant in words.
+    pub fn check(&self) {
+        assert_eq!(self.keys.len(), self.pending.len(), "each pending job has one key");
+        for (key, pending) in &self.pending {
+            assert_eq!(self.keys.get(&pending.job), Some(key), "the key of {} holds", pending.job);
+            assert_eq!(pending.key(), *key, "job {} stands where its key says", pending.job);
+            let class = self.shapes.get(&pending.shape).expect("a pending job's shape is indexed");
+            assert!(class.holds(*key, pending), "job {} is in its shape's class", pending.job);
+        }
+        let classed: usize = self.shapes.values().map(ShapeClass::len).sum();
+        assert_eq!(classed, self.pending.len(), "classes hold the pending jobs and no others");
+        for (shape, class) in &self.shapes {
+            let mut fresh = class.clone();
+            fresh.rejudge(&self.catalog, shape);
+            assert_eq!(fresh, *class, "offers of a shape follow the inventories");
+        }
+        for (id, view) in &self.clusters {
+            let mut fresh = view.clone();
+            fresh.set_inventory(Arc::clone(&view.inventory));
+            assert_eq!(fresh, *view, "free amounts of cluster {id} follow from what runs there");
+        }
+    }
+}
+
+impl ClusterView {
+    /// Takes in an inventory and works everything out from what runs.
+    fn set_inventory(&mut self, inventory: Arc<Inventory>) {
+        self.inventory = inventory;
+        self.taken = vec![Vec::new(); self.inventory.nodes.len()];
+        self.free = self.inventory.nodes.iter().map(|node| node.capacity).collect();
+        for (allocation, running) in std::mem::take(&mut self.running) {
+            self.take(allocation, running);
+        }
+    }
+
+    fn take(&mut self, allocation: AllocationId, running: Running) {
+        for &node in &running.nodes {
+            let Some(about) = self.inventory.nodes.get(node as usize) else { continue };
+            let amount = match running.sharing {
+                Sharing::Shared => running.per_node,
+                Sharing::Exclusive => about.capacity,
+            };
+            let entry = Taken { ends_by: running.ends_by, allocation, amount };
+            let taken = &mut self.taken[node as usize];
+            let place = taken.partition_point(|other| *other < entry);
+            taken.insert(place, entry);
+            self.count_free(node as usize);
+        }
+        self.running.insert(allocation, running);
+    }
+
+    fn free(&mut self, allocation: AllocationId) -> Option<Running> {
+        let running = self.running.remove(&allocation)?;
+        for &node in &running.nodes {
+            let Some(taken) = self.taken.get_mut(node as usize) else { continue };
+            taken.retain(|entry| entry.allocation != allocation);
+            self.count_free(node as usize);
+        }
+        Some(running)
+    }
+
+    /// Free is what the node has less all that is taken; nothing if a smaller inventory leaves
+    /// less than is taken.
+    fn count_free(&mut self, node: usize) {
+        let used = self.taken[node].iter().fold(Tres::default(), |sum, t| sum.plus(&t.amount));
+        self.free[node] = less(&self.inventory.nodes[node].capacity, &used);
+    }
+
+    /// What is taken on a node, by end.
+    pub(crate) fn taken(&self, node: usize) -> &[Taken] {
+        &self.taken[node]
+    }
+}
+
+/// `have` less `used`, each at least zero.
+fn less(have: &Tres, used: &Tres) -> Tres {
+    Tres {
+        cpus: have.cpus.saturating_sub(used.cpus),
+        memory: Mebibytes::new(have.memory.get().saturating_sub(used.memory.get())),
+        gpus: have.gpus.saturating_sub(used.gpus),
+    }
 }

@@ -1,0 +1,124 @@
+//! What all clusters have, arranged for asking which of them fit a shape.
+
+use crate::fit::Offer;
+use crate::fit::feasible::{Ground, offers};
+use crate::fit::network::Links;
+use crate::fit::pool::{Pool, pools};
+use crate::reason::Unfit;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use suanpan_model::id::ClusterId;
+use suanpan_model::job::Shape;
+use suanpan_model::site::Inventory;
+
+/// Inventories with their pools and links, kept up to date one inventory at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    entries: BTreeMap<ClusterId, Entry>,
+    links: Links,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    inventory: Arc<Inventory>,
+    pools: Vec<Pool>,
+}
+
+/// Which shapes must be judged anew after an inventory changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejudge {
+    /// Nothing changed.
+    Nothing,
+    /// Only what this cluster offers.
+    Cluster,
+    /// Links or sites changed: staging times everywhere may differ.
+    Everything,
+}
+
+impl Catalog {
+    /// Takes in a cluster's inventory and says what it touches.
+    pub fn set(&mut self, cluster: ClusterId, inventory: Arc<Inventory>) -> Rejudge {
+        let before = self.entries.get(&cluster);
+        if before.is_some_and(|entry| entry.inventory == inventory) {
+            return Rejudge::Nothing;
+        }
+        let pools = pools(&inventory);
+        self.entries.insert(cluster, Entry { inventory, pools });
+        let links = Links::of(self.entries.values().map(|entry| &*entry.inventory));
+        if links == self.links {
+            return Rejudge::Cluster;
+        }
+        self.links = links;
+        Rejudge::Everything
+    }
+
+    /// The clusters, by id.
+    pub fn clusters(&self) -> impl Iterator<Item = (ClusterId, &Arc<Inventory>)> {
+        self.entries.iter().map(|(&id, entry)| (id, &entry.inventory))
+    }
+
+    /// Number of clusters.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no cluster has joined yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What a cluster offers a shape, or the first condition it does not meet.
+    ///
+    /// # Errors
+    /// The first standing condition that no pool of the cluster meets.
+    ///
+    /// # Panics
+    /// If the cluster never gave an inventory.
+    pub fn offers(&self, cluster: ClusterId, shape: &Shape) -> Result<Vec<Offer>, Unfit> {
+        offers(&self.ground(cluster), shape)
+    }
+
+    /// The pools of a cluster; none if it is unknown.
+    #[must_use]
+    pub fn pools(&self, cluster: ClusterId) -> &[Pool] {
+        self.entries.get(&cluster).map_or(&[], |entry| &entry.pools)
+    }
+
+    pub(crate) fn ground(&self, cluster: ClusterId) -> Ground<'_> {
+        let entry = self.entries.get(&cluster).expect("a cluster that is asked has an inventory");
+        Ground { cluster, inventory: &entry.inventory, pools: &entry.pools, links: &self.links }
+    }
+
+    /// Whether any cluster could ever run this shape, by its inventory alone: contact and load do
+    /// not count. While no cluster has joined, everything is possible.
+    ///
+    /// # Errors
+    /// For every cluster, the first condition it does not meet.
+    pub fn possible(&self, shape: &Shape) -> Result<(), Vec<Unfit>> {
+        let mut unfit = Vec::new();
+        for &cluster in self.entries.keys() {
+            match self.offers(cluster, shape) {
+                Ok(_) => return Ok(()),
+                Err(reason) => unfit.push(reason),
+            }
+        }
+        if unfit.is_empty() { Ok(()) } else { Err(unfit) }
+    }
+}
+
+/// [`Catalog::possible`] for callers that keep no catalog.
+///
+/// # Errors
+/// For every cluster, the first condition it does not meet.
+pub fn possible<'a>(
+    inventories: impl IntoIterator<Item = (ClusterId, &'a Arc<Inventory>)>,
+    shape: &Shape,
+) -> Result<(), Vec<Unfit>> {
+    let mut catalog = Catalog::default();
+    for (cluster, inventory) in inventories {
+        catalog.set(cluster, Arc::clone(inventory));
+    }
+    catalog.possible(shape)
+}

@@ -1,0 +1,272 @@
+//! The state of one cycle: what is free and promised on every node, and the ranking of a shape's
+//! offers against it.
+
+use crate::fit::gang::{self, Rule, Seat};
+use crate::fit::score::{Score, score};
+use crate::fit::{Offer, amount_on};
+use crate::plan::floor::Floor;
+use crate::policy::Policy;
+use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
+use crate::timeline::{Need, NodeLine, earliest_gang};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use suanpan_model::id::ClusterId;
+use suanpan_model::job::Shape;
+use suanpan_model::time::Timestamp;
+use suanpan_model::tres::Tres;
+
+/// What is free and promised everywhere, from now on.
+pub(crate) struct Cycle<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) policy: &'a Policy,
+    pub(crate) now: Timestamp,
+    stands: Vec<Stand<'a>>,
+}
+
+/// One cluster in this cycle.
+struct Stand<'a> {
+    id: ClusterId,
+    view: &'a ClusterView,
+    lines: Vec<NodeLine>,
+    /// Of each pool, the starts that cannot be beaten.
+    floors: Vec<Floor>,
+    /// Free now, less what this cycle started; promises do not count.
+    free: Vec<Tres>,
+}
+
+/// One shape in this cycle.
+pub(crate) struct ClassRun<'a> {
+    pub(crate) shape: &'a Arc<Shape>,
+    pub(crate) class: &'a ShapeClass,
+    /// For each offer: the position of its cluster, and a start that it cannot beat. Within a
+    /// cycle free amounts only shrink, so what was found once stays a lower bound.
+    bounds: Vec<Bound>,
+}
+
+#[derive(Clone, Copy)]
+struct Bound {
+    stand: u32,
+    start: Option<Timestamp>,
+}
+
+/// Conditions of one job beyond its shape.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Own<'a> {
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) refused_by: &'a [ClusterId],
+}
+
+/// An offer with the earliest start that keeps every promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) offer: usize,
+    pub(crate) start: Timestamp,
+}
+
+/// Offers best first, and those that were passed over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranking {
+    pub(crate) choices: Vec<Choice>,
+    /// Offers of clusters out of contact.
+    pub(crate) silent: Vec<usize>,
+    /// Offers of clusters that refused the job.
+    pub(crate) refused: Vec<usize>,
+    /// Offers that would finish after the deadline.
+    pub(crate) late: Vec<Choice>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    score: Score,
+    offer: usize,
+    start: Timestamp,
+    exact: bool,
+}
+
+impl<'a> Cycle<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, now: Timestamp, policy: &'a Policy) -> Cycle<'a> {
+        let overdue_end = now.plus(policy.overdue);
+        let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
+            let nodes = 0..view.free.len();
+            let lines: Vec<NodeLine> =
+                nodes.map(|node| line(view, node, now, overdue_end)).collect();
+            let pools = snapshot.catalog.pools(id).iter();
+            let floors = pools.map(|pool| Floor::new(&lines, &pool.nodes)).collect();
+            Stand { id, view, lines, floors, free: view.free.clone() }
+        };
+        let stands = snapshot.clusters.iter().map(stand).collect();
+        Cycle { snapshot, policy, now, stands }
+    }
+
+    /// Starts with a class, knowing only what no start can beat.
+    pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
+        let mut stand = 0;
+        let bound = |offer: &Offer| {
+            // Offers and stands are both in the order of clusters.
+            while self.stands[stand].id < offer.cluster {
+                stand += 1;
+            }
+            let floor = &self.stands[stand].floors[offer.pool as usize];
+            let start = floor.start(self.now, &shape.per_node, shape.nodes);
+            Bound { stand: stand as u32, start }
+        };
+        ClassRun { shape, class, bounds: class.offers.iter().map(bound).collect() }
+    }
+
+    pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {
+        self.stands[run.bounds[offer].stand as usize].view
+    }
+
+    /// The best `keep` offers for a job, best first.
+    ///
+    /// Offers are looked at in the order of the best score they could still have, so most are
+    /// never fitted: O(offers) to set up, then one fit for each offer that might be among the
+    /// best.
+    pub(crate) fn rank(&self, run: &mut ClassRun<'_>, own: Own<'_>, keep: usize) -> Ranking {
+        let mut ranking = Ranking::default();
+        let mut heap = self.entries(run, own, &mut ranking);
+        while ranking.choices.len() < keep {
+            let Some(Reverse(entry)) = heap.pop() else { break };
+            let (offer, class) = (entry.offer, run.class);
+            if entry.exact {
+                ranking.choices.push(Choice { offer, start: entry.start });
+                continue;
+            }
+            let Some(start) = self.fit(run, offer) else { continue };
+            let about = &class.offers[offer];
+            if own.deadline.is_some_and(|deadline| start.plus(about.length()) > deadline) {
+                ranking.late.push(Choice { offer, start });
+                continue;
+            }
+            let score = score(run.shape.goal, about, start, &class.yardstick);
+            heap.push(Reverse(Entry { score, offer, start, exact: true }));
+        }
+        ranking
+    }
+
+    fn entries(
+        &self,
+        run: &ClassRun<'_>,
+        own: Own<'_>,
+        ranking: &mut Ranking,
+    ) -> BinaryHeap<Reverse<Entry>> {
+        let mut entries = Vec::with_capacity(run.bounds.len());
+        for (offer, (about, bound)) in run.class.offers.iter().zip(&run.bounds).enumerate() {
+            let stand = &self.stands[bound.stand as usize];
+            if stand.view.contact == Contact::Silent {
+                ranking.silent.push(offer);
+            } else if own.refused_by.contains(&about.cluster) {
+                ranking.refused.push(offer);
+            } else if let Some(start) = bound.start {
+                let score = score(run.shape.goal, about, start, &run.class.yardstick);
+                entries.push(Reverse(Entry { score, offer, start, exact: false }));
+            }
+        }
+        entries.into()
+    }
+
+    /// Earliest start of an offer that keeps every promise; remembered as its lower bound.
+    pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
+        let about = &run.class.offers[offer];
+        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let floor = run.bounds[offer].start?;
+        let start = earliest_gang(
+            &stand.lines,
+            self.nodes(about).iter().copied(),
+            &need(run.shape, about),
+            floor,
+            |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
+        );
+        run.bounds[offer].start = start;
+        start
+    }
+
+    /// The nodes an offer may choose from.
+    pub(crate) fn nodes<'o>(&self, offer: &'o Offer) -> &'o [u32]
+    where
+        'a: 'o,
+    {
+        match &offer.nodes {
+            Some(some) => some,
+            None => &self.snapshot.catalog.pools(offer.cluster)[offer.pool as usize].nodes,
+        }
+    }
+
+    /// Whether any reachable offer could start now, whatever its score.
+    pub(crate) fn any_now(&self, run: &mut ClassRun<'_>) -> bool {
+        (0..run.bounds.len()).any(|offer| {
+            self.view(run, offer).contact == Contact::Reachable
+                && run.bounds[offer].start == Some(self.now)
+                && self.fit(run, offer) == Some(self.now)
+        })
+    }
+
+    /// Whether enough is free now for an offer if no promise is counted.
+    pub(crate) fn free_now(&self, run: &ClassRun<'_>, offer: usize) -> bool {
+        let about = &run.class.offers[offer];
+        self.count_free_now(run, offer) >= run.shape.nodes as usize
+            && about.required.iter().all(|&node| self.is_free_now(run, offer, node))
+    }
+
+    /// How many of an offer's nodes are free now if no promise is counted.
+    pub(crate) fn count_free_now(&self, run: &ClassRun<'_>, offer: usize) -> usize {
+        let nodes = self.nodes(&run.class.offers[offer]).iter();
+        nodes.filter(|&&node| self.is_free_now(run, offer, node)).count()
+    }
+
+    fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
+        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let capacity = &stand.view.inventory.nodes[node as usize].capacity;
+        stand.free[node as usize].covers(&amount_on(run.shape, capacity))
+    }
+
+    /// Takes the nodes of a choice from its start for as long as it may hold them.
+    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
+        let about = &run.class.offers[choice.offer];
+        let nodes = self.nodes(about).iter().copied();
+        let stand = &mut self.stands[run.bounds[choice.offer].stand as usize];
+        let view = stand.view;
+        let seat = |node: u32| {
+            let capacity = view.inventory.nodes[node as usize].capacity;
+            Seat { amount: amount_on(run.shape, &capacity), capacity }
+        };
+        let need = need(run.shape, about);
+        let chosen = gang::choose(&stand.lines, nodes, &need, choice.start, rule, seat)
+            .expect("a fitted gang has its nodes");
+        for &node in &chosen {
+            let amount = seat(node).amount;
+            stand.lines[node as usize].take(choice.start, &amount, need.hold);
+            if choice.start == self.now {
+                let free = &mut stand.free[node as usize];
+                *free = free.checked_sub(&amount).expect("a start now is free now");
+            }
+        }
+        chosen
+    }
+
+    /// The line and capacity of a node of an offer's cluster.
+    pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
+        let stand = &self.stands[run.bounds[offer].stand as usize];
+        (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
+    }
+}
+
+/// What a shape needs of an offer's nodes.
+pub(crate) fn need<'o>(shape: &Shape, offer: &'o Offer) -> Need<'o> {
+    Need { count: shape.nodes as usize, hold: offer.hold(), required: &offer.required }
+}
+
+fn line(view: &ClusterView, node: usize, now: Timestamp, overdue_end: Timestamp) -> NodeLine {
+    // An allocation past its limit is still there: it is expected to end soon, not already.
+    let taken = view.taken(node);
+    let overdue = taken.partition_point(|entry| entry.ends_by <= now);
+    let (late, other) = taken.split_at(overdue);
+    let soon = other.partition_point(|entry| entry.ends_by <= overdue_end);
+    let ends = other[..soon]
+        .iter()
+        .map(|entry| (entry.ends_by, entry.amount))
+        .chain(late.iter().map(|entry| (overdue_end, entry.amount)))
+        .chain(other[soon..].iter().map(|entry| (entry.ends_by, entry.amount)));
+    NodeLine::new(now, view.free[node], ends)
+}

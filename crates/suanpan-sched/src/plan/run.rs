@@ -1,0 +1,256 @@
+//! The decisions of one cycle, job after job.
+
+use crate::fit::gang::Rule;
+use crate::plan::cycle::{Choice, ClassRun, Cycle, Own, Ranking};
+use crate::plan::queue::{Kind, Next, Queue};
+use crate::plan::tell::KEPT;
+use crate::plan::{Placement, Plan, WaitingShape};
+use crate::policy::AllRefused;
+use crate::reason::{Explanation, WaitingFor};
+use crate::snapshot::{Pending, Snapshot};
+use std::sync::Arc;
+use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::job::Prediction;
+
+/// A cycle with what it has decided so far.
+pub(crate) struct Run<'a> {
+    pub(crate) cycle: Cycle<'a>,
+    pub(crate) plan: Plan,
+    snapshot: &'a Snapshot,
+    classes: Vec<Judged<'a>>,
+    promised: u32,
+}
+
+/// One class and what was found of it.
+struct Judged<'a> {
+    run: ClassRun<'a>,
+    /// The explanation its placements share, and the choice it is about.
+    told: Option<(u32, Choice)>,
+    standing: Standing,
+}
+
+/// Whether more jobs of a class need to be tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Not known.
+    Open,
+    /// Its jobs wait for a better offer; one with its own conditions might still start.
+    Waits,
+    /// Nowhere is enough free for it.
+    Full,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(cycle: Cycle<'a>) -> Run<'a> {
+        let snapshot = cycle.snapshot;
+        let judged = |(shape, class)| Judged {
+            run: cycle.class(shape, class),
+            told: None,
+            standing: Standing::Open,
+        };
+        let classes = snapshot.shapes.iter().map(judged).collect();
+        Run { cycle, plan: Plan::default(), snapshot, classes, promised: 0 }
+    }
+
+    /// Decides on the jobs in order, up to but without `until`.
+    pub(crate) fn decide(&mut self, until: Option<JobId>) {
+        let mut queue = Queue::new(self.snapshot);
+        while let Some(next) = queue.next() {
+            if Some(next.job) == until {
+                return;
+            }
+            if self.consider(&next) {
+                queue.go_on(&next);
+            }
+        }
+    }
+
+    /// The timelines once the jobs ahead of `until` are decided on; all jobs if `None`.
+    pub(crate) fn up_to(mut self, until: Option<JobId>) -> Cycle<'a> {
+        self.decide(until);
+        self.cycle
+    }
+
+    /// Decides on one job; says whether its stream is worth going on with.
+    fn consider(&mut self, next: &Next) -> bool {
+        let pending = match next.kind {
+            Kind::Plain => None,
+            Kind::Own => Some(&self.snapshot.pending[&next.key]),
+        };
+        if pending.and_then(|about| about.begin).is_some_and(|begin| begin > self.cycle.now) {
+            self.plan.waiting_jobs.insert(next.job, WaitingFor::BeginTime);
+            return true;
+        }
+        if !self.promising() && self.is_settled(next) {
+            // Jobs with begin times further on still get their own reason.
+            return next.kind == Kind::Own;
+        }
+        let own = pending.map_or_else(Own::default, |about| self.own(next, about));
+        let ready = pending.map_or(next.ready, |about| about.ready);
+        self.consider_tasks(next, own, ready);
+        true
+    }
+
+    /// Starts or promises a job's ready tasks, one by one: a task that waits for a better offer
+    /// may leave room for the next one to start elsewhere.
+    fn consider_tasks(&mut self, next: &Next, own: Own<'_>, ready: u32) {
+        let mut told = false;
+        for _ in 0..ready {
+            let judged = &mut self.classes[next.class as usize];
+            // The first look at a class is explained, so it keeps the runners-up.
+            let first = judged.told.is_none() && judged.standing == Standing::Open;
+            let keep = if first { KEPT } else { 1 };
+            let ranking = self.cycle.rank(&mut judged.run, own, keep);
+            let room = self.plan.placements.len() < self.cycle.policy.starts_max as usize;
+            let best = ranking.choices.first().copied();
+            if let Some(best) = best
+                && best.start == self.cycle.now
+                && room
+            {
+                self.place(next, own, best, ranking);
+                continue;
+            }
+            if !told {
+                told = true;
+                self.wait(next, &ranking);
+            }
+            match best {
+                Some(best) if self.promising() => self.promise(next, best),
+                _ if next.kind == Kind::Own && !self.promising() => {
+                    self.close_if_full(next);
+                    return;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Whether the next job that waits is still promised a start.
+    fn promising(&self) -> bool {
+        self.promised < self.cycle.policy.reservation_depth
+    }
+
+    /// Whether nothing more can start in the stream of this job.
+    fn is_settled(&mut self, next: &Next) -> bool {
+        let judged = &self.classes[next.class as usize];
+        match (judged.standing, next.kind) {
+            (Standing::Open, _) => false,
+            (Standing::Full, _) | (Standing::Waits, Kind::Plain) => true,
+            (Standing::Waits, Kind::Own) => self.close_if_full(next),
+        }
+    }
+
+    /// Gives a class up if not even its worst offer could start now.
+    fn close_if_full(&mut self, next: &Next) -> bool {
+        let judged = &mut self.classes[next.class as usize];
+        let full = !self.cycle.any_now(&mut judged.run);
+        if full {
+            judged.standing = Standing::Full;
+        }
+        full
+    }
+
+    /// The job's own conditions. Refusals count only while another cluster remains, if the policy
+    /// says so.
+    fn own<'p>(&self, next: &Next, pending: &'p Pending) -> Own<'p> {
+        let mut refused_by: &[ClusterId] = &pending.refused_by;
+        if self.cycle.policy.all_refused == AllRefused::TryAgain {
+            let offers = &self.classes[next.class as usize].run.class.offers;
+            if offers.iter().all(|offer| refused_by.contains(&offer.cluster)) {
+                refused_by = &[];
+            }
+        }
+        Own { deadline: pending.deadline, refused_by }
+    }
+
+    fn place(&mut self, next: &Next, own: Own<'_>, choice: Choice, ranking: Ranking) {
+        let rule = if self.promising() { Rule::Settled } else { Rule::BestFit };
+        let explanation = self.explanation_of(next, own, choice, ranking);
+        let judged = &self.classes[next.class as usize];
+        let nodes = self.cycle.take(&judged.run, choice, rule);
+        let offer = &judged.run.class.offers[choice.offer];
+        self.plan.placements.push(Placement {
+            job: next.job,
+            cluster: offer.cluster,
+            partition: offer.partition,
+            nodes,
+            time_limit: offer.limit,
+            prediction: Prediction {
+                start: choice.start,
+                start_latest: choice.start,
+                stage: offer.stage,
+                run: offer.run,
+                cost: offer.cost,
+            },
+            explanation,
+        });
+    }
+
+    /// The explanation of a start: the one its shape has, while it is about the same choice.
+    fn explanation_of(
+        &mut self,
+        next: &Next,
+        own: Own<'_>,
+        choice: Choice,
+        mut ranking: Ranking,
+    ) -> u32 {
+        let judged = &mut self.classes[next.class as usize];
+        if let Some((index, about)) = judged.told
+            && about == choice
+            && next.kind == Kind::Plain
+        {
+            return index;
+        }
+        if ranking.choices.len() < KEPT {
+            ranking = self.cycle.rank(&mut judged.run, own, KEPT);
+        }
+        let index = self.plan.explanations.len() as u32;
+        self.plan.explanations.push(Arc::new(self.cycle.explain(&judged.run, &ranking)));
+        if next.kind == Kind::Plain {
+            judged.told = Some((index, choice));
+        }
+        index
+    }
+
+    /// Keeps why a job waits: for the first of its shape in full, for one whose own conditions
+    /// keep it by name.
+    fn wait(&mut self, next: &Next, ranking: &Ranking) {
+        let judged = &mut self.classes[next.class as usize];
+        let reason = self.cycle.reason(&judged.run, ranking);
+        if next.kind == Kind::Own {
+            self.plan.waiting_jobs.insert(next.job, reason);
+        } else if judged.standing == Standing::Open {
+            judged.standing = Standing::Waits;
+        }
+        let shape = judged.run.shape;
+        let known = self.plan.waiting.get(shape);
+        if known.is_some_and(|about| next.kind == Kind::Own || !about.is_of_own(self.snapshot)) {
+            return;
+        }
+        let explanation: Explanation = match ranking.choices.len() < KEPT {
+            true => {
+                let full = self.cycle.rank(&mut judged.run, Own::default(), KEPT);
+                self.cycle.explain(&judged.run, &full)
+            }
+            false => self.cycle.explain(&judged.run, ranking),
+        };
+        let waiting = WaitingShape { first: next.job, reason, explanation: Arc::new(explanation) };
+        self.plan.waiting.insert(Arc::clone(shape), waiting);
+    }
+
+    /// Promises a waiting task its best start, so that no job after it can delay it.
+    fn promise(&mut self, next: &Next, best: Choice) {
+        self.cycle.take(&self.classes[next.class as usize].run, best, Rule::Settled);
+        self.plan.shadow_starts.entry(next.job).or_insert(best.start);
+        self.promised += 1;
+    }
+}
+
+impl WaitingShape {
+    /// Whether it is about a job with conditions of its own, which says less about the shape.
+    fn is_of_own(&self, snapshot: &Snapshot) -> bool {
+        let key = snapshot.keys.get(&self.first);
+        let pending = key.and_then(|key| snapshot.pending.get(key));
+        pending.is_some_and(Pending::has_own_conditions)
+    }
+}

@@ -1,0 +1,97 @@
+//! Turning a ranking into an explanation.
+
+use crate::fit::score::shown;
+use crate::plan::cycle::{Choice, ClassRun, Cycle, Ranking};
+use crate::reason::{Candidate, Explanation, Predicate, Unfit, WaitingFor};
+use crate::words;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use suanpan_model::id::ClusterId;
+
+/// How many candidates an explanation keeps.
+pub(crate) const KEPT: usize = 5;
+
+impl Cycle<'_> {
+    /// What was compared and what was ruled out.
+    pub(crate) fn explain(&self, run: &ClassRun<'_>, ranking: &Ranking) -> Explanation {
+        Explanation {
+            candidates: ranking.choices.iter().map(|&one| self.candidate(run, one)).collect(),
+            unfit: self.unfit(run, ranking),
+        }
+    }
+
+    pub(crate) fn candidate(&self, run: &ClassRun<'_>, choice: Choice) -> Candidate {
+        let offer = &run.class.offers[choice.offer];
+        let inventory = &self.view(run, choice.offer).inventory;
+        let goal = run.shape.goal;
+        Candidate {
+            cluster: offer.cluster,
+            site: inventory.site.clone(),
+            partition: inventory.partitions[usize::from(offer.partition)].name.clone(),
+            flavor: inventory.flavors[usize::from(offer.flavor)].name.clone(),
+            start: choice.start,
+            start_latest: choice.start,
+            stage: offer.stage,
+            run: offer.run,
+            finish: choice.start.plus(offer.length()),
+            cost: offer.cost,
+            score: shown(goal, offer, choice.start, self.now, &run.class.yardstick),
+        }
+    }
+
+    /// The clusters that can never run the shape, and those that cannot for now.
+    fn unfit(&self, run: &ClassRun<'_>, ranking: &Ranking) -> Arc<[Unfit]> {
+        if ranking.silent.is_empty() && ranking.refused.is_empty() && ranking.late.is_empty() {
+            return Arc::clone(&run.class.unfit);
+        }
+        let mut all: Vec<Unfit> = run.class.unfit.to_vec();
+        let mut told: BTreeSet<ClusterId> =
+            ranking.choices.iter().map(|one| run.class.offers[one.offer].cluster).collect();
+        let mut tell = |offer: usize, predicate, asked: String, there: String| {
+            let cluster = run.class.offers[offer].cluster;
+            if told.insert(cluster) {
+                let site = self.view(run, offer).inventory.site.clone();
+                all.push(Unfit { cluster, site, predicate, asked, there });
+            }
+        };
+        let mut late = ranking.late.clone();
+        late.sort_by_key(|one| one.start.plus(run.class.offers[one.offer].length()));
+        for one in late {
+            let finish = one.start.plus(run.class.offers[one.offer].length());
+            let there = format!("in {} at the earliest", words::length(finish.since(self.now)));
+            tell(one.offer, Predicate::Deadline, "finished by the deadline".to_owned(), there);
+        }
+        for &offer in &ranking.silent {
+            tell(offer, Predicate::Reachable, "an agent in contact".into(), "silent".into());
+        }
+        for &offer in &ranking.refused {
+            let there = "refused this job".to_owned();
+            tell(offer, Predicate::Refused, "a site that takes it".into(), there);
+        }
+        all.sort_by_key(|entry| entry.cluster);
+        all.into()
+    }
+
+    /// Why a job that was ranked and did not start waits.
+    pub(crate) fn reason(&self, run: &ClassRun<'_>, ranking: &Ranking) -> WaitingFor {
+        if let Some(best) = ranking.choices.first() {
+            return match self.free_now(run, best.offer) {
+                true => WaitingFor::Priority,
+                false => WaitingFor::Resources,
+            };
+        }
+        if !ranking.late.is_empty() {
+            WaitingFor::Deadline
+        } else if !ranking.refused.is_empty() {
+            WaitingFor::SiteRefused
+        } else if !ranking.silent.is_empty() {
+            WaitingFor::SiteUnreachable
+        } else if run.class.unfit.iter().any(|entry| entry.predicate == Predicate::Budget)
+            && run.class.unfit.iter().all(|entry| entry.predicate <= Predicate::Budget)
+        {
+            WaitingFor::Budget
+        } else {
+            WaitingFor::NoSiteFits
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Pending jobs of one shape, and what the network offers that shape.
+
+use crate::fit::Offer;
+use crate::fit::catalog::Catalog;
+use crate::fit::score::Yardstick;
+use crate::reason::Unfit;
+use crate::snapshot::{Pending, PendingKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use suanpan_model::id::ClusterId;
+use suanpan_model::job::Shape;
+
+/// Pending jobs of one shape, and what the network offers that shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeClass {
+    /// Jobs that only their shape decides on, with their ready tasks.
+    pub(crate) plain: BTreeMap<PendingKey, u32>,
+    /// Jobs with a begin time, a deadline or refusals of their own.
+    pub(crate) own: BTreeSet<PendingKey>,
+    /// Every way to run the shape, by cluster.
+    pub(crate) offers: Vec<Offer>,
+    /// The clusters that can never run it, by id.
+    pub(crate) unfit: Arc<[Unfit]>,
+    /// What `balanced` weighs against.
+    pub(crate) yardstick: Yardstick,
+}
+
+impl ShapeClass {
+    pub(crate) fn new(catalog: &Catalog, shape: &Shape) -> ShapeClass {
+        let mut class = ShapeClass {
+            plain: BTreeMap::new(),
+            own: BTreeSet::new(),
+            offers: Vec::new(),
+            unfit: Arc::default(),
+            yardstick: Yardstick::of(&[]),
+        };
+        class.rejudge(catalog, shape);
+        class
+    }
+
+    /// Number of its jobs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.plain.len() + self.own.len()
+    }
+
+    /// Whether it has no job left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.own.is_empty()
+    }
+
+    pub(crate) fn insert(&mut self, key: PendingKey, pending: &Pending) {
+        if pending.has_own_conditions() {
+            self.plain.remove(&key);
+            self.own.insert(key);
+        } else {
+            self.own.remove(&key);
+            self.plain.insert(key, pending.ready);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: PendingKey) {
+        self.plain.remove(&key);
+        self.own.remove(&key);
+    }
+
+    pub(crate) fn holds(&self, key: PendingKey, pending: &Pending) -> bool {
+        match pending.has_own_conditions() {
+            true => self.own.contains(&key) && !self.plain.contains_key(&key),
+            false => self.plain.get(&key) == Some(&pending.ready) && !self.own.contains(&key),
+        }
+    }
+
+    /// Asks every cluster anew.
+    pub(crate) fn rejudge(&mut self, catalog: &Catalog, shape: &Shape) {
+        self.offers.clear();
+        let mut unfit = Vec::new();
+        for (cluster, _) in catalog.clusters() {
+            match catalog.offers(cluster, shape) {
+                Ok(offers) => self.offers.extend(offers),
+                Err(reason) => unfit.push(reason),
+            }
+        }
+        self.unfit = unfit.into();
+        self.yardstick = Yardstick::of(&self.offers);
+    }
+
+    /// Asks one cluster anew.
+    pub(crate) fn rejudge_cluster(&mut self, catalog: &Catalog, cluster: ClusterId, shape: &Shape) {
+        self.offers.retain(|offer| offer.cluster != cluster);
+        let mut unfit: Vec<Unfit> =
+            self.unfit.iter().filter(|entry| entry.cluster != cluster).cloned().collect();
+        match catalog.offers(cluster, shape) {
+            Ok(offers) => {
+                let place = self.offers.partition_point(|offer| offer.cluster < cluster);
+                self.offers.splice(place..place, offers);
+            }
+            Err(reason) => {
+                let place = unfit.partition_point(|entry| entry.cluster < cluster);
+                unfit.insert(place, reason);
+            }
+        }
+        self.unfit = unfit.into();
+        self.yardstick = Yardstick::of(&self.offers);
+    }
+}

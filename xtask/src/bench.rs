@@ -1,0 +1,24 @@
+//! Benches: one file per bench under `bench/`, listed here by name.
+//!
+//! A bench prints its figures with their units, the machine's cores and load average, and what it
+//! compared with; it asserts no timing. The figures are copied by hand to `docs/performance.md`.
+
+mod cycle;
+mod network;
+mod submit;
+
+use crate::runs::Run;
+
+/// Every bench, in the order of the list.
+pub const BENCHES: &[Run] = &[
+    Run {
+        name: "cycle",
+        about: "one scheduling cycle: 100,000 pending jobs, 1,000 shapes, 50 busy sites",
+        run: cycle::run,
+    },
+    Run {
+        name: "submit",
+        about: "durable submissions a second: single, bulk, a million-task array; sbatch beside",
+        run: submit::run,
+    },
+];

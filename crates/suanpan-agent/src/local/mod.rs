@@ -7,6 +7,7 @@
 //!                     start.<generation>              the fence: a supervisor began
 //!                     started                         from here on user code may have run
 //!                     plan.json script setup work/    staged
+//!                     gate.ready                      the gate holds its lock and waits to be released
 //!                     payload.json code.json          the gate: pid and start; exit code
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all

@@ -14,7 +14,7 @@ use suanpan_journal::Checkpoints;
 
 use super::mode::Mode;
 use super::recovery::{self, CHECKPOINT_FORMAT};
-use super::{Shared, lower_priority};
+use super::{Background, Shared, lower_priority};
 
 /// Says when a checkpoint is due.
 pub(crate) struct Checkpointer {
@@ -83,7 +83,7 @@ impl Inner {
 /// Saves checkpoints until a stop is asked.
 pub(crate) fn run(shared: &Arc<Shared>) {
     let _guard = shared.mode.guard("checkpoint");
-    lower_priority();
+    lower_priority(Background::Patient);
     while shared.checkpointer.wait() {
         let began = Instant::now();
         match make(shared) {

@@ -131,10 +131,23 @@ impl Shared {
     }
 }
 
-/// Lets this thread run only where nothing else wants to: commits come first.
-pub(crate) fn lower_priority() {
+/// Work that commits come before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Background {
+    /// Somebody waits for it: plans.
+    Awaited,
+    /// It may take its time: views and checkpoints.
+    Patient,
+}
+
+/// Lets this thread stand back behind those that make commits durable.
+pub(crate) fn lower_priority(to: Background) {
+    let nice = match to {
+        Background::Awaited => 4,
+        Background::Patient => 15,
+    };
     // On Linux a nice value belongs to one thread. Without it the thread works all the same.
-    if let Err(error) = rustix::process::nice(15) {
+    if let Err(error) = rustix::process::nice(nice) {
         tracing::debug!(%error, "could not lower a thread's priority");
     }
 }

@@ -13,7 +13,7 @@ use suanpan_model::time::Timestamp;
 
 use super::feed::Work;
 use super::fold::Folder;
-use crate::pipeline::{Shared, lower_priority};
+use crate::pipeline::{Background, Shared, lower_priority};
 
 /// The database's name in the data directory.
 pub const VIEWS_FILE: &str = "views.sqlite3";
@@ -62,7 +62,7 @@ impl ViewThread {
 
     pub(crate) fn run(mut self) {
         let _guard = self.shared.mode.guard("views");
-        lower_priority();
+        lower_priority(Background::Patient);
         loop {
             let worked = match self.shared.view_feed.work(self.mark.seq) {
                 Work::Fold(records) => self.fold_all(&records),

@@ -163,11 +163,7 @@ async fn follow_job(
 
 /// Sends events; the last one of each position carries it as id, so that a reader that comes back
 /// gets the whole position again if it saw a part. Answers the last position.
-async fn send_events(
-    sender: &Sender,
-    events: Vec<v1::JobEvent>,
-    from: u64,
-) -> Result<u64, Gone> {
+async fn send_events(sender: &Sender, events: Vec<v1::JobEvent>, from: u64) -> Result<u64, Gone> {
     let mut last = from;
     for (place, event) in events.iter().enumerate() {
         let is_last = events.get(place + 1).is_none_or(|next| next.seq != event.seq);
@@ -194,9 +190,7 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
         "placed" => (EventKind::Placed, Some(v1::JobState::Configuring), placed_text(detail)),
         "staging" => (EventKind::Staging, None, "its inputs are being copied".to_owned()),
         "started" => (EventKind::Started, Some(v1::JobState::Running), "started".to_owned()),
-        "stopping" => {
-            (EventKind::Stopping, None, format!("is being stopped: {}", text("reason")))
-        }
+        "stopping" => (EventKind::Stopping, None, format!("is being stopped: {}", text("reason"))),
         "ended" => (EventKind::Ended, ended, ended_text(detail)),
         "requeued" => {
             let sentence = format!("{}; pending again", ended_text(detail));

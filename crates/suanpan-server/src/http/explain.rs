@@ -64,9 +64,7 @@ pub(super) fn why_not(loser: &Candidate, winner: &Candidate, goal: Goal) -> Stri
     let later = loser.finish.0.saturating_sub(winner.finish.0) / 1_000_000;
     let dearer = loser.cost.0.saturating_sub(winner.cost.0);
     let slow = || format!("would finish {} later", length(later));
-    let dear = || {
-        format!("costs {} credits more", suanpan_model::money::MicroCredits(dearer))
-    };
+    let dear = || format!("costs {} credits more", suanpan_model::money::MicroCredits(dearer));
     match (goal, later > 0, dearer > 0) {
         (Goal::Fastest, true, _) => slow(),
         (Goal::Cheapest, _, true) => dear(),

@@ -81,7 +81,9 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         Ok(permit) => {
             let answered = tokio::time::timeout(time, CatchPanic(pin!(next.run(request))));
             match answered.await {
-                Ok(Ok(response)) => keep(translate(response, method.as_str(), &path), class, permit),
+                Ok(Ok(response)) => {
+                    keep(translate(response, method.as_str(), &path), class, permit)
+                }
                 Ok(Err(panic)) => {
                     let panic = panic_text(panic.as_ref());
                     tracing::error!(request = id, %method, path, panic, "a handler panicked");

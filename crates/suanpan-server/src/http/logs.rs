@@ -275,7 +275,8 @@ async fn follow_logs(
                     sender.send("log", &next.to_string(), &chunk).await?;
                 }
                 // An attempt that is over may be followed by another.
-                if chunk.complete && (wanted.allocation.is_some() || is_over(&app, wanted.task).await)
+                if chunk.complete
+                    && (wanted.allocation.is_some() || is_over(&app, wanted.task).await)
                 {
                     return sender.send("end", &next.to_string(), &()).await;
                 }

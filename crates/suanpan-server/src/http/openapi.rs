@@ -112,10 +112,8 @@ impl Modify for Common {
             ("user_token", "A user's token: `spn_u_` and 64 hexadecimal digits."),
             ("agent_token", "The token of a cluster's agent: `spn_a_` and 64 hexadecimal digits."),
         ] {
-            let scheme = HttpBuilder::new()
-                .scheme(HttpAuthScheme::Bearer)
-                .description(Some(what))
-                .build();
+            let scheme =
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
         for (path, item) in &mut api.paths.paths {
@@ -141,11 +139,8 @@ fn add_problems(path: &str, operation: &mut Operation) {
     add("403", problem("Not with this token").build());
     add("500", problem("A fault of the server").build());
     add("503", problem("Not now").header("Retry-After", whole()).build());
-    let reads_position = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| parameter.name == "Suanpan-Seq");
+    let reads_position =
+        operation.parameters.iter().flatten().any(|parameter| parameter.name == "Suanpan-Seq");
     if reads_position {
         add("409", problem("The journal has no such position").build());
     }

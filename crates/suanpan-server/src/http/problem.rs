@@ -57,8 +57,7 @@ impl Refusal {
 
     /// A token of the wrong kind: status 403.
     pub fn forbidden(detail: impl Into<String>, remedy: &str) -> Refusal {
-        let mut refusal =
-            Refusal::new(StatusCode::FORBIDDEN, "wrong-token", detail).remedy(remedy);
+        let mut refusal = Refusal::new(StatusCode::FORBIDDEN, "wrong-token", detail).remedy(remedy);
         refusal.problem.field = Some("Authorization".to_owned());
         refusal
     }
@@ -217,21 +216,20 @@ pub(super) fn translate(response: Response, method: &str, path: &str) -> Respons
     let refusal = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = response.headers().get(ALLOW).cloned();
-            let mut refusal = Refusal::new(
-                status,
-                "method-not-allowed",
-                format!("{path} has no {method}"),
-            )
-            .at("method", method);
+            let mut refusal =
+                Refusal::new(status, "method-not-allowed", format!("{path} has no {method}"))
+                    .at("method", method);
             if let Some(allowed) = allowed {
                 let words = allowed.to_str().unwrap_or_default().to_owned();
                 refusal = refusal.remedy(format!("use {words}")).header(ALLOW, allowed);
             }
             refusal
         }
-        StatusCode::NOT_FOUND => Refusal::new(status, "no-such-route", format!("there is no {path}"))
-            .at("path", path)
-            .remedy("see GET /v1/openapi.json for what there is"),
+        StatusCode::NOT_FOUND => {
+            Refusal::new(status, "no-such-route", format!("there is no {path}"))
+                .at("path", path)
+                .remedy("see GET /v1/openapi.json for what there is")
+        }
         _ => Refusal::new(status, "refused", status.canonical_reason().unwrap_or("refused")),
     };
     refusal.into_response()

@@ -64,10 +64,8 @@ pub(super) async fn why(
         }
         Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
     };
-    let pending = pending.map(|pending| v1::WhyPending {
-        since: detail.job.submitted_at,
-        ..pending
-    });
+    let pending =
+        pending.map(|pending| v1::WhyPending { since: detail.job.submitted_at, ..pending });
     let placed = placed(&app, &detail, &names).await?;
     Ok(Json(v1::Why {
         job: detail.job.id,
@@ -84,9 +82,10 @@ fn sentence(pending: Option<&v1::WhyPending>, placed: Option<&v1::WhyPlaced>) ->
     match (pending, placed) {
         (Some(pending), _) => format!("it waits: {}", pending.text),
         (None, Some(placed)) => {
-            let runner_up = placed.losers.first().map(|loser| {
-                format!("; {} {}", loser.candidate.cluster, loser.why_not)
-            });
+            let runner_up = placed
+                .losers
+                .first()
+                .map(|loser| format!("; {} {}", loser.candidate.cluster, loser.why_not));
             format!(
                 "placed on {} as the best by `{}`{}",
                 placed.chosen.cluster,
@@ -105,12 +104,7 @@ struct Found {
     shape: Arc<Shape>,
 }
 
-async fn waits(
-    app: &App,
-    found: Found,
-    names: &Names,
-    now: Timestamp,
-) -> Answer<v1::WhyPending> {
+async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer<v1::WhyPending> {
     let Found { job, reason, shape } = found;
     let last = app.plane.waiting(job, &shape);
     let explanation = app.plane.candidates(Arc::clone(&shape), CANDIDATES_MAX).await?;

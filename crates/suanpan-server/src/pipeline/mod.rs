@@ -18,6 +18,24 @@
 //!   journal is opened again.
 //! - **A broken invariant** turns the server read-only until an operator looks; it never loops
 //!   through crashes, and agents go on with what they run.
+//!
+//! # Threads
+//!
+//! | thread | owns | waits for |
+//! | --- | --- | --- |
+//! | sequencer | the state | commands and questions |
+//! | journal | the journal's writer | batches; makes each durable and shows it |
+//! | scheduler | its snapshot | changes, and its period |
+//! | views | `views.sqlite3` | durable records, in memory or from the journal |
+//! | checkpoint | nothing; folds a state from the disk when it is time | enough new records |
+//! | clock | nothing | seconds |
+//!
+//! # Failpoints
+//!
+//! With the feature `failpoints`, an action `return` on each of these kills the process with
+//! SIGKILL: `server-before-decide`, `server-after-apply`, `server-before-orders` (durable, nothing
+//! shown yet), `server-before-reply` (orders shown) and `server-after-reply`, beside those of
+//! `suanpan_journal`.
 
 pub(crate) mod batch;
 mod checkpoint_thread;

@@ -15,6 +15,7 @@ use suanpan_sched::reason::{Explanation, WaitingFor};
 use suanpan_sched::snapshot::{Change, Snapshot};
 use tokio::sync::oneshot;
 
+use super::checkpoint_thread::{alarm, in_words};
 use super::{Background, Failure, Shared, clock, lower_priority};
 
 /// How the scheduler is driven.
@@ -180,7 +181,11 @@ const REST: (u32, Duration) = (2, Duration::from_millis(200));
 impl SchedulerThread {
     /// The first cycle, before anything else runs.
     pub(crate) fn first_cycle(&mut self) {
-        self.publish(clock::now(), self.planned(clock::now()));
+        let now = clock::now();
+        match in_words(|| self.planned(now)) {
+            Ok(plan) => self.publish(now, plan),
+            Err(why) => alarm(&self.shared, &format!("in the scheduler: {why}")),
+        }
     }
 
     pub(crate) fn run(mut self) {
@@ -207,7 +212,10 @@ impl SchedulerThread {
                 self.snapshot.apply(change);
             }
             for question in woken.questions {
-                question(&self.snapshot, clock::now(), &self.options.policy);
+                let ask = || question(&self.snapshot, clock::now(), &self.options.policy);
+                if let Err(why) = in_words(ask) {
+                    tracing::error!(%why, "a question to the scheduler panicked");
+                }
             }
             let is_time = match due {
                 Due::Soon => began >= rested,
@@ -244,7 +252,14 @@ impl SchedulerThread {
     /// One cycle; says when the next is due and how long the plan took.
     fn cycle(&mut self, began: Instant) -> (Due, Duration) {
         let now = clock::now();
-        let mut plan = self.planned(now);
+        // A restart would plan the same: rather no plans, and an alarm, than a loop of crashes.
+        let mut plan = match in_words(|| self.planned(now)) {
+            Ok(plan) => plan,
+            Err(why) => {
+                alarm(&self.shared, &format!("in the scheduler: {why}"));
+                return (Due::Later, began.elapsed());
+            }
+        };
         let planned = began.elapsed();
         self.shared.metrics.plan_seconds.observe(planned.as_secs_f64());
         let placements = std::mem::take(&mut plan.placements);

@@ -200,13 +200,6 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
             let sentence = format!("the site refused it: {}", text("message"));
             (EventKind::Refused, Some(v1::JobState::Pending), sentence)
         }
-        "dependency_failed" => {
-            let sentence = "its dependency can no longer be satisfied".to_owned();
-            (EventKind::DependencyFailed, None, sentence)
-        }
-        "cancel_requested" => {
-            (EventKind::CancelRequested, None, "its end was asked for".to_owned())
-        }
         _ => (EventKind::EndedPending, ended, format!("ended while it waited: {}", text("state"))),
     };
     v1::JobEvent {

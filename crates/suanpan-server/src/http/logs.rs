@@ -60,8 +60,9 @@ struct Wanted {
         ("stream" = Option<LogStreamName>, Query, description = "By default `stdout`."),
         ("allocation" = Option<u64>, Query, maximum = 9007199254740991_i64,
             description = "Of this attempt; by default the latest."),
-        ("offset" = Option<u64>, Query, maximum = 9007199254740991_i64,
-            description = "First byte, by default 0."),
+        ("offset" = Option<i64>, Query, minimum = -9007199254740991_i64,
+            maximum = 9007199254740991_i64,
+            description = "First byte, by default 0; negative counts from the end."),
         ("length" = Option<u32>, Query, minimum = 1, maximum = 1_048_576,
             description = "Most bytes, by default 65536."),
         ("tail" = Option<u32>, Query, maximum = 10_000,
@@ -92,7 +93,7 @@ pub(super) async fn logs(
     let known = ["task", "stream", "allocation", "offset", "length", "tail", "follow"];
     let params = Params::read(query.as_deref(), &known)?;
     let wanted = wanted(&params, task)?;
-    let offset = params.number("offset", 0, NUMBER_MAX as i64)?.unwrap_or(0);
+    let offset = params.number("offset", -(NUMBER_MAX as i64), NUMBER_MAX as i64)?.unwrap_or(0);
     let length = params.number("length", 1, LENGTH.1)?.unwrap_or(LENGTH.0) as u32;
     let tail = params.number("tail", 0, 10_000)?;
     let follow = params.flag("follow")? || wants_stream(&headers);
@@ -102,9 +103,9 @@ pub(super) async fn logs(
         // A job that does not exist is told as a status, not in the stream.
         attempt(&app, wanted).await?;
         let start = match (last, tail) {
-            (Some(last), _) => Start::At(last),
+            (Some(last), _) => Start::At(i64::try_from(last).unwrap_or(i64::MAX)),
             (None, Some(lines)) => Start::Tail(lines as usize),
-            (None, None) => Start::At(offset.unsigned_abs()),
+            (None, None) => Start::At(offset),
         };
         let shared = Arc::clone(&app);
         return Ok(sse::stream(&app, move |sender| follow_logs(shared, sender, wanted, start)));
@@ -230,8 +231,8 @@ fn tail_start(text: &str, lines: usize) -> usize {
 /// Where a stream begins.
 #[derive(Clone, Copy, Debug)]
 enum Start {
-    /// At this byte.
-    At(u64),
+    /// At this byte; negative counts from the end.
+    At(i64),
     /// With so many last lines.
     Tail(usize),
 }
@@ -245,7 +246,7 @@ async fn follow_logs(
     let mut start = start;
     loop {
         let offset = match start {
-            Start::At(offset) => offset,
+            Start::At(offset) => offset.max(0),
             Start::Tail(_) => 0,
         };
         let found = match attempt(&app, wanted).await {
@@ -261,16 +262,13 @@ async fn follow_logs(
             continue;
         };
         let chunk = match start {
-            Start::At(at) => {
-                let at = i64::try_from(at).unwrap_or(i64::MAX);
-                read(&app, wanted, &attempt, at, LENGTH.0 as u32).await
-            }
+            Start::At(at) => read(&app, wanted, &attempt, at, LENGTH.0 as u32).await,
             Start::Tail(lines) => read_tail(&app, wanted, &attempt, lines).await,
         };
         match chunk {
             Ok(chunk) => {
                 let next = chunk.next_offset;
-                start = Start::At(next);
+                start = Start::At(i64::try_from(next).unwrap_or(i64::MAX));
                 if !chunk.text.is_empty() {
                     sender.send("log", &next.to_string(), &chunk).await?;
                 }

@@ -32,7 +32,6 @@ pub(super) struct InventoryBody(serde_json::Value);
 
 /// Answer to an inventory.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct WelcomeBody {
     /// The cluster's number in this network.
     cluster: u32,
@@ -47,7 +46,6 @@ pub(super) struct OrdersBody(serde_json::Value);
 
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct ReportsBody {
     /// Facts, oldest first.
     #[schema(value_type = Vec<Object>, max_items = 10_000)]
@@ -56,7 +54,6 @@ pub(super) struct ReportsBody {
 
 /// Part of an output file, as the answer to a question that came with the orders.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct LogChunkBody {
     /// The request answered.
     request: u64,
@@ -139,8 +136,10 @@ fn add_problems(path: &str, operation: &mut Operation) {
     add("403", problem("Not with this token").build());
     add("500", problem("A fault of the server").build());
     add("503", problem("Not now").header("Retry-After", whole()).build());
-    let reads_position =
-        operation.parameters.iter().flatten().any(|parameter| parameter.name == "Suanpan-Seq");
+    let reads_position = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "Suanpan-Seq",
+        RefOr::Ref(_) => false,
+    });
     if reads_position {
         add("409", problem("The journal has no such position").build());
     }

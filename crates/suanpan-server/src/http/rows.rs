@@ -75,7 +75,7 @@ pub(super) fn jobs(views: &Views, filter: &JobFilter) -> Result<(Vec<v1::Job>, O
     let states = match (filter.states.as_slice(), filter.life) {
         ([], Life::All) => Vec::new(),
         ([], Life::Live) => by_life(&live),
-        ([], Life::Finished) => by_life(&JobState::is_terminal),
+        ([], Life::Finished) => by_life(&|state| state.is_terminal()),
         (asked, _) => asked.iter().map(|state| from_wire(*state)).collect(),
     };
     let mut query = JobQuery {

@@ -25,6 +25,9 @@ use tokio::time::Instant;
 /// Longest a read waits for the position its client has seen.
 const READ_WAIT: Duration = Duration::from_secs(10);
 
+/// Longest a read waits for what is durable if its client names no position.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Largest number that every JSON reader keeps exactly.
 pub(super) const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 
@@ -171,9 +174,13 @@ pub(super) fn read_seq(app: &App, headers: &HeaderMap) -> Answer<Option<u64>> {
     }
 }
 
-/// Waits until the views show what the client has seen.
+/// Waits until the views show what the client has seen, or for a moment what is durable.
 pub(super) async fn wait_for_seen(app: &App, headers: &HeaderMap) -> Answer<()> {
-    let Some(seq) = read_seq(app, headers)? else { return Ok(()) };
+    let Some(seq) = read_seq(app, headers)? else {
+        // Without a position a read shows what is durable now, unless the views are far behind.
+        app.plane.views().wait_for(app.plane.durable_seq(), READ_PATIENCE).await;
+        return Ok(());
+    };
     if app.plane.views().wait_for(seq, READ_WAIT).await {
         return Ok(());
     }
@@ -216,6 +223,9 @@ pub(super) async fn show(
     wait_for_seen(&app, &headers).await?;
     // Subscribed before the first look, so that an end between look and wait is not missed.
     let mut records = app.plane.subscribe();
+    if wait > 0 {
+        app.plane.views().wait_for(app.plane.durable_seq(), READ_WAIT).await;
+    }
     loop {
         let seq = app.plane.views().last_seq();
         let detail = rows::detail(&app, task, launch).await?;

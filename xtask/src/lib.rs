@@ -6,7 +6,7 @@
 //! for text, [`layers`] for which crate may depend on which, [`walls`] for what keeps the pure
 //! crates pure, and [`tiers`] for `cargo xtask test`.
 //!
-//! This crate never depends on a crate of the product: it reads files and runs the built binary.
+//! The rules read files and run the built binary; only the benches use crates of the product.
 
 pub mod bench;
 pub mod binary;

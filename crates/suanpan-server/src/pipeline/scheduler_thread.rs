@@ -102,19 +102,21 @@ impl SchedulerDesk {
         question: impl FnOnce(&Snapshot, Timestamp, &Policy) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        {
-            // A block of its own, so that the future does not hold the lock and can change threads.
-            let mut inbox = self.lock();
-            if inbox.stopped {
-                return None;
-            }
-            inbox.questions.push(Box::new(move |snapshot, now, policy| {
-                // The asker may have gone away.
-                let _ = answer.send(question(snapshot, now, policy));
-            }));
-        }
-        self.woken.notify_one();
+        self.put(Box::new(move |snapshot, now, policy| {
+            // The asker may have gone away.
+            let _ = answer.send(question(snapshot, now, policy));
+        }));
         answered.await.ok()
+    }
+
+    /// Puts a question; dropped, which its asker notices, once the scheduler has stopped.
+    fn put(&self, question: Question) {
+        let mut inbox = self.lock();
+        if !inbox.stopped {
+            inbox.questions.push(question);
+        }
+        drop(inbox);
+        self.woken.notify_one();
     }
 
     /// What the last cycle found of a waiting job.

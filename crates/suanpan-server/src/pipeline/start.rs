@@ -209,6 +209,13 @@ impl Stopper {
         self.shared.mode.failed().await
     }
 
+    /// Ends without a last checkpoint.
+    #[cfg(test)]
+    pub(crate) fn crash_for_test(self) {
+        self.shared.mode.worsen(Mode::Failed("a test ends it".into()));
+        let _ = self.stop();
+    }
+
     /// Stops taking commands, lets everything that was taken become durable and be answered, saves
     /// a checkpoint and lets the views catch up. Blocks.
     ///

@@ -2,6 +2,7 @@
 
 mod disk;
 mod fixture;
+mod measure;
 mod restart;
 mod views;
 mod work;

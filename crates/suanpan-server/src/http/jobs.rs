@@ -124,7 +124,7 @@ async fn page(
         name: params.word("name", 128)?,
         site: params.word("site", 128)?,
         life,
-        before: after(params)?.map(JobId),
+        before: after(params, 1)?.map(JobId),
         limit,
     };
     wait_for_seen(app, headers).await?;
@@ -149,11 +149,12 @@ fn states(params: &Params) -> Answer<Vec<v1::JobState>> {
     text.split(',').map(read).collect()
 }
 
-/// The number a page begins after.
-pub(super) fn after(params: &Params) -> Answer<Option<u64>> {
+/// The number a page begins after; at least `least`.
+pub(super) fn after(params: &Params, least: u64) -> Answer<Option<u64>> {
     let Some(text) = params.text("after") else { return Ok(None) };
+    let is_plain = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u64>() {
-        Ok(number) if text.len() <= 18 && !text.starts_with('+') => Ok(Some(number)),
+        Ok(number) if is_plain && number >= least => Ok(Some(number)),
         _ => Err(wrong("after", text, "write `next` of the page before".to_owned())),
     }
 }
@@ -295,7 +296,7 @@ pub(super) async fn tasks(
     user.must(Right::Look)?;
     let params = Params::read(query.as_deref(), &["limit", "after"])?;
     let limit = params.number("limit", 1, PAGE.1)?.unwrap_or(PAGE.0) as usize;
-    let after = after(&params)?;
+    let after = after(&params, 0)?;
     wait_for_seen(&app, &headers).await?;
     let seq = app.plane.views().last_seq();
     let (tasks, next) = rows::tasks(&app, task, after, limit).await?;

@@ -160,10 +160,10 @@ pub fn verify(network: &Network, lab: &str) -> Result<Verdict, Failure> {
                 .hint("the labs need Python 3.8 or later, and nothing beside it")
         })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let metric = text.lines().find_map(|line| line.strip_prefix("METRIC "));
+    let metric = text.lines().find_map(|line| line.strip_prefix("VERIFIED "));
     match (output.status.success(), metric) {
         (true, Some(metric)) => Ok(Verdict::Right(metric.to_owned())),
-        (true, None) => Ok(Verdict::Wrong("verify.py printed no METRIC line".to_owned())),
+        (true, None) => Ok(Verdict::Wrong("verify.py printed no VERIFIED line".to_owned())),
         (false, _) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().lines().last().unwrap_or_default().to_owned();

@@ -197,6 +197,26 @@ async fn more_requests_than_the_limit_are_told_to_come_back() {
     rig.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_answered_and_named_in_the_log() {
+    let rig = Rig::start().await;
+    let boom = || async { panic!("a bug") as StatusCode };
+    let router = axum::Router::new().route("/boom", axum::routing::get(boom)).layer(
+        axum::middleware::from_fn_with_state(
+            std::sync::Arc::clone(&rig.app),
+            crate::http::guard::guard,
+        ),
+    );
+    let request = request("GET", "/boom", None, "");
+    let response = tower::ServiceExt::oneshot(router, request).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let id = response.headers()["x-request-id"].to_str().expect("ASCII").to_owned();
+    let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("a body");
+    let problem: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((&problem["code"], &problem["request_id"]), (&"internal".into(), &id.into()));
+    rig.stop();
+}
+
 #[test]
 fn problems_of_the_framework_are_translated() {
     use axum::response::IntoResponse;

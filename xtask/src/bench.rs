@@ -4,7 +4,7 @@
 //! compared with; it asserts no timing. The figures are copied by hand to `docs/performance.md`.
 
 mod cycle;
-mod network;
+pub mod network;
 mod submit;
 
 use crate::runs::Run;

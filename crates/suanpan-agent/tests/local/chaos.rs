@@ -104,7 +104,10 @@ fn supervisors(rig: &Rig) -> Vec<i32> {
     let ours = |pid: &i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
-        line.contains("\0supervise\0") && line.contains(&root)
+        // A gate that was forked but has not begun yet has its supervisor's arguments, but only
+        // supervisors lead a session.
+        let leads = nix::unistd::getsid(Some(Pid::from_raw(*pid))) == Ok(Pid::from_raw(*pid));
+        leads && line.contains("\0supervise\0") && line.contains(&root)
     };
     pids.filter(ours).collect()
 }

@@ -147,7 +147,7 @@ pub(super) async fn reports(
     get, path = "/v1/agent/blobs/{hash}", tag = "agents", operation_id = "read_blob",
     params(("hash" = String, Path, pattern = "^[0-9a-f]{64}$", description = "BLAKE3, hexadecimal")),
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>,
+        (status = 200, description = "The bytes", body = super::openapi::BlobBody,
             content_type = "application/octet-stream"),
         (status = 404, description = "There is no such blob",
             body = suanpan_wire::v1::Problem, content_type = "application/problem+json"),

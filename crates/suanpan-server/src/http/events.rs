@@ -68,7 +68,7 @@ pub(super) async fn of_job(
     user.must(Right::Look)?;
     let params = Params::read(query.as_deref(), &["limit", "after"])?;
     let limit = params.number("limit", 1, PAGE.1)?.unwrap_or(PAGE.0) as u32;
-    let from = last_event_id(&headers)?.or(after(&params)?).unwrap_or(0);
+    let from = last_event_id(&headers)?.or(after(&params, 0)?).unwrap_or(0);
     wait_for_seen(&app, &headers).await?;
     let seq = app.plane.views().last_seq();
     let page = page(&app, task, from, limit).await?;

@@ -13,12 +13,13 @@ use crate::pipeline::logs::{LogFailure, LogPart};
 use crate::pipeline::views::{AttemptQuery, AttemptRow};
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_model::id::AllocationId;
 use suanpan_model::job::TaskRef;
+use suanpan_sched::snapshot::Contact;
 use suanpan_wire::agent::LogStream;
 use suanpan_wire::v1;
 use suanpan_wire::v1::{LogChunk, LogStreamName};
@@ -27,7 +28,7 @@ use suanpan_wire::v1::{LogChunk, LogStreamName};
 const LENGTH: (i64, i64) = (64 << 10, 1 << 20);
 
 /// Longest wait for an agent.
-const AGENT_WAIT: Duration = Duration::from_secs(15);
+const AGENT_WAIT: Duration = Duration::from_secs(8);
 
 /// A stream asks for more so often once it reached the end of the file.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -78,7 +79,7 @@ struct Wanted {
             (LogChunk = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "There is no such job or attempt", body = v1::Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "It has not been placed yet", body = v1::Problem,
+        (status = 409, description = "It has not been placed yet, or its site is out of contact", body = v1::Problem,
             content_type = "application/problem+json"),
     )
 )]
@@ -112,10 +113,16 @@ pub(super) async fn logs(
     }
     let Some(attempt) = attempt(&app, wanted).await? else {
         let detail = format!("job {task} has not been placed yet, so it has no output");
-        return Err(Refusal::new(axum::http::StatusCode::CONFLICT, "not-placed", detail)
+        return Err(Refusal::new(StatusCode::CONFLICT, "not-placed", detail)
             .at("id", task.to_string())
             .remedy("see GET /v1/jobs/{id}/why, or add follow=true to wait"));
     };
+    if app.plane.orders().contact(attempt.cluster).0 == Contact::Silent {
+        let detail = format!("the agent of {} is out of contact", attempt.cluster_name);
+        return Err(Refusal::new(StatusCode::CONFLICT, "site-unreachable", detail)
+            .at("id", task.to_string())
+            .remedy("see GET /v1/sites, or add follow=true to wait"));
+    }
     let chunk = match tail {
         Some(lines) => read_tail(&app, wanted, &attempt, lines as usize).await,
         None => read(&app, wanted, &attempt, offset, length).await,

@@ -6,8 +6,8 @@ use super::{agent, events, jobs, logs, ops, plan, sites, submit, why};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -43,6 +43,11 @@ pub(super) struct WelcomeBody {
 #[derive(ToSchema, Serialize)]
 #[schema(value_type = Object)]
 pub(super) struct OrdersBody(serde_json::Value);
+
+/// The bytes of a blob.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = String, format = Binary)]
+pub(super) struct BlobBody(String);
 
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
@@ -86,7 +91,9 @@ pub(super) struct LogChunkBody {
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
-    components(schemas(v1::Problem, v1::FieldProblem, v1::JobEvent, v1::SiteEvent)),
+    components(schemas(
+        v1::Problem, v1::FieldProblem, v1::JobEvent, v1::SiteEvent, v1::LogStreamName, LifeWord,
+    )),
     security(("user_token" = [])),
     modifiers(&Common),
     tags(
@@ -116,9 +123,22 @@ impl Modify for Common {
         for (path, item) in &mut api.paths.paths {
             let operations = [&mut item.get, &mut item.post];
             for operation in operations.into_iter().flatten() {
+                for parameter in operation.parameters.iter_mut().flatten() {
+                    forbid_null(parameter);
+                }
                 add_problems(path, operation);
             }
         }
+    }
+}
+
+/// A parameter or header is there or not; there is no `null` in text.
+fn forbid_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
+        && let SchemaType::Array(types) = &object.schema_type
+        && let Some(kind) = types.iter().find(|kind| **kind != Type::Null)
+    {
+        object.schema_type = SchemaType::Type(kind.clone());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The pipeline as a whole, over a real journal in a temporary directory.
 
+mod crash;
 mod disk;
 mod fixture;
 mod measure;

@@ -7,10 +7,9 @@
 
 mod directives;
 mod options;
+mod setters;
 mod table;
 
-#[cfg(test)]
-mod corpus;
 #[cfg(test)]
 mod tests;
 

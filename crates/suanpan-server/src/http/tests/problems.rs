@@ -201,9 +201,10 @@ async fn more_requests_than_the_limit_are_told_to_come_back() {
 fn problems_of_the_framework_are_translated() {
     use axum::response::IntoResponse;
     let plain = StatusCode::URI_TOO_LONG.into_response();
-    let response = crate::http::problem::translate(plain, "GET", "/");
+    let response = crate::http::problem::translate(plain, "GET", "/", None);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let fine: Value = serde_json::json!({});
-    let response = crate::http::problem::translate(axum::Json(fine).into_response(), "GET", "/");
+    let response = axum::Json(fine).into_response();
+    let response = crate::http::problem::translate(response, "GET", "/", None);
     assert_eq!(response.headers()["content-type"], "application/json");
 }

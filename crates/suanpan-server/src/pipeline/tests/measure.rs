@@ -23,6 +23,24 @@ fn memory() -> (u64, u64) {
     (field("VmHWM:"), field("VmRSS:"))
 }
 
+/// Seconds of processor time of each thread, by name, largest first.
+fn processor_time() -> Vec<(f64, String)> {
+    let mut found = std::collections::BTreeMap::<String, f64>::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'))
+        else {
+            continue;
+        };
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+        *found.entry(name.to_owned()).or_default() += ticks / 100.0;
+    }
+    let mut found: Vec<(f64, String)> = found.into_iter().map(|(name, s)| (s, name)).collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found
+}
+
 fn line(plane: &ControlPlane, name: &str) -> String {
     let mut text = String::new();
     plane.metrics().encode(&mut text).unwrap();
@@ -73,6 +91,7 @@ async fn measure_single_submissions() {
         memory(),
         running.plane.health().view_lag
     );
+    println!("processor seconds: {:?}", processor_time());
     let began = Instant::now();
     running.views_are_current().await;
     println!("views caught up after {:?}", began.elapsed());
@@ -104,6 +123,7 @@ async fn measure_bulk_submissions() {
     }
     let took = began.elapsed().as_secs_f64();
     println!("bulk: {:.0} jobs/s, memory {:?} MiB", 200_000.0 / took, memory());
+    println!("processor seconds: {:?}", processor_time());
     let began = Instant::now();
     running.views_are_current().await;
     println!("views caught up after {:?}", began.elapsed());

@@ -9,7 +9,7 @@ use suanpan_engine::sequencer::Record;
 use tokio::sync::watch;
 
 /// Bytes of records that are kept for views that are behind; beyond, they read the journal.
-const KEPT_BYTES: usize = 64 << 20;
+const KEPT_BYTES: usize = 16 << 20;
 
 /// How long records are gathered into one transaction while nobody waits for them.
 const GATHER: Duration = Duration::from_millis(50);

@@ -78,6 +78,11 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
+    /// Rows that wait to be written.
+    pub(crate) fn rows(&self) -> usize {
+        self.jobs.len() + self.attempts.len()
+    }
+
     /// Writes what was folded. The caller commits.
     pub(crate) fn flush(self) -> Result<()> {
         for job in self.jobs.values() {

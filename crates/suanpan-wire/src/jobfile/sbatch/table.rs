@@ -2,19 +2,18 @@
 //!
 //! Names and variables are those of sbatch(1), Slurm 22.05, with the later additions known.
 
-use super::super::export;
+use super::setters::{
+    add_input, add_output, add_wckey, file_pattern, gpus, memory, put, set_array, set_begin,
+    set_budget, set_constraint, set_exclusive, set_export, set_flavors, set_goal,
+    set_kill_on_invalid_dep, set_mail_type, set_open_mode, set_partition, set_project, set_qos,
+    set_sites,
+};
 use crate::v1::fields;
-use crate::v1::submit::{FlavorChoice, Input, Output, SubmitJob};
-use std::collections::BTreeMap;
-use suanpan_model::array::ArraySpec;
+use crate::v1::submit::SubmitJob;
 use suanpan_model::begin::BeginSpec;
 use suanpan_model::dependency::Dependency;
 use suanpan_model::gres::GpuRequest;
 use suanpan_model::hostlist::Hostlist;
-use suanpan_model::job::{Goal, OpenMode};
-use suanpan_model::memory::Mebibytes;
-use suanpan_model::money::MicroCredits;
-use suanpan_model::pattern::FilePattern;
 use suanpan_model::signal::SignalSpec;
 use suanpan_model::walltime::Walltime;
 
@@ -169,7 +168,7 @@ use ValueKind::{None as Flag, Optional, Required};
 
 const LAYOUT: &str = "remove it; a site binds tasks to cores by itself";
 const NODE_SHAPE: &str = "ask for processors with -c and tasks with --ntasks-per-node";
-const NO_MAIL: &str = "remove it; no mail is sent (use `--wait`, or follow the job's events)";
+pub(super) const NO_MAIL: &str = "remove it; no mail is sent (use `--wait`)";
 const ADMIN: &str = "remove it; it is for administrators of a Slurm cluster";
 const SITE_HARDWARE: &str = "remove it; the hardware's settings belong to the site";
 
@@ -185,11 +184,13 @@ pub const TABLE: &[OptionRow] = &[
         "Start no earlier, such as now+1hour or 2030-01-31T18:00."),
     job("budget", ' ', &[], Required("credits"), set_budget,
         "Most each task may cost, such as 12.5.").own(),
-    job("chdir", 'D', &[], Required("directory"), |job, text| put(&mut job.workdir, fields::path(text)),
+    job("chdir", 'D', &[], Required("directory"),
+        |job, text| put(&mut job.workdir, fields::path(text)),
         "Directory the job runs in."),
     job("clusters", 'M', &["SBATCH_CLUSTERS", "SLURM_CLUSTERS"], Required("sites"), set_sites,
         "Any of these sites or clusters; all by default.").aliased(&["cluster"]),
-    job("comment", ' ', &[], Required("text"), |job, text| put(&mut job.comment, fields::comment(text)),
+    job("comment", ' ', &[], Required("text"),
+        |job, text| put(&mut job.comment, fields::comment(text)),
         "Free text kept with the job."),
     job("constraint", 'C', &["SBATCH_CONSTRAINT"], Required("features"), set_constraint,
         "Features each node must have, joined by &."),
@@ -303,7 +304,8 @@ pub const TABLE: &[OptionRow] = &[
         |job, text| put(&mut job.time, fields::checked::<Walltime>(text)),
         "Time limit: minutes, mm:ss, hh:mm:ss, d-hh, d-hh:mm or d-hh:mm:ss."),
     client("usage", ' ', &[], Flag, |client, _| { client.help = true; Ok(()) }, "Print help."),
-    client("verbose", 'v', &[], Flag, |client, _| { client.verbose = client.verbose.saturating_add(1); Ok(()) },
+    client("verbose", 'v', &[], Flag,
+        |client, _| { client.verbose = client.verbose.saturating_add(1); Ok(()) },
         "Print more; may be repeated."),
     client("version", 'V', &[], Flag, |client, _| { client.version = true; Ok(()) },
         "Print the version."),
@@ -317,20 +319,27 @@ pub const TABLE: &[OptionRow] = &[
     job("zone", ' ', &[], Required("name"), |job, text| put(&mut job.zone, fields::path(text)),
         "IANA time zone for --begin and --deadline.").own(),
 
-    refused("acctg-freq", ' ', &["SBATCH_ACCTG_FREQ"], Required(""), "remove it; usage is always measured"),
-    refused("batch", ' ', &["SBATCH_BATCH"], Required(""), "use --constraint, which holds for every node"),
-    refused("bb", ' ', &[], Required(""), "remove it; name data with inputs instead of burst buffers"),
-    refused("bbf", ' ', &[], Required(""), "remove it; name data with inputs instead of burst buffers"),
+    refused("acctg-freq", ' ', &["SBATCH_ACCTG_FREQ"], Required(""),
+        "remove it; usage is always measured"),
+    refused("batch", ' ', &["SBATCH_BATCH"], Required(""),
+        "use --constraint, which holds for every node"),
+    refused("bb", ' ', &[], Required(""),
+        "remove it; name data with inputs instead of burst buffers"),
+    refused("bbf", ' ', &[], Required(""),
+        "remove it; name data with inputs instead of burst buffers"),
     refused("cluster-constraint", ' ', &[], Required(""), "name the sites with -M"),
-    refused("container", ' ', &["SBATCH_CONTAINER"], Required(""), "start the container in the script"),
-    refused("container-id", ' ', &["SBATCH_CONTAINER_ID"], Required(""), "start the container in the script"),
+    refused("container", ' ', &["SBATCH_CONTAINER"], Required(""),
+        "start the container in the script"),
+    refused("container-id", ' ', &["SBATCH_CONTAINER_ID"], Required(""),
+        "start the container in the script"),
     refused("contiguous", ' ', &[], Flag, "remove it; a site orders its nodes by itself"),
     refused("core-spec", 'S', &["SBATCH_CORE_SPEC"], Required(""), LAYOUT),
     refused("cores-per-socket", ' ', &[], Required(""), NODE_SHAPE),
     refused("cpu-freq", ' ', &["SBATCH_CPU_FREQ_REQ"], Required(""), SITE_HARDWARE),
     refused("delay-boot", ' ', &["SBATCH_DELAY_BOOT"], Required(""), ADMIN),
     refused("distribution", 'm', &["SBATCH_DISTRIBUTION"], Required(""), LAYOUT),
-    refused("export-file", ' ', &["SBATCH_EXPORT_FILE"], Required(""), "name the variables with --export"),
+    refused("export-file", ' ', &["SBATCH_EXPORT_FILE"], Required(""),
+        "name the variables with --export"),
     refused("extra", ' ', &[], Required(""), "write it into --comment"),
     refused("extra-node-info", 'B', &[], Required(""), NODE_SHAPE),
     refused("get-user-env", ' ', &["SBATCH_GET_USER_ENV"], Optional(""),
@@ -338,7 +347,8 @@ pub const TABLE: &[OptionRow] = &[
     refused("gid", ' ', &[], Required(""), "submit as the user the job belongs to"),
     refused("gpu-bind", ' ', &["SBATCH_GPU_BIND"], Required(""), LAYOUT),
     refused("gpu-freq", ' ', &["SBATCH_GPU_FREQ"], Required(""), SITE_HARDWARE),
-    refused("gpus-per-socket", ' ', &["SBATCH_GPUS_PER_SOCKET"], Required(""), "use --gpus-per-node"),
+    refused("gpus-per-socket", ' ', &["SBATCH_GPUS_PER_SOCKET"], Required(""),
+        "use --gpus-per-node"),
     refused("gres-flags", ' ', &["SBATCH_GRES_FLAGS"], Required(""), LAYOUT),
     refused("hint", ' ', &["SBATCH_HINT", "SLURM_HINT"], Required(""), LAYOUT),
     refused("immediate", 'I', &["SBATCH_IMMEDIATE"], Optional(""), "use --deadline"),
@@ -351,20 +361,26 @@ pub const TABLE: &[OptionRow] = &[
     refused("mem-bind", ' ', &["SBATCH_MEM_BIND"], Required(""), LAYOUT),
     refused("mincpus", ' ', &[], Required(""), NODE_SHAPE),
     refused("network", ' ', &["SBATCH_NETWORK"], Required(""), SITE_HARDWARE),
-    refused("nice", ' ', &[], Optional(""), "remove it; order your own jobs with --begin or --dependency"),
-    refused("no-kill", 'k', &["SBATCH_NO_KILL"], Optional(""), "use --requeue; a job whose node fails has failed"),
+    refused("nice", ' ', &[], Optional(""),
+        "remove it; order your own jobs with --begin or --dependency"),
+    refused("no-kill", 'k', &["SBATCH_NO_KILL"], Optional(""),
+        "use --requeue; a job whose node fails has failed"),
     refused("nodefile", 'F', &[], Required(""), "name the nodes with -w"),
     refused("ntasks-per-core", ' ', &[], Required(""), NODE_SHAPE),
     refused("ntasks-per-socket", ' ', &[], Required(""), NODE_SHAPE),
-    refused("oom-kill-step", ' ', &["SBATCH_OOM_KILL_STEP"], Optional(""), "remove it; the whole job ends when memory runs out"),
-    refused("overcommit", 'O', &["SBATCH_OVERCOMMIT"], Flag, "ask for the processors the tasks share with -n 1 -c"),
+    refused("oom-kill-step", ' ', &["SBATCH_OOM_KILL_STEP"], Optional(""),
+        "remove it; the whole job ends when memory runs out"),
+    refused("overcommit", 'O', &["SBATCH_OVERCOMMIT"], Flag,
+        "ask for the processors the tasks share with -n 1 -c"),
     refused("power", ' ', &["SBATCH_POWER"], Required(""), SITE_HARDWARE),
     refused("prefer", ' ', &[], Required(""), "use --flavors, which has an order of preference"),
     refused("priority", ' ', &[], Required(""), ADMIN),
-    refused("profile", ' ', &["SBATCH_PROFILE"], Required(""), "remove it; usage is always measured"),
+    refused("profile", ' ', &["SBATCH_PROFILE"], Required(""),
+        "remove it; usage is always measured"),
     refused("propagate", ' ', &[], Optional(""), "set limits with `ulimit` in the script"),
     refused("reboot", ' ', &[], Flag, ADMIN),
-    refused("reservation", ' ', &["SBATCH_RESERVATION"], Required(""), "remove it; there are no reservations here"),
+    refused("reservation", ' ', &["SBATCH_RESERVATION"], Required(""),
+        "remove it; there are no reservations here"),
     refused("resv-ports", ' ', &[], Optional(""), "remove it; MASTER_PORT is set for each job"),
     refused("segment", ' ', &["SBATCH_SEGMENT_SIZE"], Required(""), LAYOUT),
     refused("sockets-per-node", ' ', &[], Required(""), NODE_SHAPE),
@@ -377,154 +393,11 @@ pub const TABLE: &[OptionRow] = &[
     refused("time-min", ' ', &[], Required(""), "give one limit with -t"),
     refused("tmp", ' ', &[], Required(""), "use --constraint; local disks are not counted"),
     refused("tres-bind", ' ', &[], Required(""), LAYOUT),
-    refused("tres-per-task", ' ', &["SBATCH_TRES_PER_TASK"], Required(""), "use -c and --gpus-per-task"),
+    refused("tres-per-task", ' ', &["SBATCH_TRES_PER_TASK"], Required(""),
+        "use -c and --gpus-per-task"),
     refused("uid", ' ', &[], Required(""), "submit as the user the job belongs to"),
-    refused("use-min-nodes", ' ', &["SBATCH_USE_MIN_NODES"], Flag, "give one number of nodes with -N"),
-    refused("wait-all-nodes", ' ', &["SBATCH_WAIT_ALL_NODES"], Required(""), "remove it; all nodes are always ready at the start"),
+    refused("use-min-nodes", ' ', &["SBATCH_USE_MIN_NODES"], Flag,
+        "give one number of nodes with -N"),
+    refused("wait-all-nodes", ' ', &["SBATCH_WAIT_ALL_NODES"], Required(""),
+        "remove it; all nodes are always ready at the start"),
 ];
-
-fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
-    *field = Some(value?);
-    Ok(())
-}
-
-fn set_project(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    put(&mut job.project, fields::word(text))
-}
-
-fn set_array(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    put(&mut job.array, fields::checked::<ArraySpec>(text))
-}
-
-fn set_begin(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    put(&mut job.begin, fields::checked::<BeginSpec>(text))
-}
-
-fn set_budget(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    let credits = MicroCredits::from_decimal(text).filter(|amount| *amount >= MicroCredits::ZERO);
-    put(&mut job.budget, credits.ok_or_else(|| "credits with at most six decimals".to_owned()))
-}
-
-fn set_sites(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.sites = if text.eq_ignore_ascii_case("all") { Vec::new() } else { fields::words(text)? };
-    Ok(())
-}
-
-/// An empty constraint takes a weaker one back.
-fn set_constraint(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    if !text.is_empty() {
-        fields::features(text)?;
-    }
-    job.constraint = Some(text.to_owned()).filter(|text| !text.is_empty());
-    Ok(())
-}
-
-/// An empty QOS takes a weaker one back.
-fn set_qos(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.qos = if text.is_empty() { None } else { Some(fields::word(text)?) };
-    Ok(())
-}
-
-/// Slurm's workload key labels jobs in reports; here the comment does.
-fn add_wckey(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    let key = fields::word(text)?;
-    let comment = job.comment.take().map_or(String::new(), |comment| format!("{comment} "));
-    put(&mut job.comment, fields::comment(&format!("{comment}wckey={key}")))
-}
-
-fn set_exclusive(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    match text {
-        "" => put(&mut job.exclusive, Ok(true)),
-        _ => Err("no value, because nodes are shared by amounts or not at all".to_owned()),
-    }
-}
-
-fn set_export(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    export::resolve(Some(text), &BTreeMap::new()).map_err(|error| error.expected)?;
-    put(&mut job.export, Ok(text.to_owned()))
-}
-
-fn set_flavors(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    let named = fields::words(text)?.into_iter();
-    job.flavors = named.map(|flavor| FlavorChoice { flavor, ..FlavorChoice::default() }).collect();
-    Ok(())
-}
-
-fn set_goal(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    put(&mut job.goal, goal(text))
-}
-
-/// Reads `fastest`, `cheapest` or `balanced`.
-pub(crate) fn goal(text: &str) -> Result<Goal, String> {
-    match text {
-        "fastest" => Ok(Goal::Fastest),
-        "cheapest" => Ok(Goal::Cheapest),
-        "balanced" => Ok(Goal::Balanced),
-        _ => Err("fastest, cheapest or balanced".to_owned()),
-    }
-}
-
-fn gpus(text: &str) -> Result<String, String> {
-    match GpuRequest::from_gpus(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.expected),
-    }
-}
-
-fn memory(text: &str) -> Result<String, String> {
-    match text.parse::<Mebibytes>() {
-        Ok(Mebibytes::ZERO) => {
-            Err("an amount above zero (whole nodes come with --exclusive)".to_owned())
-        }
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.expected),
-    }
-}
-
-/// A pattern, where sbatch's word `none` means `/dev/null`.
-fn file_pattern(text: &str) -> Result<String, String> {
-    let text = if text.eq_ignore_ascii_case("none") { "/dev/null" } else { text };
-    fields::checked::<FilePattern>(text)
-}
-
-fn add_input(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    let (path, at) = text.rsplit_once('@').map_or((text, None), |(path, at)| (path, Some(at)));
-    let at = at.map(fields::word).transpose()?;
-    job.inputs.push(Input { path: fields::path(path)?, at, ..Input::default() });
-    Ok(())
-}
-
-fn add_output(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.outputs.push(Output { path: fields::path(text)?, to: None });
-    Ok(())
-}
-
-fn set_kill_on_invalid_dep(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    match text {
-        "yes" => put(&mut job.kill_on_invalid_dep, Ok(true)),
-        "no" => put(&mut job.kill_on_invalid_dep, Ok(false)),
-        _ => Err("yes or no".to_owned()),
-    }
-}
-
-fn set_mail_type(_: &mut SubmitJob, text: &str) -> Result<(), String> {
-    if text.eq_ignore_ascii_case("none") { Ok(()) } else { Err(format!("NONE: {NO_MAIL}")) }
-}
-
-fn set_open_mode(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    put(&mut job.open_mode, open_mode(text))
-}
-
-/// Reads `append` or `truncate`; sbatch takes their first letters too.
-pub(crate) fn open_mode(text: &str) -> Result<OpenMode, String> {
-    match text {
-        "a" | "append" => Ok(OpenMode::Append),
-        "t" | "truncate" => Ok(OpenMode::Truncate),
-        _ => Err("append or truncate".to_owned()),
-    }
-}
-
-fn set_partition(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.partition = fields::words(text)?;
-    Ok(())
-}

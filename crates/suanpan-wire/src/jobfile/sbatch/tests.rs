@@ -1,3 +1,5 @@
+mod corpus;
+
 use super::*;
 use proptest::prelude::*;
 use suanpan_model::job::OpenMode;

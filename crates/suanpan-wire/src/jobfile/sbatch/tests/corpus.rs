@@ -4,7 +4,7 @@
 //! settings, with values filled in. Accepted lines must be read without a note that is not
 //! listed; refused lines must name the option.
 
-use super::*;
+use super::super::*;
 
 /// What must become of a line.
 enum Fate {

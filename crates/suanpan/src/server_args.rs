@@ -46,3 +46,4 @@ impl FromArgMatches for SettingArgs {
         Ok(())
     }
 }
+

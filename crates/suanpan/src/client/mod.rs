@@ -83,11 +83,6 @@ impl Client {
         self
     }
 
-    /// Address of the server.
-    pub fn server(&self) -> &str {
-        &self.server
-    }
-
     /// Reads a document.
     pub fn get<T: DeserializeOwned>(
         &self,

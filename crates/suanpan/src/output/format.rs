@@ -82,6 +82,13 @@ pub fn money(amount: &Money) -> String {
     MicroCredits(amount.micro).to_string()
 }
 
+/// An amount of money with all six decimals, for columns in which amounts are compared.
+pub fn money_aligned(amount: &Money) -> String {
+    let sign = if amount.micro < 0 { "-" } else { "" };
+    let micros = amount.micro.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
 /// An amount of money with its currency: `0.12 credits`.
 pub fn money_named(amount: &Money) -> String {
     let plural = if amount.micro == 1_000_000 { "" } else { "s" };

@@ -93,11 +93,6 @@ impl Rows {
         self.tones.push(tones);
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.tones.is_empty()
-    }
-
     /// The table as text, without a line end after the last row. On a terminal the last column is
     /// cut where the line ends.
     pub fn render(mut self) -> String {

@@ -51,7 +51,7 @@ fn table(output: &Output, jobs: &[Job]) -> Result<(), Failure> {
             format::maybe_time(job.ended_at).into(),
             waited(job).into(),
             ran(job).into(),
-            format::money(&job.charged).into(),
+            format::money_aligned(&job.charged).into(),
         ]);
     }
     rows.print(output)

@@ -87,7 +87,7 @@ pub fn candidates(output: &Output, candidates: &[Candidate]) -> Result<(), Failu
             format::length(candidate.stage_s).into(),
             format::length(candidate.run_s).into(),
             format::time(candidate.finish_at).into(),
-            format::money(&candidate.cost).into(),
+            format::money_aligned(&candidate.cost).into(),
         ]);
     }
     rows.print(output)

@@ -7,7 +7,7 @@ use crate::client::api::JobQuery;
 use crate::exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::table::{Align, Rows, Tone, toned};
-use crate::output::{Colour, Form, Output, format, note};
+use crate::output::{Form, Output, format, note};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use suanpan_wire::v1::{ArraySummary, Job, JobList, JobState};
@@ -76,6 +76,9 @@ fn watch(
     query: &JobQuery,
     period: Duration,
 ) -> Result<(), Failure> {
+    if output.width.is_some() && output.form == Form::Text {
+        output.text("\x1b[2J")?;
+    }
     loop {
         let list = client.jobs(query)?;
         match output.form {
@@ -208,14 +211,6 @@ fn ranges(numbers: &[(u64, &str)]) -> String {
         false => format!("{first}-{last}"),
     };
     runs.iter().map(part).collect::<Vec<_>>().join(",")
-}
-
-/// Clears the screen when a verb takes all of it.
-pub fn clear(output: &Output) -> Result<(), Failure> {
-    match (output.width, output.colour) {
-        (Some(_), Colour::On | Colour::Off) => output.text("\x1b[2J\x1b[H"),
-        (None, _) => Ok(()),
-    }
 }
 
 #[cfg(test)]

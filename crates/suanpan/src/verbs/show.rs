@@ -201,7 +201,8 @@ fn running(started: Option<Time>) -> String {
     )
 }
 
-fn ending(attempt: &Attempt) -> String {
+/// How an attempt ended, in words.
+pub fn ending(attempt: &Attempt) -> String {
     let Some(ending) = &attempt.ending else { return format::NOTHING.to_owned() };
     let mut text = match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("exit code {code}"),

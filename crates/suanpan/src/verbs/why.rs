@@ -86,7 +86,7 @@ fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
             format::length(candidate.stage_s).into(),
             format::length(candidate.run_s).into(),
             format::time(candidate.finish_at).into(),
-            format::money(&candidate.cost).into(),
+            format::money_aligned(&candidate.cost).into(),
             why_not.into(),
         ]);
     };

@@ -82,7 +82,7 @@ fn play(
     let done = follow(network, &client, &jobs, screen, interrupts)?;
     screen.clear()?;
     screen.plain("")?;
-    let verdicts = verify(network, &jobs, &done, output)?;
+    let verdicts = verify(network, &client, &jobs, &done, output)?;
     screen.plain("")?;
     let mut results = Vec::new();
     for job in &done {
@@ -92,6 +92,7 @@ fn play(
     }
     last_table(output, &results)?;
     screen.plain("")?;
+    say_failures(&client, &done, output)?;
     let completed = done.iter().filter(|job| job.state == JobState::Completed).count();
     let verified = verdicts.values().filter(|right| **right).count();
     screen.say(&format!(
@@ -135,6 +136,7 @@ fn follow(
 /// Verifies every lab by its own program; which are right.
 fn verify(
     network: &Network,
+    client: &Client,
     jobs: &[Submitted],
     done: &[Job],
     output: &Output,
@@ -143,11 +145,11 @@ fn verify(
     for (lab, id) in jobs.iter().filter_map(|job| Some((job.finishes?, job.id))) {
         let state = done.iter().find(|job| job.id == id).map(|job| job.state);
         let verdict = match state {
-            Some(JobState::Completed) => work::verify(network, lab)?,
+            Some(JobState::Completed) => work::verify(network, client, lab, id)?,
             _ => Verdict::Wrong("its last job did not complete".to_owned()),
         };
         match &verdict {
-            Verdict::Right(metric) => output.line(format!("{} METRIC {metric}", output.green("✓")))?,
+            Verdict::Right(metric) => output.line(format!("{} {metric}", output.green("✓")))?,
             Verdict::Wrong(why) => output.line(format!("{} {lab}: {why}", output.red("✗")))?,
         }
         verdicts.insert(lab, matches!(verdict, Verdict::Right(_)));
@@ -165,13 +167,10 @@ fn result(client: &Client, job: &Job, verdict: Option<bool>) -> Result<JobResult
     let seconds = |from, to| (Option::zip(from, to)).map_or(0.0, |(from, to)| between(from, to));
     let well = job.state == JobState::Completed;
     let end = match (well, verdict) {
-        (true, Some(true)) => "Completed, verified".to_owned(),
-        (true, Some(false)) => "Completed, result wrong".to_owned(),
-        (true, None) => "Completed".to_owned(),
-        (false, _) => {
-            let code = job.exit_code.filter(|code| *code > 0);
-            code.map_or_else(|| job.state.name().to_owned(), |c| format!("{}, code {c}", job.state))
-        }
+        (true, Some(true)) => "✓ verified".to_owned(),
+        (true, Some(false)) => "✗ wrong".to_owned(),
+        (true, None) => "✓ completed".to_owned(),
+        (false, _) => format!("✗ {}", job.state.name()),
     };
     Ok(JobResult {
         id: job.id,
@@ -180,10 +179,24 @@ fn result(client: &Client, job: &Job, verdict: Option<bool>) -> Result<JobResult
         why: if sites > 1 { format!("spread over {sites} sites") } else { in_five_words(why.as_ref()) },
         waited: seconds(Some(job.submitted_at), job.started_at),
         ran: seconds(job.started_at, job.ended_at),
-        cost: format::money(&job.charged),
+        cost: format::money_aligned(&job.charged),
         end,
         tone: if well && verdict != Some(false) { Tone::Good } else { Tone::Bad },
     })
+}
+
+/// Says of each job that did not complete what its attempts said at their ends.
+fn say_failures(client: &Client, done: &[Job], output: &Output) -> Result<(), Failure> {
+    for job in done.iter().filter(|job| job.state != JobState::Completed) {
+        let detail = client.job(&job.id.to_string())?;
+        for attempt in detail.attempts.iter().filter(|a| a.state != JobState::Completed) {
+            let task = attempt.index.map_or_else(String::new, |index| format!("_{index}"));
+            let end = super::show::ending(attempt);
+            let text = format!("job {}{task} at {}: {}, {end}", job.id, attempt.site, attempt.state);
+            output.line(output.red(&text))?;
+        }
+    }
+    Ok(())
 }
 
 fn between(from: suanpan_wire::v1::Time, to: suanpan_wire::v1::Time) -> f64 {
@@ -198,6 +211,10 @@ fn place_of(tasks: &[Task]) -> (String, usize) {
     }
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(site, count)| (std::cmp::Reverse(*count), *site));
+    if counts.len() > 2 {
+        let numbers: Vec<String> = counts.iter().map(|(_, count)| count.to_string()).collect();
+        return (format!("{} sites ({})", counts.len(), numbers.join("+")), counts.len());
+    }
     let parts: Vec<String> = counts.iter().map(|(site, count)| format!("{site} {count}")).collect();
     (parts.join(", "), counts.len())
 }
@@ -208,17 +225,17 @@ fn in_five_words(why: Option<&Why>) -> String {
         return format::NOTHING.to_owned();
     };
     if placed.losers.is_empty() {
-        return "the only site possible".to_owned();
+        return "only site possible".to_owned();
     }
     let chosen = &placed.chosen;
     let others = || placed.losers.iter().map(|loser| &loser.candidate);
     let cheapest = others().all(|other| other.cost.micro >= chosen.cost.micro);
     let earliest = others().all(|other| other.finish_at >= chosen.finish_at);
     match (earliest, cheapest) {
-        (true, true) => "first done, and cheapest",
-        (true, false) => "would be done first",
-        (false, true) => "cheapest of those free",
-        (false, false) => "best of time and price",
+        (true, true) => "first and cheapest",
+        (true, false) => "would finish first",
+        (false, true) => "cheapest free site",
+        (false, false) => "best time and price",
     }
     .to_owned()
 }

@@ -200,8 +200,8 @@ pub fn last_table(output: &Output, results: &[JobResult]) -> Result<(), Failure>
             (&result.name).into(),
             (&result.place).into(),
             (&result.why).into(),
-            format!("{:.1} s", result.waited).into(),
-            format!("{:.1} s", result.ran).into(),
+            format!("{:.0} s", result.waited).into(),
+            format!("{:.0} s", result.ran).into(),
             (&result.cost).into(),
             toned(&result.end, result.tone),
         ]);

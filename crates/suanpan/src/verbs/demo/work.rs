@@ -2,8 +2,10 @@
 //! verified.
 
 use super::network::Network;
+use crate::client::Client;
 use crate::failure::Failure;
 use std::process::{Command, Stdio};
+use suanpan_wire::v1::LogStreamName;
 
 /// How much is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         lab: "medical",
-        words: &["--dependency=afterok:@", "report.sbatch"],
+        words: &["--dependency=afterok:@", KILL, "report.sbatch"],
         note: "picks the best and reports, once all 12 succeeded",
         size: Size::Full,
     },
@@ -46,7 +48,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         lab: "manufacturing",
-        words: &["--dependency=afterok:@", "pick.yaml"],
+        words: &["--dependency=afterok:@", KILL, "pick.yaml"],
         note: "picks the fastest that does not bend it",
         size: Size::Full,
     },
@@ -75,6 +77,9 @@ const STEPS: &[Step] = &[
         size: Size::Quick,
     },
 ];
+
+/// A job whose dependency failed is to end, so that the demo ends.
+const KILL: &str = "--kill-on-invalid-dep=yes";
 
 /// A second or less of honest work whose result is known.
 const SUM: &str = "print(sum(n * n for n in range(2000000)))";
@@ -139,38 +144,42 @@ fn submit(network: &Network, lab: &str, words: &[String]) -> Result<u64, Failure
 
 /// What became of a lab.
 pub enum Verdict {
-    /// Its result is complete and right: the metrics, without the lab's name.
+    /// Its result is complete and right: the metrics its last job printed, and what verified them.
     Right(String),
     /// It is not: why.
     Wrong(String),
 }
 
-/// Verifies a lab's result by the lab's own program.
-pub fn verify(network: &Network, lab: &str) -> Result<Verdict, Failure> {
-    let folder = network.lab(lab);
+/// Verifies a lab's result by the lab's own program; the metric is in its last job's output.
+pub fn verify(
+    network: &Network,
+    client: &Client,
+    lab: &str,
+    last_job: u64,
+) -> Result<Verdict, Failure> {
     let output = Command::new("python3")
         .arg("verify.py")
-        .current_dir(&folder)
+        .current_dir(network.lab(lab))
         .env_remove("SUANPAN_LAB_OUT")
         .env("HOME", network.path().join("home"))
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| {
-            Failure::other(format!("cannot start python3: {error}"))
-                .hint("the labs need Python 3.8 or later, and nothing beside it")
-        })?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let metric = text.lines().find_map(|line| line.strip_prefix("VERIFIED "));
-    match (output.status.success(), metric) {
-        (true, Some(metric)) => Ok(Verdict::Right(metric.to_owned())),
-        (true, None) => Ok(Verdict::Wrong("verify.py printed no VERIFIED line".to_owned())),
-        (false, _) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.trim().lines().last().unwrap_or_default().to_owned();
-            let shown = text.trim().lines().last().unwrap_or_default().to_owned();
-            Ok(Verdict::Wrong(if said.is_empty() { shown } else { said }))
-        }
+        .map_err(|error| Failure::other(format!("cannot start python3: {error}")))?;
+    if !output.status.success() {
+        let said = [&output.stderr, &output.stdout].map(|text| last_line(text));
+        let said = said.into_iter().find(|line| !line.is_empty()).unwrap_or_default();
+        return Ok(Verdict::Wrong(said));
     }
+    let log = client.log(&last_job.to_string(), LogStreamName::Stdout, 0, 1 << 20)?;
+    let metric = log.text.lines().find(|line| line.starts_with("METRIC "));
+    Ok(match metric {
+        Some(metric) => Verdict::Right(metric.to_owned()),
+        None => Verdict::Wrong(format!("job {last_job} printed no METRIC line")),
+    })
+}
+
+fn last_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().lines().last().unwrap_or_default().to_owned()
 }
 
 /// Whether python3 can be started at all; asked before anything else is begun.

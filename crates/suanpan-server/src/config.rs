@@ -297,10 +297,7 @@ impl Sources {
         for setting in SETTINGS {
             let name = setting.env();
             if let Some(text) = self.env.get(&name) {
-                given.insert(
-                    setting.key,
-                    Given { text: text.clone(), origin: Origin::Env(name) },
-                );
+                given.insert(setting.key, Given { text: text.clone(), origin: Origin::Env(name) });
             }
         }
         for (key, text) in &self.flags {

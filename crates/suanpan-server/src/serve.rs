@@ -7,7 +7,7 @@ use crate::pipeline::{ControlPlane, Options, SchedulerOptions, Stopper};
 use anyhow::{Context, Result};
 use axum::serve::{Listener, ListenerExt};
 use std::fs;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,11 @@ fn options(config: &Config) -> Options {
 fn start_log(config: &Config) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log_level)
         .with_context(|| format!("log.level: {:?} is no filter of log lines", config.log_level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colors)
+        .with_writer(std::io::stderr);
     // An error means that this process logs already, as in tests.
     let _ = match config.log_format {
         LogFormat::Text => log.try_init(),

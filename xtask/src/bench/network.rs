@@ -8,20 +8,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server process and its data directory; both go when this is dropped.
+/// A server process, its agents and their directories; all go when this is dropped.
 pub struct Network {
     /// Data directory of the server.
     pub data: PathBuf,
     /// The binary under test.
     pub binary: PathBuf,
-    /// Address the server listens on.
+    /// Address the server listens on; the same after a restart.
     pub address: String,
     /// A user's token.
     pub token: String,
     server: Option<Child>,
-    agents: Vec<Child>,
+    agents: Vec<Agent>,
     folder: tempfile::TempDir,
 }
+
+struct Agent {
+    name: String,
+    child: Option<Child>,
+}
+
+/// Environment variables of a process that is started.
+pub type Env<'a> = &'a [(&'a str, &'a str)];
 
 /// Builds the release binary and returns its path.
 ///
@@ -37,24 +45,42 @@ pub fn release_binary() -> Result<PathBuf> {
 }
 
 impl Network {
-    /// Starts a server in a fresh directory.
+    /// Prepares a fresh directory; nothing is started yet.
     ///
     /// # Errors
-    /// If it does not become ready within 30 seconds.
-    pub fn start(binary: &Path, flags: &[&str]) -> Result<Network> {
+    /// If no directory can be made or no port is free.
+    pub fn prepare(binary: &Path) -> Result<Network> {
         let folder = tempfile::Builder::new().prefix("suanpan-bench-").tempdir()?;
-        let data = folder.path().join("data");
-        let mut network = Network {
-            data,
+        Ok(Network {
+            data: folder.path().join("data"),
             binary: binary.to_owned(),
-            address: String::new(),
+            address: free_address()?,
             token: String::new(),
             server: None,
             agents: Vec::new(),
             folder,
-        };
+        })
+    }
+
+    /// Starts a server in a fresh directory.
+    ///
+    /// # Errors
+    /// If it does not become ready within 10 minutes.
+    pub fn start(binary: &Path, flags: &[&str]) -> Result<Network> {
+        let mut network = Network::prepare(binary)?;
         network.start_server(flags)?;
         Ok(network)
+    }
+
+    /// The directory that holds everything.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the directory where it is when this is dropped, for someone to look at.
+    pub fn keep_folder(&mut self) {
+        self.folder.disable_cleanup(true);
     }
 
     /// Starts the server on the same data directory; returns the time until it was ready.
@@ -62,31 +88,14 @@ impl Network {
     /// # Errors
     /// If it does not become ready within 10 minutes.
     pub fn start_server(&mut self, flags: &[&str]) -> Result<Duration> {
-        let file = self.data.join("server.addr");
-        std::fs::remove_file(&file).ok();
-        let log = std::fs::File::create(self.folder.path().join("server.log"))?;
         let began = Instant::now();
-        let child = Command::new(&self.binary)
-            .args(["server", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(&self.data)
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .context("starting the server")?;
-        self.server = Some(child);
-        loop {
-            if let Ok(address) = std::fs::read_to_string(&file) {
-                self.address = address.trim().to_owned();
-                if self.is_ready() {
-                    break;
-                }
-            }
-            let gone = self.server.as_mut().map(Child::try_wait).transpose()?.flatten();
-            if gone.is_some() || began.elapsed() > Duration::from_secs(600) {
+        self.spawn_server(flags, &[])?;
+        while !self.is_ready() {
+            if self.has_server_ended()? || began.elapsed() > Duration::from_secs(600) {
                 let log = std::fs::read_to_string(self.folder.path().join("server.log"))?;
-                bail!("the server did not become ready:\n{log}");
+                let last: Vec<&str> = log.lines().rev().take(20).collect();
+                let last: Vec<&str> = last.into_iter().rev().collect();
+                bail!("the server did not become ready:\n{}", last.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -95,37 +104,88 @@ impl Network {
         Ok(took)
     }
 
+    /// Starts the server's process and does not wait for anything.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn_server(&mut self, flags: &[&str], env: Env<'_>) -> Result<()> {
+        self.kill_server()?;
+        let mut command = Command::new(&self.binary);
+        command.args(["server", "--listen", &self.address, "--data-dir"]).arg(&self.data);
+        command.args(flags).envs(env.iter().copied());
+        self.server = Some(self.spawn(command, "server.log").context("starting the server")?);
+        Ok(())
+    }
+
+    /// Whether the server's process is gone.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn has_server_ended(&mut self) -> Result<bool> {
+        has_ended(&mut self.server)
+    }
+
     /// Adds a cluster and starts its agent from a site file's text.
     ///
     /// # Errors
     /// If the server does not add it or the agent does not start.
     pub fn add_agent(&mut self, name: &str, site_file: &str) -> Result<()> {
-        let site = self.folder.path().join(format!("{name}.toml"));
-        std::fs::write(&site, site_file)?;
-        let token = self.folder.path().join(format!("{name}.token"));
+        std::fs::write(self.folder.path().join(format!("{name}.toml")), site_file)?;
         let added = Command::new(&self.binary)
-            .args(["sites", "add", name, "--token-file"])
-            .arg(&token)
+            .args(["sites", "add", name, "--write-token"])
+            .arg(self.folder.path().join(format!("{name}.token")))
             .env("SUANPAN_SERVER", format!("http://{}", self.address))
             .env("SUANPAN_TOKEN_FILE", self.data.join("user.token"))
             .stdout(Stdio::null())
             .status()?;
         anyhow::ensure!(added.success(), "the cluster {name} could not be added");
-        let log = std::fs::File::create(self.folder.path().join(format!("{name}.log")))?;
-        let agent = Command::new(&self.binary)
-            .arg("agent")
-            .arg("--site-file")
-            .arg(&site)
-            .args(["--server", &format!("http://{}", self.address), "--token-file"])
-            .arg(&token)
-            .arg("--state-dir")
-            .arg(self.folder.path().join(format!("{name}.state")))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        self.agents.push(agent);
+        self.agents.push(Agent { name: name.to_owned(), child: None });
+        self.spawn_agent(self.agents.len() - 1, &[])
+    }
+
+    /// Starts an agent that was added before, by its position.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn_agent(&mut self, position: usize, env: Env<'_>) -> Result<()> {
+        self.kill_agent(position)?;
+        let name = self.agents[position].name.clone();
+        let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
+        let mut command = Command::new(&self.binary);
+        command.args(["agent", "--server", &format!("http://{}", self.address)]);
+        command.arg("--site-file").arg(file("toml"));
+        command.arg("--token-file").arg(file("token"));
+        command.arg("--state-dir").arg(file("state")).envs(env.iter().copied());
+        let child = self.spawn(command, &format!("{name}.log")).context("starting an agent")?;
+        self.agents[position].child = Some(child);
         Ok(())
+    }
+
+    /// Kills an agent; what it runs goes on.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn kill_agent(&mut self, position: usize) -> Result<()> {
+        if let Some(mut agent) = self.agents[position].child.take() {
+            agent.kill()?;
+            agent.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Whether an agent's process is gone.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn has_agent_ended(&mut self, position: usize) -> Result<bool> {
+        has_ended(&mut self.agents[position].child)
+    }
+
+    fn spawn(&self, mut command: Command, log: &str) -> Result<Child> {
+        let path = self.folder.path().join(log);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Ok(command.spawn()?)
     }
 
     /// Kills the server as a power switch would kill the process.
@@ -164,7 +224,8 @@ impl Network {
     /// Largest memory of any agent so far, in MiB.
     #[must_use]
     pub fn agents_memory_mib(&self) -> f64 {
-        let each = self.agents.iter().filter_map(|agent| memory_mib(agent.id()).ok());
+        let running = self.agents.iter().filter_map(|agent| agent.child.as_ref());
+        let each = running.filter_map(|agent| memory_mib(agent.id()).ok());
         each.map(|(_, most)| most).fold(0.0, f64::max)
     }
 
@@ -182,7 +243,9 @@ impl Network {
         Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
-    fn is_ready(&self) -> bool {
+    /// Whether the server says that it is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
         let Ok(mut connection) = Connection::open(&self.address, "") else { return false };
         connection.get("/readyz").is_ok_and(|(status, _)| status == 200)
     }
@@ -190,11 +253,29 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        for mut child in self.agents.drain(..).chain(self.server.take()) {
+        let agents = self.agents.drain(..).filter_map(|agent| agent.child);
+        for mut child in agents.chain(self.server.take()) {
             child.kill().ok();
             child.wait().ok();
         }
     }
+}
+
+fn has_ended(child: &mut Option<Child>) -> Result<bool> {
+    match child {
+        Some(running) => Ok(running.try_wait()?.is_some()),
+        None => Ok(true),
+    }
+}
+
+/// A free port below those that the system gives to outgoing connections, one of which could
+/// otherwise take it while the server is down.
+fn free_address() -> Result<String> {
+    let first = 10_000 + std::process::id() % 20_000;
+    (first..first + 1_000)
+        .map(|port| format!("127.0.0.1:{port}"))
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .context("no port is free")
 }
 
 fn memory_mib(pid: u32) -> Result<(f64, f64)> {

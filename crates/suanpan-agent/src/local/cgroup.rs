@@ -2,7 +2,7 @@
 //!
 //! Version 2 is used for the controllers that are delegated to the agent there, version 1 for
 //! those that are mounted separately. Each allocation gets one group under
-//! `suanpan/<cluster>/<allocation>`, and in it one group per node of the job (`node0`, `node1`,
+//! `suanpan/<agent>/<allocation>`, and in it one group per node of the job (`node0`, `node1`,
 //! …): the batch script lives in `node0`, the tasks that `srun` starts for node *k* in `node<k>`.
 //! Memory and processors are limited per node, the number of processes for the whole job.
 //!
@@ -61,16 +61,17 @@ pub struct Mount {
 
 const WANTED: [&str; 4] = ["memory", "cpu", "cpuacct", "pids"];
 
-/// Finds out what can be limited on this machine, making the cluster's directories.
+/// Finds out what can be limited on this machine, making the directories of the agent of this
+/// name, which no other agent on the machine has.
 #[must_use]
-pub fn detect(cluster: &str) -> (Plan, Vec<EnforcedLimit>) {
+pub fn detect(agent: &str) -> (Plan, Vec<EnforcedLimit>) {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut plan = Plan::default();
     let mut refusals: Vec<(String, String)> = Vec::new();
     // Version 2 comes first: a controller it has is in no version 1 hierarchy.
     for mount in mounts(&mountinfo, &own) {
-        match prepare(&mount, cluster) {
+        match prepare(&mount, agent) {
             Ok(Some(hierarchy)) => plan.hierarchies.push(hierarchy),
             Ok(None) => {}
             Err((dir, error)) => {
@@ -154,7 +155,7 @@ fn own_path<'a>(own: &'a str, controller: Option<&str>) -> Option<&'a str> {
 
 type Refused = (PathBuf, io::Error);
 
-fn prepare(mount: &Mount, cluster: &str) -> Result<Option<Hierarchy>, Refused> {
+fn prepare(mount: &Mount, agent: &str) -> Result<Option<Hierarchy>, Refused> {
     let mut base = mount.own.clone();
     let mut controllers = mount.controllers.clone();
     if mount.version == Version::V2 {
@@ -169,7 +170,7 @@ fn prepare(mount: &Mount, cluster: &str) -> Result<Option<Hierarchy>, Refused> {
         enable(&base, &controllers).map_err(|error| (base.clone(), error))?;
     }
     let mut dir = base;
-    for name in ["suanpan", cluster] {
+    for name in ["suanpan", agent] {
         dir.push(name);
         make(&dir).map_err(|error| (dir.clone(), error))?;
         if mount.version == Version::V2 {

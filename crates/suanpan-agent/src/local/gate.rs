@@ -34,6 +34,9 @@ pub struct PayloadPlan {
 /// Name of the lock that a gate holds for its whole life.
 pub const LOCK: &str = "gate.lock";
 
+/// Empty file that says that the gate has its lock.
+pub const READY: &str = "gate.ready";
+
 /// Becomes the gate of the allocation in `dir`; ends the process.
 pub fn gate(dir: &Path) -> ! {
     let dir = Dir(dir.to_owned());
@@ -53,6 +56,8 @@ fn wait_and_run(dir: &Dir) -> io::Result<()> {
     };
     let plan: PayloadPlan =
         dir.read("plan.json").ok_or_else(|| io::Error::other("no plan.json"))?;
+    // Only now may the supervisor write "started": whoever takes over from it sees the lock held.
+    File::create(dir.file(READY))?;
     let mut release = [0u8; 1];
     let ended = match io::stdin().read(&mut release) {
         Ok(1) => run_payload(dir, &plan),

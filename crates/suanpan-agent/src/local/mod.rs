@@ -7,6 +7,7 @@
 //!                     start.<generation>              the fence: a supervisor began
 //!                     started                         from here on user code may have run
 //!                     plan.json script setup work/    staged
+//!                     gate.ready                      the gate has its lock and waits
 //!                     payload.json code.json          the gate: pid and start; exit code
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all
@@ -33,6 +34,7 @@ use files::{Assignment, Dir, Exit, OutputFiles, PayloadStart, now, private_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -103,7 +105,11 @@ impl LocalDriver {
             private_dir(&settings.state_dir.join(name))?;
         }
         crate::shim::install(&settings.state_dir.join("bin"), &settings.exe)?;
-        let (plan, mut enforced) = cgroup::detect(&inventory.cluster);
+        // Two networks on one machine may both have a cluster of this name: the state directory
+        // tells their groups apart, also after a restart.
+        let place = fs::metadata(&settings.state_dir)?;
+        let groups = format!("{}-{:x}-{:x}", inventory.cluster, place.dev(), place.ino());
+        let (plan, mut enforced) = cgroup::detect(&groups);
         enforced.push(EnforcedLimit { limit: "time".into(), by: "supervisor".into() });
         let mut driver = LocalDriver {
             settings,
@@ -207,13 +213,11 @@ impl LocalDriver {
             return Err(io::Error::other("an order to stop is not launched"));
         };
         let mut gpus = Vec::new();
-        let mut node_cpus = Vec::new();
         let mut nodes_have_gpus = false;
         for name in &run.nodes {
             let node = self.inventory.nodes.iter().find(|node| node.name == *name);
             let capacity = node.map_or(run.per_node, |node| node.capacity);
             nodes_have_gpus |= capacity.gpus > 0;
-            node_cpus.push(capacity.cpus);
             let chosen = devices::choose(capacity.gpus, &self.gpus_in_use(name), run.per_node.gpus);
             gpus.push(chosen.ok_or_else(|| {
                 io::Error::other(format!(
@@ -227,7 +231,6 @@ impl LocalDriver {
             cluster: self.inventory.cluster.clone(),
             order: order.clone(),
             gpus,
-            node_cpus,
             nodes_have_gpus,
             grace_s: self.settings.grace_s,
             exe: self.settings.exe.clone(),

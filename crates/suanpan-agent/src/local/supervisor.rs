@@ -7,7 +7,7 @@
 use super::cgroup::JobGroups;
 use super::files::{Assignment, Code, Dir, Exit, GateEnd, PayloadStart, now};
 use super::stage::{self, Staged};
-use super::{processes, watch};
+use super::{gate, processes, watch};
 use crate::failpoint;
 use nix::fcntl::Flock;
 use std::fs::File;
@@ -22,6 +22,9 @@ use suanpan_site::report::Outcome;
 
 /// Name of the lock that a supervisor holds for its whole life.
 pub const LOCK: &str = "lock";
+
+/// A gate needs milliseconds; on a machine that needs longer than this nothing can be run.
+const GATE_READY_MAX: Duration = Duration::from_secs(60);
 
 /// Becomes the supervisor of the allocation in `dir`; ends the process.
 pub fn supervise(dir: &Path) -> ! {
@@ -95,7 +98,7 @@ impl Job {
         };
         let mut gate = self.spawn_gate(staged)?;
         failpoint::reached("supervisor-before-release");
-        if self.dir.marked("stop").is_none() {
+        if self.dir.marked("stop").is_none() && self.gate_is_ready(&mut gate)? {
             self.dir.create_mark("started")?;
             if let Some(mut pipe) = gate.stdin.take() {
                 pipe.write_all(b"g")?;
@@ -125,9 +128,24 @@ impl Job {
         Ok(child)
     }
 
+    /// Waits until the gate holds its lock; false if it ended before that.
+    fn gate_is_ready(&self, gate: &mut Child) -> io::Result<bool> {
+        let begun = Instant::now();
+        while !self.dir.has(gate::READY) {
+            if gate.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if begun.elapsed() > GATE_READY_MAX {
+                return Err(io::Error::other("the gate does not get ready"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(true)
+    }
+
     /// The failpoint after the start means: the payload surely runs.
     fn crash_once_it_runs(&self) {
-        if cfg!(feature = "failpoints") {
+        if fail::has_failpoints() {
             let begun = Instant::now();
             while !self.dir.has("payload.json")
                 && !self.dir.has("code.json")

@@ -1,5 +1,6 @@
 //! Real jobs through a real agent, against a control plane in this process.
 
+mod chaos;
 mod crash;
 mod fake;
 mod jobs;

@@ -8,6 +8,7 @@ use crate::plan::floor::Floor;
 use crate::policy::Policy;
 use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
 use crate::timeline::{Need, NodeLine, earliest_gang};
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) struct Cycle<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
     stands: Vec<Stand<'a>>,
+    /// Room for the entries of a ranking, kept from one to the next.
+    scratch: Cell<Vec<Reverse<Entry>>>,
 }
 
 /// One cluster in this cycle.
@@ -79,8 +82,8 @@ pub(crate) struct Ranking {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     score: Score,
-    offer: usize,
-    start: Timestamp,
+    offer: u32,
+    /// Whether the score is of a fitted start, not of a lower bound.
     exact: bool,
 }
 
@@ -92,11 +95,11 @@ impl<'a> Cycle<'a> {
             let lines: Vec<NodeLine> =
                 nodes.map(|node| line(view, node, now, overdue_end)).collect();
             let pools = snapshot.catalog.pools(id).iter();
-            let floors = pools.map(|pool| Floor::new(&lines, &pool.nodes)).collect();
+            let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
             Stand { id, view, lines, floors, free: view.free.clone() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
-        Cycle { snapshot, policy, now, stands }
+        Cycle { snapshot, policy, now, stands, scratch: Cell::default() }
     }
 
     /// Starts with a class, knowing only what no start can beat.
@@ -128,9 +131,9 @@ impl<'a> Cycle<'a> {
         let mut heap = self.entries(run, own, &mut ranking);
         while ranking.choices.len() < keep {
             let Some(Reverse(entry)) = heap.pop() else { break };
-            let (offer, class) = (entry.offer, run.class);
+            let (offer, class) = (entry.offer as usize, run.class);
             if entry.exact {
-                ranking.choices.push(Choice { offer, start: entry.start });
+                ranking.choices.push(Choice { offer, start: entry.score.start() });
                 continue;
             }
             let Some(start) = self.fit(run, offer) else { continue };
@@ -140,8 +143,9 @@ impl<'a> Cycle<'a> {
                 continue;
             }
             let score = score(run.shape.goal, about, start, &class.yardstick);
-            heap.push(Reverse(Entry { score, offer, start, exact: true }));
+            heap.push(Reverse(Entry { score, offer: entry.offer, exact: true }));
         }
+        self.scratch.set(heap.into_vec());
         ranking
     }
 
@@ -151,7 +155,8 @@ impl<'a> Cycle<'a> {
         own: Own<'_>,
         ranking: &mut Ranking,
     ) -> BinaryHeap<Reverse<Entry>> {
-        let mut entries = Vec::with_capacity(run.bounds.len());
+        let mut entries = self.scratch.take();
+        entries.clear();
         for (offer, (about, bound)) in run.class.offers.iter().zip(&run.bounds).enumerate() {
             let stand = &self.stands[bound.stand as usize];
             if stand.view.contact == Contact::Silent {
@@ -160,7 +165,7 @@ impl<'a> Cycle<'a> {
                 ranking.refused.push(offer);
             } else if let Some(start) = bound.start {
                 let score = score(run.shape.goal, about, start, &run.class.yardstick);
-                entries.push(Reverse(Entry { score, offer, start, exact: false }));
+                entries.push(Reverse(Entry { score, offer: offer as u32, exact: false }));
             }
         }
         entries.into()
@@ -170,12 +175,15 @@ impl<'a> Cycle<'a> {
     pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
         let stand = &self.stands[run.bounds[offer].stand as usize];
-        let floor = run.bounds[offer].start?;
+        run.bounds[offer].start?;
+        let floor = &stand.floors[about.pool as usize];
+        let nodes = floor.nodes(self.now, &run.shape.per_node, run.shape.nodes);
+        let allowed =
+            |node: u32| about.nodes.as_ref().is_none_or(|nodes| nodes.binary_search(&node).is_ok());
         let start = earliest_gang(
             &stand.lines,
-            self.nodes(about).iter().copied(),
+            nodes.filter(|&(_, node)| allowed(node)),
             &need(run.shape, about),
-            floor,
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
         );
         run.bounds[offer].start = start;

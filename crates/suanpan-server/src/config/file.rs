@@ -6,10 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 /// Reads a file's settings by key.
-pub(super) fn read(
-    path: &Path,
-    text: &str,
-) -> Result<BTreeMap<&'static str, Given>, ConfigError> {
+pub(super) fn read(path: &Path, text: &str) -> Result<BTreeMap<&'static str, Given>, ConfigError> {
     let line_at = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
     let table = DeTable::parse(text).map_err(|error| ConfigError {
         origin: Origin::File(path.to_owned(), line_at(error.span().map_or(0, |span| span.start))),
@@ -36,11 +33,7 @@ pub(super) fn read(
 }
 
 /// Settings as `table.key`, their value if it is a single one, and where they stand.
-fn flatten(
-    prefix: &str,
-    table: &DeTable<'_>,
-    found: &mut Vec<(String, Option<String>, usize)>,
-) {
+fn flatten(prefix: &str, table: &DeTable<'_>, found: &mut Vec<(String, Option<String>, usize)>) {
     for (name, value) in table {
         let key = match prefix {
             "" => name.get_ref().to_string(),

@@ -147,7 +147,7 @@ pub(super) async fn reports(
     get, path = "/v1/agent/blobs/{hash}", tag = "agents", operation_id = "read_blob",
     params(("hash" = String, Path, pattern = "^[0-9a-f]{64}$", description = "BLAKE3, hexadecimal")),
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>,
+        (status = 200, description = "The bytes", body = super::openapi::BlobBody,
             content_type = "application/octet-stream"),
         (status = 404, description = "There is no such blob",
             body = suanpan_wire::v1::Problem, content_type = "application/problem+json"),
@@ -210,6 +210,15 @@ pub(super) async fn log_chunk(
     Params::read(query.as_deref(), &[])?;
     check_protocol(&headers)?;
     let chunk: LogChunk = body.read()?;
+    for (field, number) in
+        [("request", chunk.request), ("offset", chunk.offset), ("size", chunk.size)]
+    {
+        if i64::try_from(number).is_err() {
+            return Err(Refusal::invalid("bad-field", format!("`{field}` is too large"))
+                .at(field, number.to_string())
+                .remedy(format!("write a whole number up to {}", i64::MAX)));
+        }
+    }
     app.plane.orders().note_contact(agent.0);
     app.plane.logs().answer(agent.0, chunk);
     Ok(StatusCode::NO_CONTENT)

@@ -52,11 +52,6 @@ impl Names {
     pub(super) fn get(&self, id: ClusterId) -> String {
         self.0.get(&id).cloned().unwrap_or_else(|| format!("cluster {id}"))
     }
-
-    /// All ids and names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ClusterId, &str)> {
-        self.0.iter().map(|(id, name)| (*id, name.as_str()))
-    }
 }
 
 /// Candidates as the API shows them; the one at `chosen` has the tick.

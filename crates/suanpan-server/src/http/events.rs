@@ -68,7 +68,7 @@ pub(super) async fn of_job(
     user.must(Right::Look)?;
     let params = Params::read(query.as_deref(), &["limit", "after"])?;
     let limit = params.number("limit", 1, PAGE.1)?.unwrap_or(PAGE.0) as u32;
-    let from = last_event_id(&headers)?.or(after(&params)?).unwrap_or(0);
+    let from = last_event_id(&headers)?.or(after(&params, 0)?).unwrap_or(0);
     wait_for_seen(&app, &headers).await?;
     let seq = app.plane.views().last_seq();
     let page = page(&app, task, from, limit).await?;
@@ -163,11 +163,7 @@ async fn follow_job(
 
 /// Sends events; the last one of each position carries it as id, so that a reader that comes back
 /// gets the whole position again if it saw a part. Answers the last position.
-async fn send_events(
-    sender: &Sender,
-    events: Vec<v1::JobEvent>,
-    from: u64,
-) -> Result<u64, Gone> {
+async fn send_events(sender: &Sender, events: Vec<v1::JobEvent>, from: u64) -> Result<u64, Gone> {
     let mut last = from;
     for (place, event) in events.iter().enumerate() {
         let is_last = events.get(place + 1).is_none_or(|next| next.seq != event.seq);
@@ -194,9 +190,7 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
         "placed" => (EventKind::Placed, Some(v1::JobState::Configuring), placed_text(detail)),
         "staging" => (EventKind::Staging, None, "its inputs are being copied".to_owned()),
         "started" => (EventKind::Started, Some(v1::JobState::Running), "started".to_owned()),
-        "stopping" => {
-            (EventKind::Stopping, None, format!("is being stopped: {}", text("reason")))
-        }
+        "stopping" => (EventKind::Stopping, None, format!("is being stopped: {}", text("reason"))),
         "ended" => (EventKind::Ended, ended, ended_text(detail)),
         "requeued" => {
             let sentence = format!("{}; pending again", ended_text(detail));
@@ -205,13 +199,6 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
         "refused" => {
             let sentence = format!("the site refused it: {}", text("message"));
             (EventKind::Refused, Some(v1::JobState::Pending), sentence)
-        }
-        "dependency_failed" => {
-            let sentence = "its dependency can no longer be satisfied".to_owned();
-            (EventKind::DependencyFailed, None, sentence)
-        }
-        "cancel_requested" => {
-            (EventKind::CancelRequested, None, "its end was asked for".to_owned())
         }
         _ => (EventKind::EndedPending, ended, format!("ended while it waited: {}", text("state"))),
     };

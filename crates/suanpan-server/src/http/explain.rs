@@ -1,8 +1,8 @@
 //! Says why in words: the step table, the smallest change, and what beat a losing candidate.
 
 use super::convert::{Names, word};
-use std::collections::BTreeMap;
 use suanpan_model::job::Goal;
+use suanpan_sched::explain::{Effect, Remedy, Step};
 use suanpan_sched::reason::{Candidate, Predicate, Unfit, WaitingFor};
 use suanpan_wire::v1;
 
@@ -15,48 +15,32 @@ pub(super) fn unfit_text(unfit: &Unfit) -> String {
     }
 }
 
-/// Condition by condition, how many of the `names` still match.
-pub(super) fn steps(unfit: &[Unfit], names: &Names) -> Vec<v1::Step> {
-    let mut by_condition: BTreeMap<Predicate, Vec<&Unfit>> = BTreeMap::new();
-    for one in unfit {
-        by_condition.entry(one.predicate).or_default().push(one);
-    }
-    let mut matching = u32::try_from(names.iter().count()).unwrap_or(u32::MAX);
-    let step = |(predicate, ruled_out): (Predicate, Vec<&Unfit>)| {
-        matching = matching.saturating_sub(ruled_out.len() as u32);
-        v1::Step {
-            condition: word(&predicate),
-            asked: ruled_out.first().map(|one| one.asked.clone()).unwrap_or_default(),
-            matching,
-            ruled_out: ruled_out.iter().map(|one| names.get(one.cluster)).collect(),
-        }
+/// Condition by condition, how many clusters still match, and which ones each ruled out.
+pub(super) fn steps(found: &[Step], unfit: &[Unfit], names: &Names) -> Vec<v1::Step> {
+    let ruled_out = |predicate: Predicate| {
+        let here = unfit.iter().filter(|one| one.predicate == predicate);
+        here.map(|one| names.get(one.cluster)).collect()
     };
-    by_condition.into_iter().map(step).collect()
+    let show = |step: &Step| v1::Step {
+        condition: word(&step.predicate),
+        asked: step.condition.clone(),
+        matching: step.sites,
+        ruled_out: ruled_out(step.predicate),
+    };
+    found.iter().map(show).collect()
 }
 
-/// The smallest change that would let more clusters match: relaxing the last condition that the
-/// cluster which came furthest does not meet. `None` if no change of the job would help.
-pub(super) fn smallest_change(unfit: &[Unfit], names: &Names) -> Option<v1::Change> {
-    let may_relax = |one: &&Unfit| {
-        !matches!(one.predicate, Predicate::Reachable | Predicate::Resources | Predicate::Priority)
+/// The smallest change that would let more clusters match.
+pub(super) fn smallest_change(remedies: &[Remedy], names: &Names) -> Option<v1::Change> {
+    let Remedy { cluster, site, changes, effect } = remedies.first()?;
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    let cluster = names.get(*cluster);
+    let (effect, achieves) = match effect {
+        Effect::StartsNow => (v1::ChangeEffect::StartsNow, "starts now"),
+        Effect::CanRun => (v1::ChangeEffect::CanRun, "can run"),
     };
-    let furthest = unfit.iter().filter(may_relax).max_by_key(|one| one.predicate)?;
-    let same = |one: &&Unfit| one.predicate == furthest.predicate && one.there == furthest.there;
-    let clusters: Vec<String> =
-        unfit.iter().filter(same).map(|one| names.get(one.cluster)).collect();
-    let text = format!(
-        "{} comes nearest: it asks {}, there: {}",
-        clusters.join(", "),
-        furthest.asked,
-        furthest.there
-    );
-    Some(v1::Change {
-        condition: word(&furthest.predicate),
-        from: furthest.asked.clone(),
-        to: furthest.there.clone(),
-        clusters,
-        text,
-    })
+    let text = format!("{}, and it {achieves} on {cluster}", changes.join(" and "));
+    Some(v1::Change { site: site.clone(), cluster, changes, effect, text })
 }
 
 /// Why a candidate lost against the winner, by what the goal looks at first.
@@ -64,9 +48,7 @@ pub(super) fn why_not(loser: &Candidate, winner: &Candidate, goal: Goal) -> Stri
     let later = loser.finish.0.saturating_sub(winner.finish.0) / 1_000_000;
     let dearer = loser.cost.0.saturating_sub(winner.cost.0);
     let slow = || format!("would finish {} later", length(later));
-    let dear = || {
-        format!("costs {} credits more", suanpan_model::money::MicroCredits(dearer))
-    };
+    let dear = || format!("costs {} credits more", suanpan_model::money::MicroCredits(dearer));
     match (goal, later > 0, dearer > 0) {
         (Goal::Fastest, true, _) => slow(),
         (Goal::Cheapest, _, true) => dear(),
@@ -121,12 +103,8 @@ mod tests {
     use suanpan_model::job::Goal;
     use suanpan_model::money::MicroCredits;
     use suanpan_model::time::{Seconds, Timestamp};
+    use suanpan_sched::explain::{Effect, Remedy, Step, Tweak};
     use suanpan_sched::reason::{Candidate, Predicate, Unfit};
-
-    fn unfit(cluster: u32, predicate: Predicate, asked: &str, there: &str) -> Unfit {
-        let (asked, there) = (asked.to_owned(), there.to_owned());
-        Unfit { cluster: ClusterId(cluster), site: "s".into(), predicate, asked, there }
-    }
 
     fn candidate(finish_s: i64, cost: i64) -> Candidate {
         Candidate {
@@ -145,16 +123,27 @@ mod tests {
     }
 
     #[test]
-    fn steps_count_down_and_the_nearest_cluster_is_named() {
-        let found = [
-            unfit(1, Predicate::Gpus, "4 GPUs", "at most 2"),
-            unfit(2, Predicate::Cpus, "64 CPUs", "at most 8"),
-        ];
-        let table = steps(&found, &Names::default());
-        let order: Vec<&str> = table.iter().map(|step| step.condition.as_str()).collect();
-        assert_eq!(order, ["cpus", "gpus"]);
-        let change = smallest_change(&found, &Names::default()).expect("there is one");
-        assert_eq!((change.condition.as_str(), change.to.as_str()), ("gpus", "at most 2"));
+    fn steps_name_whom_they_ruled_out_and_changes_are_advice() {
+        let steps_found =
+            [Step { predicate: Predicate::Gpus, condition: "4 GPUs on a node".into(), sites: 1 }];
+        let unfit = Unfit {
+            cluster: ClusterId(1),
+            site: "s".into(),
+            predicate: Predicate::Gpus,
+            asked: "4 GPUs on a node".into(),
+            there: "at most 2".into(),
+        };
+        let table = steps(&steps_found, &[unfit], &Names::default());
+        assert_eq!((table[0].condition.as_str(), table[0].matching), ("gpus", 1));
+        assert_eq!(table[0].ruled_out, ["cluster 1"]);
+        let remedy = Remedy {
+            cluster: ClusterId(1),
+            site: "s".into(),
+            changes: vec![Tweak::Gpus(2)],
+            effect: Effect::CanRun,
+        };
+        let change = smallest_change(&[remedy], &Names::default()).expect("there is one");
+        assert_eq!(change.text, "ask at most 2 GPUs per node, and it can run on cluster 1");
     }
 
     #[test]

@@ -171,9 +171,6 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
             .collect(),
         Event::JobHeld { job } => vec![row(*job, None, "held", json!({}))],
         Event::JobReleased { job } => vec![row(*job, None, "released", json!({}))],
-        Event::JobCancelRequested { job, index } => {
-            vec![row(*job, *index, "cancel_requested", json!({}))]
-        }
         Event::PlanCommitted { allocations, .. } => allocations
             .iter()
             .map(|one| {
@@ -210,7 +207,6 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         Event::TasksEnded { job, state, .. } => {
             vec![row(*job, None, "tasks_ended", json!({"state": state.name()}))]
         }
-        Event::DependencyFailed { job } => vec![row(*job, None, "dependency_failed", json!({}))],
         Event::SiteAdded { .. }
         | Event::UserAdded { .. }
         | Event::InventoryRecorded { .. }

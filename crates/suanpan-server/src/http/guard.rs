@@ -4,8 +4,8 @@
 use super::App;
 use super::problem::{Refusal, translate};
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::header::ACCEPT;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -69,6 +69,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let class = classify(&request);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let (permits, time) = match class {
         Class::Plain => (&guard.requests, guard.request_time),
         Class::Held => (&guard.streams, WAIT_MAX + guard.request_time),
@@ -79,9 +80,12 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
             Refusal::later("too-many-requests", detail, 1).into_response()
         }
         Ok(permit) => {
-            let answered = tokio::time::timeout(time, CatchPanic(pin!(next.run(request))));
-            match answered.await {
-                Ok(Ok(response)) => keep(translate(response, method.as_str(), &path), class, permit),
+            let answer = pin!(next.run(request));
+            match tokio::time::timeout(time, CatchPanic(answer)).await {
+                Ok(Ok(response)) => {
+                    let route = route.as_ref().map(MatchedPath::as_str);
+                    keep(translate(response, method.as_str(), &path, route), class, permit)
+                }
                 Ok(Err(panic)) => {
                     let panic = panic_text(panic.as_ref());
                     tracing::error!(request = id, %method, path, panic, "a handler panicked");
@@ -138,9 +142,15 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 /// A stream counts as under way until its last byte.
 fn keep(response: Response, class: Class, permit: OwnedSemaphorePermit) -> Response {
+    let is_stream = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
     match class {
-        Class::Plain => response,
-        Class::Held => response.map(|body| Body::from_stream(Kept { body, _permit: permit })),
+        Class::Held if is_stream => {
+            response.map(|body| Body::from_stream(Kept { body, _permit: permit }))
+        }
+        Class::Held | Class::Plain => response,
     }
 }
 

@@ -25,6 +25,9 @@ use tokio::time::Instant;
 /// Longest a read waits for the position its client has seen.
 const READ_WAIT: Duration = Duration::from_secs(10);
 
+/// Longest a read waits for what is durable if its client names no position.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Largest number that every JSON reader keeps exactly.
 pub(super) const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 
@@ -121,7 +124,7 @@ async fn page(
         name: params.word("name", 128)?,
         site: params.word("site", 128)?,
         life,
-        before: after(params)?.map(JobId),
+        before: after(params, 1)?.map(JobId),
         limit,
     };
     wait_for_seen(app, headers).await?;
@@ -146,11 +149,12 @@ fn states(params: &Params) -> Answer<Vec<v1::JobState>> {
     text.split(',').map(read).collect()
 }
 
-/// The number a page begins after.
-pub(super) fn after(params: &Params) -> Answer<Option<u64>> {
+/// The number a page begins after; at least `least`.
+pub(super) fn after(params: &Params, least: u64) -> Answer<Option<u64>> {
     let Some(text) = params.text("after") else { return Ok(None) };
+    let is_plain = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u64>() {
-        Ok(number) if text.len() <= 18 && !text.starts_with('+') => Ok(Some(number)),
+        Ok(number) if is_plain && number >= least => Ok(Some(number)),
         _ => Err(wrong("after", text, "write `next` of the page before".to_owned())),
     }
 }
@@ -171,9 +175,13 @@ pub(super) fn read_seq(app: &App, headers: &HeaderMap) -> Answer<Option<u64>> {
     }
 }
 
-/// Waits until the views show what the client has seen.
+/// Waits until the views show what the client has seen, or for a moment what is durable.
 pub(super) async fn wait_for_seen(app: &App, headers: &HeaderMap) -> Answer<()> {
-    let Some(seq) = read_seq(app, headers)? else { return Ok(()) };
+    let Some(seq) = read_seq(app, headers)? else {
+        // Without a position a read shows what is durable now, unless the views are far behind.
+        app.plane.views().wait_for(app.plane.durable_seq(), READ_PATIENCE).await;
+        return Ok(());
+    };
     if app.plane.views().wait_for(seq, READ_WAIT).await {
         return Ok(());
     }
@@ -216,6 +224,9 @@ pub(super) async fn show(
     wait_for_seen(&app, &headers).await?;
     // Subscribed before the first look, so that an end between look and wait is not missed.
     let mut records = app.plane.subscribe();
+    if wait > 0 {
+        app.plane.views().wait_for(app.plane.durable_seq(), READ_WAIT).await;
+    }
     loop {
         let seq = app.plane.views().last_seq();
         let detail = rows::detail(&app, task, launch).await?;
@@ -285,7 +296,7 @@ pub(super) async fn tasks(
     user.must(Right::Look)?;
     let params = Params::read(query.as_deref(), &["limit", "after"])?;
     let limit = params.number("limit", 1, PAGE.1)?.unwrap_or(PAGE.0) as usize;
-    let after = after(&params)?;
+    let after = after(&params, 0)?;
     wait_for_seen(&app, &headers).await?;
     let seq = app.plane.views().last_seq();
     let (tasks, next) = rows::tasks(&app, task, after, limit).await?;

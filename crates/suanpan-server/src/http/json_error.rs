@@ -199,7 +199,7 @@ mod tests {
             ),
             (
                 "{\"jobs\": [{\"nodes\": 1, \"node\": 2}]}",
-                "unknown-field | jobs[0].node | node | expected `nodes` or `name` | 1:30",
+                "unknown-field | jobs[0].node | node | expected `nodes` or `name` | 1:29",
             ),
             (
                 "{\"jobs\": [{\"name\": \"a,}\"}]}",

@@ -13,12 +13,13 @@ use crate::pipeline::logs::{LogFailure, LogPart};
 use crate::pipeline::views::{AttemptQuery, AttemptRow};
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_model::id::AllocationId;
 use suanpan_model::job::TaskRef;
+use suanpan_sched::snapshot::Contact;
 use suanpan_wire::agent::LogStream;
 use suanpan_wire::v1;
 use suanpan_wire::v1::{LogChunk, LogStreamName};
@@ -27,7 +28,7 @@ use suanpan_wire::v1::{LogChunk, LogStreamName};
 const LENGTH: (i64, i64) = (64 << 10, 1 << 20);
 
 /// Longest wait for an agent.
-const AGENT_WAIT: Duration = Duration::from_secs(15);
+const AGENT_WAIT: Duration = Duration::from_secs(8);
 
 /// A stream asks for more so often once it reached the end of the file.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -60,8 +61,9 @@ struct Wanted {
         ("stream" = Option<LogStreamName>, Query, description = "By default `stdout`."),
         ("allocation" = Option<u64>, Query, maximum = 9007199254740991_i64,
             description = "Of this attempt; by default the latest."),
-        ("offset" = Option<u64>, Query, maximum = 9007199254740991_i64,
-            description = "First byte, by default 0."),
+        ("offset" = Option<i64>, Query, minimum = -9007199254740991_i64,
+            maximum = 9007199254740991_i64,
+            description = "First byte, by default 0; negative counts from the end."),
         ("length" = Option<u32>, Query, minimum = 1, maximum = 1_048_576,
             description = "Most bytes, by default 65536."),
         ("tail" = Option<u32>, Query, maximum = 10_000,
@@ -77,7 +79,7 @@ struct Wanted {
             (LogChunk = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "There is no such job or attempt", body = v1::Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "It has not been placed yet", body = v1::Problem,
+        (status = 409, description = "It has not been placed yet, or its site is out of contact", body = v1::Problem,
             content_type = "application/problem+json"),
     )
 )]
@@ -92,7 +94,7 @@ pub(super) async fn logs(
     let known = ["task", "stream", "allocation", "offset", "length", "tail", "follow"];
     let params = Params::read(query.as_deref(), &known)?;
     let wanted = wanted(&params, task)?;
-    let offset = params.number("offset", 0, NUMBER_MAX as i64)?.unwrap_or(0);
+    let offset = params.number("offset", -(NUMBER_MAX as i64), NUMBER_MAX as i64)?.unwrap_or(0);
     let length = params.number("length", 1, LENGTH.1)?.unwrap_or(LENGTH.0) as u32;
     let tail = params.number("tail", 0, 10_000)?;
     let follow = params.flag("follow")? || wants_stream(&headers);
@@ -102,19 +104,25 @@ pub(super) async fn logs(
         // A job that does not exist is told as a status, not in the stream.
         attempt(&app, wanted).await?;
         let start = match (last, tail) {
-            (Some(last), _) => Start::At(last),
+            (Some(last), _) => Start::At(i64::try_from(last).unwrap_or(i64::MAX)),
             (None, Some(lines)) => Start::Tail(lines as usize),
-            (None, None) => Start::At(offset.unsigned_abs()),
+            (None, None) => Start::At(offset),
         };
         let shared = Arc::clone(&app);
         return Ok(sse::stream(&app, move |sender| follow_logs(shared, sender, wanted, start)));
     }
     let Some(attempt) = attempt(&app, wanted).await? else {
         let detail = format!("job {task} has not been placed yet, so it has no output");
-        return Err(Refusal::new(axum::http::StatusCode::CONFLICT, "not-placed", detail)
+        return Err(Refusal::new(StatusCode::CONFLICT, "not-placed", detail)
             .at("id", task.to_string())
             .remedy("see GET /v1/jobs/{id}/why, or add follow=true to wait"));
     };
+    if app.plane.orders().contact(attempt.cluster).0 == Contact::Silent {
+        let detail = format!("the agent of {} is out of contact", attempt.cluster_name);
+        return Err(Refusal::new(StatusCode::CONFLICT, "site-unreachable", detail)
+            .at("id", task.to_string())
+            .remedy("see GET /v1/sites, or add follow=true to wait"));
+    }
     let chunk = match tail {
         Some(lines) => read_tail(&app, wanted, &attempt, lines as usize).await,
         None => read(&app, wanted, &attempt, offset, length).await,
@@ -230,8 +238,8 @@ fn tail_start(text: &str, lines: usize) -> usize {
 /// Where a stream begins.
 #[derive(Clone, Copy, Debug)]
 enum Start {
-    /// At this byte.
-    At(u64),
+    /// At this byte; negative counts from the end.
+    At(i64),
     /// With so many last lines.
     Tail(usize),
 }
@@ -245,7 +253,7 @@ async fn follow_logs(
     let mut start = start;
     loop {
         let offset = match start {
-            Start::At(offset) => offset,
+            Start::At(offset) => offset.max(0),
             Start::Tail(_) => 0,
         };
         let found = match attempt(&app, wanted).await {
@@ -261,21 +269,19 @@ async fn follow_logs(
             continue;
         };
         let chunk = match start {
-            Start::At(at) => {
-                let at = i64::try_from(at).unwrap_or(i64::MAX);
-                read(&app, wanted, &attempt, at, LENGTH.0 as u32).await
-            }
+            Start::At(at) => read(&app, wanted, &attempt, at, LENGTH.0 as u32).await,
             Start::Tail(lines) => read_tail(&app, wanted, &attempt, lines).await,
         };
         match chunk {
             Ok(chunk) => {
                 let next = chunk.next_offset;
-                start = Start::At(next);
+                start = Start::At(i64::try_from(next).unwrap_or(i64::MAX));
                 if !chunk.text.is_empty() {
                     sender.send("log", &next.to_string(), &chunk).await?;
                 }
                 // An attempt that is over may be followed by another.
-                if chunk.complete && (wanted.allocation.is_some() || is_over(&app, wanted.task).await)
+                if chunk.complete
+                    && (wanted.allocation.is_some() || is_over(&app, wanted.task).await)
                 {
                     return sender.send("end", &next.to_string(), &()).await;
                 }

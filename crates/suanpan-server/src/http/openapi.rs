@@ -6,8 +6,8 @@ use super::{agent, events, jobs, logs, ops, plan, sites, submit, why};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -32,7 +32,6 @@ pub(super) struct InventoryBody(serde_json::Value);
 
 /// Answer to an inventory.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct WelcomeBody {
     /// The cluster's number in this network.
     cluster: u32,
@@ -45,9 +44,13 @@ pub(super) struct WelcomeBody {
 #[schema(value_type = Object)]
 pub(super) struct OrdersBody(serde_json::Value);
 
+/// The bytes of a blob.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = String, format = Binary)]
+pub(super) struct BlobBody(String);
+
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct ReportsBody {
     /// Facts, oldest first.
     #[schema(value_type = Vec<Object>, max_items = 10_000)]
@@ -56,7 +59,6 @@ pub(super) struct ReportsBody {
 
 /// Part of an output file, as the answer to a question that came with the orders.
 #[derive(ToSchema, Serialize)]
-#[expect(dead_code, reason = "describes a type of the agent protocol")]
 pub(super) struct LogChunkBody {
     /// The request answered.
     request: u64,
@@ -89,7 +91,9 @@ pub(super) struct LogChunkBody {
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
-    components(schemas(v1::Problem, v1::FieldProblem, v1::JobEvent, v1::SiteEvent)),
+    components(schemas(
+        v1::Problem, v1::FieldProblem, v1::JobEvent, v1::SiteEvent, v1::LogStreamName, LifeWord,
+    )),
     security(("user_token" = [])),
     modifiers(&Common),
     tags(
@@ -112,18 +116,29 @@ impl Modify for Common {
             ("user_token", "A user's token: `spn_u_` and 64 hexadecimal digits."),
             ("agent_token", "The token of a cluster's agent: `spn_a_` and 64 hexadecimal digits."),
         ] {
-            let scheme = HttpBuilder::new()
-                .scheme(HttpAuthScheme::Bearer)
-                .description(Some(what))
-                .build();
+            let scheme =
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
         for (path, item) in &mut api.paths.paths {
             let operations = [&mut item.get, &mut item.post];
             for operation in operations.into_iter().flatten() {
+                for parameter in operation.parameters.iter_mut().flatten() {
+                    forbid_null(parameter);
+                }
                 add_problems(path, operation);
             }
         }
+    }
+}
+
+/// A parameter or header is there or not; there is no `null` in text.
+fn forbid_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
+        && let SchemaType::Array(types) = &object.schema_type
+        && let Some(kind) = types.iter().find(|kind| **kind != Type::Null)
+    {
+        object.schema_type = SchemaType::Type(kind.clone());
     }
 }
 
@@ -141,11 +156,10 @@ fn add_problems(path: &str, operation: &mut Operation) {
     add("403", problem("Not with this token").build());
     add("500", problem("A fault of the server").build());
     add("503", problem("Not now").header("Retry-After", whole()).build());
-    let reads_position = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| parameter.name == "Suanpan-Seq");
+    let reads_position = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "Suanpan-Seq",
+        RefOr::Ref(_) => false,
+    });
     if reads_position {
         add("409", problem("The journal has no such position").build());
     }

@@ -74,10 +74,7 @@ pub(super) async fn metrics(
     get, path = "/v1/version", tag = "operations", operation_id = "version",
     responses((status = 200, description = "The versions", body = v1::Version))
 )]
-pub(super) async fn version(
-    user: User,
-    RawQuery(query): RawQuery,
-) -> Answer<Json<v1::Version>> {
+pub(super) async fn version(user: User, RawQuery(query): RawQuery) -> Answer<Json<v1::Version>> {
     user.must(Right::Look)?;
     Params::read(query.as_deref(), &[])?;
     Ok(Json(v1::Version {

@@ -16,9 +16,6 @@ use suanpan_model::job::TaskRef;
 pub struct JobPath(pub TaskRef);
 
 impl JobPath {
-    /// What a path's id looks like.
-    pub const PATTERN: &'static str = "^[1-9][0-9]{0,17}(_[0-9]{1,9})?$";
-
     fn parse(text: &str) -> Option<TaskRef> {
         let (job, index) = match text.split_once('_') {
             Some((job, index)) => (job, Some(index)),

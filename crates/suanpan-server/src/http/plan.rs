@@ -11,15 +11,13 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::sync::Arc;
 use suanpan_model::time::Timestamp;
-use suanpan_sched::reason::{Explanation, Predicate};
+use suanpan_sched::explain::Outlook;
+use suanpan_sched::reason::WaitingFor;
 use suanpan_wire::v1;
 use suanpan_wire::v1::{Feasibility, SubmitJob};
 
 /// Candidates shown.
 const CANDIDATES_MAX: usize = 20;
-
-/// A start within so many seconds is "now": the scheduler looks at least so often.
-const NOW_S: u64 = 1;
 
 /// Says where a job would run, when, for how much, and why not elsewhere. Nothing is submitted.
 #[utoipa::path(
@@ -38,66 +36,67 @@ pub(super) async fn plan(
     let job: SubmitJob = body.read()?;
     let read = read_jobs(&[job], &user, Form::Single)?;
     let spec = read.specs.into_iter().next().expect("one job in, one job out");
-    let (names, now) = app.plane.ask(|state, now| (Names::of(state), now)).await?;
-    let explanation = app.plane.candidates(Arc::clone(&spec.shape), CANDIDATES_MAX).await?;
-    let start = spec.begin.unwrap_or(now).max(now);
-    Ok(Json(answer(&explanation, tasks_of(&spec), now, start, &names, app.plane.durable_seq())))
+    let tasks = tasks_of(&spec);
+    let names = app.plane.ask(|state, _| Names::of(state)).await?;
+    let (shape, deadline) = (Arc::clone(&spec.shape), spec.deadline);
+    let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
+        (suanpan_sched::explain::outlook(snapshot, now, policy, &shape, deadline, tasks), now)
+    });
+    let (mut outlook, now) = asked.await?;
+    outlook.explanation.candidates.truncate(CANDIDATES_MAX);
+    let begin = spec.begin.filter(|begin| *begin > now);
+    Ok(Json(answer(&outlook, tasks, now, begin, &names, app.plane.durable_seq())))
 }
 
 fn answer(
-    explanation: &Explanation,
+    outlook: &Outlook,
     tasks: u32,
     now: Timestamp,
-    begin: Timestamp,
+    begin: Option<Timestamp>,
     names: &Names,
     seq: u64,
 ) -> v1::PlanAnswer {
-    let feasible = feasibility(explanation, now, begin);
-    let candidates = convert::candidates(&explanation.candidates, Some(0), now, names);
+    let feasible = feasibility(outlook, begin);
+    let found = &outlook.explanation;
+    let candidates = convert::candidates(&found.candidates, Some(0), now, names);
     let text = match (feasible, candidates.first()) {
         (Feasibility::Now, Some(best)) => {
             format!("would start now on {} for at most {}", best.cluster, credits(&best.cost))
         }
-        (_, Some(best)) => format!(
-            "would start in about {} on {} for at most {}",
-            explain::length(i64::try_from(best.wait_s).unwrap_or(i64::MAX)),
-            best.cluster,
-            credits(&best.cost)
-        ),
-        (Feasibility::OverBudget, None) => "every site that fits is above its budget".to_owned(),
-        (_, None) => "no site of the network can take it".to_owned(),
+        (_, Some(best)) => {
+            let begin_wait = begin.map_or(0, |begin| begin.since(now).0);
+            let wait = i64::try_from(best.wait_s.max(begin_wait)).unwrap_or(i64::MAX);
+            format!(
+                "would start in about {} on {} for at most {}",
+                explain::length(wait),
+                best.cluster,
+                credits(&best.cost)
+            )
+        }
+        (_, None) => explain::reason_text(outlook.reason.unwrap_or(WaitingFor::NoSiteFits), ""),
     };
     v1::PlanAnswer {
         feasible,
         tasks,
-        smallest_change: match candidates.is_empty() {
-            true => explain::smallest_change(&explanation.unfit, names),
-            false => None,
-        },
+        tasks_now: if begin.is_some() { 0 } else { outlook.tasks_now },
+        last_start_at: outlook.last_start.map(convert::time),
+        cost: outlook.cost.map(convert::money),
         candidates,
-        unfit: convert::unfit(&explanation.unfit, names),
-        steps: explain::steps(&explanation.unfit, names),
+        unfit: convert::unfit(&found.unfit, names),
+        steps: explain::steps(&outlook.steps, &found.unfit, names),
+        smallest_change: explain::smallest_change(&outlook.remedies, names),
         text,
         seq,
     }
 }
 
-fn feasibility(explanation: &Explanation, now: Timestamp, begin: Timestamp) -> Feasibility {
-    match explanation.candidates.first() {
-        Some(best) if best.start.max(begin).since(now).0 <= NOW_S => Feasibility::Now,
-        Some(_) => Feasibility::Later,
-        None => {
-            let by_budget = |p: Predicate| p == Predicate::Budget;
-            let for_now = |p: Predicate| p > Predicate::Deadline;
-            let has = |test: &dyn Fn(Predicate) -> bool| {
-                explanation.unfit.iter().any(|unfit| test(unfit.predicate))
-            };
-            match (has(&for_now), has(&by_budget)) {
-                (true, _) => Feasibility::Later,
-                (false, true) => Feasibility::OverBudget,
-                (false, false) => Feasibility::Never,
-            }
-        }
+fn feasibility(outlook: &Outlook, begin: Option<Timestamp>) -> Feasibility {
+    match (outlook.explanation.candidates.is_empty(), outlook.reason) {
+        (false, _) if outlook.tasks_now > 0 && begin.is_none() => Feasibility::Now,
+        (false, _) => Feasibility::Later,
+        (true, Some(WaitingFor::Budget)) => Feasibility::OverBudget,
+        (true, Some(WaitingFor::SiteUnreachable | WaitingFor::SiteRefused)) => Feasibility::Later,
+        (true, _) => Feasibility::Never,
     }
 }
 

@@ -57,8 +57,7 @@ impl Refusal {
 
     /// A token of the wrong kind: status 403.
     pub fn forbidden(detail: impl Into<String>, remedy: &str) -> Refusal {
-        let mut refusal =
-            Refusal::new(StatusCode::FORBIDDEN, "wrong-token", detail).remedy(remedy);
+        let mut refusal = Refusal::new(StatusCode::FORBIDDEN, "wrong-token", detail).remedy(remedy);
         refusal.problem.field = Some("Authorization".to_owned());
         refusal
     }
@@ -204,35 +203,35 @@ impl From<Rejection> for Refusal {
     }
 }
 
-/// Makes problems of the framework's own plain answers (wrong method, say).
-pub(super) fn translate(response: Response, method: &str, path: &str) -> Response {
+/// Makes problems of the framework's own plain answers. `route` is the matched route's path.
+pub(super) fn translate(
+    response: Response,
+    method: &str,
+    path: &str,
+    route: Option<&str>,
+) -> Response {
     let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    if !(status.is_client_error() || status.is_server_error()) || is_ours(&response) {
         return response;
     }
-    let refusal = match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = response.headers().get(ALLOW).cloned();
-            let mut refusal = Refusal::new(
-                status,
-                "method-not-allowed",
-                format!("{path} has no {method}"),
-            )
-            .at("method", method);
-            if let Some(allowed) = allowed {
-                let words = allowed.to_str().unwrap_or_default().to_owned();
-                refusal = refusal.remedy(format!("use {words}")).header(ALLOW, allowed);
-            }
-            refusal
-        }
-        StatusCode::NOT_FOUND => Refusal::new(status, "no-such-route", format!("there is no {path}"))
-            .at("path", path)
-            .remedy("see GET /v1/openapi.json for what there is"),
-        _ => Refusal::new(status, "refused", status.canonical_reason().unwrap_or("refused")),
+    if status != StatusCode::METHOD_NOT_ALLOWED {
+        let words = status.canonical_reason().unwrap_or("refused");
+        return Refusal::new(status, "refused", words).into_response();
+    }
+    let refusal = Refusal::new(status, "method-not-allowed", format!("{path} has no {method}"))
+        .at("method", method);
+    let allowed = super::router::methods_of(route.unwrap_or_default());
+    let refusal = match HeaderValue::from_str(&allowed) {
+        Ok(header) => refusal.remedy(format!("use {allowed}")).header(ALLOW, header),
+        Err(_) => refusal,
     };
     refusal.into_response()
+}
+
+/// Whether a handler made this answer: as a problem, or (`/readyz`) as JSON.
+fn is_ours(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.starts_with(PROBLEM_JSON.as_bytes()) || value.starts_with(b"application/json")
+    })
 }

@@ -51,6 +51,18 @@ routes! {
     get "/readyz" => ops::readyz;
 }
 
+/// The methods a route's path takes, as `Allow` lists them.
+pub(super) fn methods_of(path: &str) -> String {
+    let mut methods = Vec::new();
+    for (method, _) in ROUTES.iter().filter(|(_, other)| *other == path) {
+        methods.push(method.to_uppercase());
+        if *method == "get" {
+            methods.push("HEAD".to_owned());
+        }
+    }
+    methods.join(", ")
+}
+
 /// Routes that need no token.
 pub const OPEN_ROUTES: &[&str] = &["/livez", "/readyz"];
 

@@ -75,7 +75,7 @@ pub(super) fn jobs(views: &Views, filter: &JobFilter) -> Result<(Vec<v1::Job>, O
     let states = match (filter.states.as_slice(), filter.life) {
         ([], Life::All) => Vec::new(),
         ([], Life::Live) => by_life(&live),
-        ([], Life::Finished) => by_life(&JobState::is_terminal),
+        ([], Life::Finished) => by_life(&|state| state.is_terminal()),
         (asked, _) => asked.iter().map(|state| from_wire(*state)).collect(),
     };
     let mut query = JobQuery {
@@ -170,16 +170,13 @@ fn job(row: &JobRow, attempt: Option<&AttemptRow>) -> v1::Job {
 
 /// Says of waiting jobs why they wait.
 pub(super) async fn fill_reasons(app: &App, jobs: &mut [v1::Job]) -> Answer<()> {
-    let waiting: Vec<usize> = (0..jobs.len())
-        .filter(|&place| jobs[place].state == v1::JobState::Pending)
-        .collect();
+    let waiting: Vec<usize> =
+        (0..jobs.len()).filter(|&place| jobs[place].state == v1::JobState::Pending).collect();
     if waiting.is_empty() {
         return Ok(());
     }
-    let tasks: Vec<TaskRef> = waiting
-        .iter()
-        .map(|&place| TaskRef { job: JobId(jobs[place].id), index: None })
-        .collect();
+    let tasks: Vec<TaskRef> =
+        waiting.iter().map(|&place| TaskRef { job: JobId(jobs[place].id), index: None }).collect();
     let reasons = reasons(app, tasks).await?;
     for (place, reason) in waiting.into_iter().zip(reasons) {
         jobs[place].reason = reason;
@@ -221,16 +218,11 @@ pub(super) fn find(views: &Views, task: TaskRef) -> Answer<FoundJob> {
 }
 
 /// Everything known of a job or task.
-pub(super) async fn detail(
-    app: &Arc<App>,
-    task: TaskRef,
-    launch: Launch,
-) -> Answer<v1::JobDetail> {
+pub(super) async fn detail(app: &Arc<App>, task: TaskRef, launch: Launch) -> Answer<v1::JobDetail> {
     let spec = app.plane.ask(move |state, _| state.job(task.job).map(|job| job.spec.clone()));
     let spec = spec.await?;
     let reader = Arc::clone(app);
-    let (mut detail, index) =
-        aside(move || read_detail(&reader, task, spec, launch)).await?;
+    let (mut detail, index) = aside(move || read_detail(&reader, task, spec, launch)).await?;
     fill_reasons(app, std::slice::from_mut(&mut detail.job)).await?;
     if index.is_some() {
         let place = TaskRef { job: JobId(detail.job.id), index };
@@ -450,10 +442,7 @@ fn read_task(views: &Views, row: &JobRow, known: &Known) -> Answer<v1::Task> {
 }
 
 /// Why an attempt was placed where it is.
-pub(super) async fn explanation(
-    app: &Arc<App>,
-    allocation: u64,
-) -> Answer<Option<Explanation>> {
+pub(super) async fn explanation(app: &Arc<App>, allocation: u64) -> Answer<Option<Explanation>> {
     let reader = Arc::clone(app);
     aside(move || {
         let views = reader.plane.views();

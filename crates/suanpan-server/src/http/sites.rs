@@ -115,9 +115,9 @@ pub(super) async fn flavors(
 }
 
 async fn clusters(app: &App) -> Answer<Vec<(ClusterId, Cluster)>> {
-    let question = app.plane.ask(|state, _| {
-        state.clusters().map(|(id, cluster)| (id, cluster.clone())).collect()
-    });
+    let question = app
+        .plane
+        .ask(|state, _| state.clusters().map(|(id, cluster)| (id, cluster.clone())).collect());
     Ok(question.await?)
 }
 

@@ -173,9 +173,8 @@ pub(super) fn read_jobs(jobs: &[SubmitJob], user: &User, form: Form) -> Answer<R
     let mut read =
         Read { specs: Vec::with_capacity(jobs.len()), blobs: Vec::with_capacity(jobs.len()) };
     for (position, job) in jobs.iter().enumerate() {
-        let meant = job
-            .interpret(&context)
-            .map_err(|errors| refuse_fields(errors, position, form))?;
+        let meant =
+            job.interpret(&context).map_err(|errors| refuse_fields(errors, position, form))?;
         let launch = serde_json::to_vec(&meant.launch).expect("launch documents are plain data");
         let blob = Blob::new(launch);
         read.specs.push(meant.into_spec(BlobHash(blob.hash.0)));
@@ -200,12 +199,7 @@ fn refuse_fields(errors: Vec<FieldError>, position: usize, form: Form) -> Refusa
     Refusal::invalid("invalid-job", detail).fields(errors)
 }
 
-fn key_of(
-    app: &App,
-    user: &User,
-    headers: &HeaderMap,
-    body: &JsonBytes,
-) -> Answer<IdempotencyKey> {
+fn key_of(app: &App, user: &User, headers: &HeaderMap, body: &JsonBytes) -> Answer<IdempotencyKey> {
     let Some(text) = header(headers, KEY)? else {
         return Ok(IdempotencyKey { key: app.own_key(), body: 0 });
     };
@@ -218,9 +212,9 @@ fn key_of(
     let mut hasher = blake3::Hasher::new();
     hasher.update(user.name.as_bytes()).update(&[0]).update(text.as_bytes());
     let (key, body) = (hasher.finalize(), blake3::hash(&body.0));
-    let first = |hash: &blake3::Hash| u128::from_le_bytes(
-        *hash.as_bytes().first_chunk().expect("a hash has more than 16 bytes"),
-    );
+    let first = |hash: &blake3::Hash| {
+        u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has more than 16 bytes"))
+    };
     Ok(IdempotencyKey { key: first(&key), body: first(&body) as u64 })
 }
 

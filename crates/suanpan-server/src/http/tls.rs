@@ -29,10 +29,13 @@ pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
     let shown = |path: &std::path::Path| path.display().to_string();
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("tls.cert: cannot read certificates from {}", shown(&files.cert)))?;
+        .with_context(|| {
+            format!("tls.cert: cannot read certificates from {}", shown(&files.cert))
+        })?;
     anyhow::ensure!(!chain.is_empty(), "tls.cert: {} has no certificate", shown(&files.cert));
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("tls.key: cannot read a private key from {}", shown(&files.key)))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| {
+        format!("tls.key: cannot read a private key from {}", shown(&files.key))
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -15,7 +15,7 @@ use suanpan_engine::explain::Explained;
 use suanpan_model::id::JobId;
 use suanpan_model::job::{Goal, Shape};
 use suanpan_model::time::Timestamp;
-use suanpan_sched::reason::{Explanation, WaitingFor};
+use suanpan_sched::reason::WaitingFor;
 use suanpan_wire::v1;
 
 /// Candidates shown.
@@ -64,10 +64,8 @@ pub(super) async fn why(
         }
         Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
     };
-    let pending = pending.map(|pending| v1::WhyPending {
-        since: detail.job.submitted_at,
-        ..pending
-    });
+    let pending =
+        pending.map(|pending| v1::WhyPending { since: detail.job.submitted_at, ..pending });
     let placed = placed(&app, &detail, &names).await?;
     Ok(Json(v1::Why {
         job: detail.job.id,
@@ -84,9 +82,10 @@ fn sentence(pending: Option<&v1::WhyPending>, placed: Option<&v1::WhyPlaced>) ->
     match (pending, placed) {
         (Some(pending), _) => format!("it waits: {}", pending.text),
         (None, Some(placed)) => {
-            let runner_up = placed.losers.first().map(|loser| {
-                format!("; {} {}", loser.candidate.cluster, loser.why_not)
-            });
+            let runner_up = placed
+                .losers
+                .first()
+                .map(|loser| format!("; {} {}", loser.candidate.cluster, loser.why_not));
             format!(
                 "placed on {} as the best by `{}`{}",
                 placed.chosen.cluster,
@@ -105,21 +104,28 @@ struct Found {
     shape: Arc<Shape>,
 }
 
-async fn waits(
-    app: &App,
-    found: Found,
-    names: &Names,
-    now: Timestamp,
-) -> Answer<v1::WhyPending> {
+async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer<v1::WhyPending> {
     let Found { job, reason, shape } = found;
     let last = app.plane.waiting(job, &shape);
-    let explanation = app.plane.candidates(Arc::clone(&shape), CANDIDATES_MAX).await?;
-    let (reason, mut detail) = match (reason, &last) {
-        (Some(known), _) => known,
-        (None, Some(waits)) => (waits.reason, String::new()),
-        // The scheduler has not looked at it yet.
-        (None, None) => (guess(&explanation), String::new()),
-    };
+    let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
+        use suanpan_sched::explain::{WhatIf, outlook, what_if};
+        // A job that may not start yet is not among the scheduler's: it is judged by its shape.
+        what_if(snapshot, now, policy, job).unwrap_or_else(|| {
+            let foretold = outlook(snapshot, now, policy, &shape, None, 1);
+            WhatIf {
+                reason: foretold.reason,
+                explanation: foretold.explanation,
+                steps: foretold.steps,
+                remedies: foretold.remedies,
+            }
+        })
+    });
+    let mut told = asked.await?;
+    told.explanation.candidates.truncate(CANDIDATES_MAX);
+    let by_scheduler = last.as_ref().map(|waits| waits.reason).or(told.reason);
+    let blocked = reason.is_some();
+    let (reason, mut detail) =
+        reason.unwrap_or((by_scheduler.unwrap_or(WaitingFor::Priority), String::new()));
     if reason == WaitingFor::Priority
         && let Some(first) = last.as_ref().and_then(|waits| waits.first)
         && first != job
@@ -127,27 +133,18 @@ async fn waits(
         detail = format!("job {first} of the same shape is first");
     }
     let start = last.as_ref().and_then(|waits| waits.shadow_start);
-    let start = start.or_else(|| explanation.candidates.first().map(|best| best.start));
+    let start = start.or_else(|| told.explanation.candidates.first().map(|best| best.start));
+    let found = &told.explanation;
     Ok(v1::WhyPending {
         reason: word(&reason),
         text: explain::reason_text(reason, &detail),
         since: convert::time(now),
-        expected_start_at: start.map(convert::time),
-        steps: explain::steps(&explanation.unfit, names),
-        smallest_change: match explanation.candidates.is_empty() {
-            true => explain::smallest_change(&explanation.unfit, names),
-            false => None,
-        },
-        candidates: convert::candidates(&explanation.candidates, None, now, names),
-        unfit: convert::unfit(&explanation.unfit, names),
+        expected_start_at: start.filter(|_| !blocked).map(convert::time),
+        steps: explain::steps(&told.steps, &found.unfit, names),
+        smallest_change: explain::smallest_change(&told.remedies, names),
+        candidates: convert::candidates(&found.candidates, None, now, names),
+        unfit: convert::unfit(&found.unfit, names),
     })
-}
-
-fn guess(explanation: &Explanation) -> WaitingFor {
-    match explanation.candidates.is_empty() {
-        true => WaitingFor::NoSiteFits,
-        false => WaitingFor::Resources,
-    }
 }
 
 async fn placed(

@@ -14,11 +14,12 @@ use suanpan_journal::Checkpoints;
 
 use super::mode::Mode;
 use super::recovery::{self, CHECKPOINT_FORMAT};
-use super::{Shared, lower_priority};
+use super::{Background, Shared, lower_priority};
 
 /// Says when a checkpoint is due.
 pub(crate) struct Checkpointer {
-    every: u64,
+    /// Records, and bytes of records.
+    every: (u64, u64),
     inner: Mutex<Inner>,
     due: Condvar,
 }
@@ -26,20 +27,23 @@ pub(crate) struct Checkpointer {
 #[derive(Default)]
 struct Inner {
     durable: u64,
+    /// Bytes of records since the last one was begun.
+    bytes: u64,
     saved: u64,
     stopped: bool,
 }
 
 impl Checkpointer {
-    pub(crate) fn new(every: u64, saved: u64, durable: u64) -> Checkpointer {
-        let inner = Inner { durable, saved, stopped: false };
-        Checkpointer { every: every.max(1), inner: Mutex::new(inner), due: Condvar::new() }
+    pub(crate) fn new(every: (u64, u64), saved: u64, durable: u64) -> Checkpointer {
+        let inner = Inner { durable, saved, bytes: 0, stopped: false };
+        Checkpointer { every, inner: Mutex::new(inner), due: Condvar::new() }
     }
 
-    /// Records up to `seq` are durable.
-    pub(crate) fn durable(&self, seq: u64) {
+    /// Records up to `seq` are durable, `bytes` more than before.
+    pub(crate) fn durable(&self, seq: u64, bytes: u64) {
         let mut inner = self.lock();
         inner.durable = seq;
+        inner.bytes += bytes;
         if inner.is_due(self.every) {
             self.due.notify_one();
         }
@@ -58,10 +62,11 @@ impl Checkpointer {
     /// Waits until a checkpoint is due; false once a stop was asked.
     fn wait(&self) -> bool {
         let inner = self.lock();
-        let inner = self
+        let mut inner = self
             .due
             .wait_while(inner, |inner| !inner.stopped && !inner.is_due(self.every))
             .expect("no thread panics while it holds the lock");
+        inner.bytes = 0;
         !inner.stopped
     }
 
@@ -75,15 +80,16 @@ impl Checkpointer {
 }
 
 impl Inner {
-    fn is_due(&self, every: u64) -> bool {
-        self.durable.saturating_sub(self.saved) >= every
+    fn is_due(&self, every: (u64, u64)) -> bool {
+        let records = self.durable.saturating_sub(self.saved);
+        records > 0 && (records >= every.0 || self.bytes >= every.1)
     }
 }
 
 /// Saves checkpoints until a stop is asked.
 pub(crate) fn run(shared: &Arc<Shared>) {
     let _guard = shared.mode.guard("checkpoint");
-    lower_priority();
+    lower_priority(Background::Patient);
     while shared.checkpointer.wait() {
         let began = Instant::now();
         match make(shared) {
@@ -124,7 +130,12 @@ pub(crate) fn save(dir: &Path, seq: u64, state: &State) -> Result<()> {
 
 /// Recomputes everything that can be recomputed; the broken invariant in words otherwise.
 pub(crate) fn check(state: &State) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| state.check())).map_err(|panic| {
+    in_words(|| state.check())
+}
+
+/// Runs what may find a broken invariant, and so panic, but changes nothing.
+pub(crate) fn in_words<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
             .unwrap_or_else(|| "an invariant without words".to_owned())

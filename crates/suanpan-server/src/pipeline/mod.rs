@@ -18,6 +18,24 @@
 //!   journal is opened again.
 //! - **A broken invariant** turns the server read-only until an operator looks; it never loops
 //!   through crashes, and agents go on with what they run.
+//!
+//! # Threads
+//!
+//! | thread | owns | waits for |
+//! | --- | --- | --- |
+//! | sequencer | the state | commands and questions |
+//! | journal | the journal's writer | batches; makes each durable and shows it |
+//! | scheduler | its snapshot | changes, and its period |
+//! | views | `views.sqlite3` | durable records, in memory or from the journal |
+//! | checkpoint | nothing; folds a state from the disk when it is time | enough new records |
+//! | clock | nothing | seconds |
+//!
+//! # Failpoints
+//!
+//! With the feature `failpoints`, an action `return` on each of these kills the process with
+//! SIGKILL: `server-before-decide`, `server-after-apply`, `server-before-orders` (durable, nothing
+//! shown yet), `server-before-reply` (orders shown) and `server-after-reply`, beside those of
+//! `suanpan_journal`.
 
 pub(crate) mod batch;
 mod checkpoint_thread;
@@ -131,10 +149,23 @@ impl Shared {
     }
 }
 
-/// Lets this thread run only where nothing else wants to: commits come first.
-pub(crate) fn lower_priority() {
+/// Work that commits come before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Background {
+    /// Somebody waits for it: plans.
+    Awaited,
+    /// It may take its time: views and checkpoints.
+    Patient,
+}
+
+/// Lets this thread stand back behind those that make commits durable.
+pub(crate) fn lower_priority(to: Background) {
+    let nice = match to {
+        Background::Awaited => 4,
+        Background::Patient => 15,
+    };
     // On Linux a nice value belongs to one thread. Without it the thread works all the same.
-    if let Err(error) = rustix::process::nice(15) {
+    if let Err(error) = rustix::process::nice(nice) {
         tracing::debug!(%error, "could not lower a thread's priority");
     }
 }

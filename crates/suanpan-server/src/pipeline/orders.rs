@@ -68,10 +68,11 @@ impl OrderHub {
     }
 
     /// Waits up to `wait` for orders newer than `since` and answers them; `since` 0 asks for all.
-    /// Counts as contact, at its beginning and at its end.
+    /// Counts as contact, at its beginning and at its end; it never waits longer than half the
+    /// contact period, so that an agent which waits is not taken for silent.
     pub async fn poll(&self, cluster: ClusterId, since: u64, wait: Duration) -> OrdersAnswer {
         self.note_contact(cluster);
-        let until = tokio::time::Instant::now() + wait;
+        let until = tokio::time::Instant::now() + wait.min(self.contact_period / 2);
         loop {
             // Enabled before looking, so that a change between looking and waiting is not missed.
             let changed = self.with(cluster, |orders| Arc::clone(&orders.changed));

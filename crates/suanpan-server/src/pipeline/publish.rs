@@ -72,7 +72,7 @@ impl Publisher {
             }
         }
         self.shared.view_feed.offer(records, bytes);
-        self.shared.checkpointer.durable(last);
+        self.shared.checkpointer.durable(last, bytes as u64);
     }
 
     fn note(&mut self, event: &Event) {

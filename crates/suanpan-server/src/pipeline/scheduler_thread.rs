@@ -15,14 +15,16 @@ use suanpan_sched::reason::{Explanation, WaitingFor};
 use suanpan_sched::snapshot::{Change, Snapshot};
 use tokio::sync::oneshot;
 
-use super::{Failure, Shared, clock};
+use super::checkpoint_thread::{alarm, in_words};
+use super::{Background, Failure, Shared, clock, lower_priority};
 
 /// How the scheduler is driven.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
     /// A cycle runs at least so often, changes or not: begin times come, allocations overrun.
     pub period: Duration,
-    /// After a first change, wait so long for more before a cycle begins.
+    /// After a first change, wait so long for more before a cycle begins (longer behind a long
+    /// cycle).
     pub gather: Duration,
     /// How a cycle decides.
     pub policy: Policy,
@@ -102,17 +104,21 @@ impl SchedulerDesk {
         question: impl FnOnce(&Snapshot, Timestamp, &Policy) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        let mut inbox = self.lock();
-        if inbox.stopped {
-            return None;
-        }
-        inbox.questions.push(Box::new(move |snapshot, now, policy| {
+        self.put(Box::new(move |snapshot, now, policy| {
             // The asker may have gone away.
             let _ = answer.send(question(snapshot, now, policy));
         }));
+        answered.await.ok()
+    }
+
+    /// Puts a question; dropped, which its asker notices, once the scheduler has stopped.
+    fn put(&self, question: Question) {
+        let mut inbox = self.lock();
+        if !inbox.stopped {
+            inbox.questions.push(question);
+        }
         drop(inbox);
         self.woken.notify_one();
-        answered.await.ok()
     }
 
     /// What the last cycle found of a waiting job.
@@ -159,68 +165,83 @@ struct Woken {
     stopped: bool,
 }
 
-/// Whether another cycle should follow at once.
+/// Whether a cycle is due as soon as the thread has rested, or only after changes or a period.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// On the next change or period.
-    Wait,
-    /// At once, changes or not: the plan was cut short, or could not be committed.
-    Again,
+enum Due {
+    /// After the next change, or when the period is over.
+    Later,
+    /// Something changed, or the last plan was cut short.
+    Soon,
 }
+
+/// After a cycle the thread rests this many times as long as its plan took, so that a large
+/// backlog costs a third of one processor and not all of it; but never longer than so much.
+const REST: (u32, Duration) = (2, Duration::from_millis(200));
 
 impl SchedulerThread {
     /// The first cycle, before anything else runs.
     pub(crate) fn first_cycle(&mut self) {
-        self.publish(clock::now(), self.planned(clock::now()));
+        let now = clock::now();
+        match in_words(|| self.planned(now)) {
+            Ok(plan) => self.publish(now, plan),
+            Err(why) => alarm(&self.shared, &format!("in the scheduler: {why}")),
+        }
     }
 
     pub(crate) fn run(mut self) {
         let _guard = self.shared.mode.guard("scheduler");
-        let mut next = Next::Again;
+        lower_priority(Background::Awaited);
+        let mut due = Due::Soon;
         let mut cycled = Instant::now();
+        let mut rested = cycled;
         loop {
-            let patience = match next {
-                Next::Again => self.options.gather,
-                Next::Wait => self.options.period.saturating_sub(cycled.elapsed()),
+            let at = match due {
+                Due::Soon => rested,
+                Due::Later => rested.max(cycled + self.options.period),
             };
-            let woken = self.wait(patience);
+            let woken = self.wait(at.saturating_duration_since(Instant::now()), due);
             if woken.stopped {
                 return;
             }
-            let is_due = cycled.elapsed() >= self.options.period || next == Next::Again;
-            let is_changed = !woken.changes.is_empty();
             let began = Instant::now();
+            if !woken.changes.is_empty() && due == Due::Later {
+                due = Due::Soon;
+                rested = rested.max(began + self.options.gather);
+            }
             for change in woken.changes {
                 self.snapshot.apply(change);
             }
             for question in woken.questions {
-                question(&self.snapshot, clock::now(), &self.options.policy);
+                let ask = || question(&self.snapshot, clock::now(), &self.options.policy);
+                if let Err(why) = in_words(ask) {
+                    tracing::error!(%why, "a question to the scheduler panicked");
+                }
             }
-            if is_changed || is_due {
-                next = self.cycle(began);
+            let is_time = match due {
+                Due::Soon => began >= rested,
+                Due::Later => began >= cycled + self.options.period,
+            };
+            if is_time {
+                let planned;
+                (due, planned) = self.cycle(began);
                 cycled = Instant::now();
+                let rest = (planned * REST.0).min(REST.1).max(self.options.gather);
+                rested = cycled + rest;
             }
         }
     }
 
-    /// Waits for changes (and then a little for more), for a question, or for the time.
-    fn wait(&self, patience: Duration) -> Woken {
+    /// Waits for a question, for the time, and where no cycle is due yet for changes.
+    fn wait(&self, patience: Duration, due: Due) -> Woken {
         let desk = &self.shared.scheduler;
         let inbox = desk.lock();
         let (mut inbox, _) = desk
             .woken
             .wait_timeout_while(inbox, patience, |inbox| {
-                inbox.changes.is_empty() && inbox.questions.is_empty() && !inbox.stopped
+                let is_news = due == Due::Later && !inbox.changes.is_empty();
+                !is_news && inbox.questions.is_empty() && !inbox.stopped
             })
             .expect("no thread panics while it holds the lock");
-        if !inbox.changes.is_empty() && inbox.questions.is_empty() && !inbox.stopped {
-            (inbox, _) = desk
-                .woken
-                .wait_timeout_while(inbox, self.options.gather, |inbox| {
-                    inbox.questions.is_empty() && !inbox.stopped
-                })
-                .expect("no thread panics while it holds the lock");
-        }
         Woken {
             changes: std::mem::take(&mut inbox.changes),
             questions: std::mem::take(&mut inbox.questions),
@@ -228,21 +249,30 @@ impl SchedulerThread {
         }
     }
 
-    fn cycle(&mut self, began: Instant) -> Next {
+    /// One cycle; says when the next is due and how long the plan took.
+    fn cycle(&mut self, began: Instant) -> (Due, Duration) {
         let now = clock::now();
-        let mut plan = self.planned(now);
-        self.shared.metrics.plan_seconds.observe(began.elapsed().as_secs_f64());
+        // A restart would plan the same: rather no plans, and an alarm, than a loop of crashes.
+        let mut plan = match in_words(|| self.planned(now)) {
+            Ok(plan) => plan,
+            Err(why) => {
+                alarm(&self.shared, &format!("in the scheduler: {why}"));
+                return (Due::Later, began.elapsed());
+            }
+        };
+        let planned = began.elapsed();
+        self.shared.metrics.plan_seconds.observe(planned.as_secs_f64());
         let placements = std::mem::take(&mut plan.placements);
         let explanations = std::mem::take(&mut plan.explanations);
         self.publish(now, plan);
         let proposed = placements.len();
-        let next = match proposed {
-            0 => Next::Wait,
+        let due = match proposed {
+            0 => Due::Later,
             _ => self.commit(CommitPlan { explanations, placements }, proposed),
         };
         self.shared.metrics.cycle_seconds.observe(began.elapsed().as_secs_f64());
         self.count();
-        next
+        (due, planned)
     }
 
     fn planned(&self, now: Timestamp) -> Plan {
@@ -256,7 +286,7 @@ impl SchedulerThread {
 
     /// Proposes the starts and waits until they are durable: one plan is under way at a time, and
     /// the changes it makes arrive here before its answer does.
-    fn commit(&self, plan: CommitPlan, proposed: usize) -> Next {
+    fn commit(&self, plan: CommitPlan, proposed: usize) -> Due {
         match self.shared.command_blocking(Caller::System, Command::CommitPlan(plan)) {
             Ok(committed) => {
                 if let Reply::Plan { committed, dropped } = committed.reply {
@@ -264,15 +294,15 @@ impl SchedulerThread {
                     self.shared.metrics.dropped_starts.inc_by(dropped.into());
                 }
                 let is_cut = proposed >= self.options.policy.starts_max as usize;
-                if is_cut { Next::Again } else { Next::Wait }
+                if is_cut { Due::Soon } else { Due::Later }
             }
             Err(Failure::Rejected(rejection)) => {
                 tracing::error!(%rejection, "the engine refused a whole plan");
-                Next::Wait
+                Due::Later
             }
             Err(failure) => {
                 tracing::debug!(%failure, "a plan could not be committed");
-                Next::Wait
+                Due::Later
             }
         }
     }

@@ -12,6 +12,7 @@ use suanpan_model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Answer, Batch, Deliver, Path};
+use super::checkpoint_thread::in_words;
 use super::mode::Mode;
 use super::{Committed, Failure, Shared, clock, recovery};
 
@@ -85,8 +86,12 @@ impl SequencerThread {
                 self.command(caller, command, blobs, reply, batch);
             }
             Request::Ask(question) => {
-                let deliver = question(self.sequencer.state(), clock::now());
-                batch.answers.push(Answer::Ask(deliver));
+                // A question changes nothing: one that fails is its asker's trouble alone.
+                let asked = in_words(|| question(self.sequencer.state(), clock::now()));
+                match asked {
+                    Ok(deliver) => batch.answers.push(Answer::Ask(deliver)),
+                    Err(why) => tracing::error!(%why, "a question about the state panicked"),
+                }
             }
             Request::Stop => return Then::Stop,
         }

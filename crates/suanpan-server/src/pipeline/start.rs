@@ -28,7 +28,7 @@ use super::views::{ViewFeed, ViewThread, Views};
 use super::{Shared, clock};
 
 /// Records the stream remembers for slow receivers.
-const STREAM_RECORDS: usize = 4_096;
+const STREAM_RECORDS: usize = 512;
 
 /// How the control plane is started.
 #[derive(Clone, Debug)]
@@ -37,8 +37,10 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// How the scheduler is driven.
     pub scheduler: SchedulerOptions,
-    /// A checkpoint is saved after so many records.
+    /// A checkpoint is saved after so many records,
     pub checkpoint_every: u64,
+    /// or after so many bytes of records, whichever comes first.
+    pub checkpoint_bytes: u64,
     /// An agent is taken for silent after so long without a request.
     pub contact_period: Duration,
     /// Commands and questions that may wait for the sequencer before callers are refused.
@@ -55,6 +57,7 @@ impl Options {
             data_dir,
             scheduler: SchedulerOptions::default(),
             checkpoint_every: 200_000,
+            checkpoint_bytes: 256 << 20,
             contact_period: Duration::from_secs(30),
             commands_max: 4_096,
             batch: BatchBounds::default(),
@@ -148,7 +151,7 @@ fn share(options: &Options, recovered: &Recovered, inbox: mpsc::Sender<Request>)
         scheduler: SchedulerDesk::new(),
         view_feed: ViewFeed::new(recovered.last_seq),
         checkpointer: Checkpointer::new(
-            options.checkpoint_every,
+            (options.checkpoint_every, options.checkpoint_bytes),
             recovered.checkpoint_seq,
             recovered.last_seq,
         ),
@@ -209,8 +212,15 @@ impl Stopper {
         self.shared.mode.failed().await
     }
 
+    /// Ends without a last checkpoint.
+    #[cfg(test)]
+    pub(crate) fn crash_for_test(self) {
+        self.shared.mode.worsen(Mode::Failed("a test ends it".into()));
+        let _ = self.stop();
+    }
+
     /// Stops taking commands, lets everything that was taken become durable and be answered, saves
-    /// a checkpoint and lets the views catch up. Blocks.
+    /// a checkpoint and lets the views catch up for some seconds. Blocks.
     ///
     /// # Errors
     /// With the cause where the journal or a thread had failed; the process should then exit with

@@ -48,8 +48,6 @@ pub enum EventKind {
     Held,
     /// The hold was undone.
     Released,
-    /// Its end was asked for.
-    CancelRequested,
     /// Resources were committed to it.
     Placed,
     /// Its attempt is to be stopped.
@@ -66,8 +64,6 @@ pub enum EventKind {
     Refused,
     /// It ended without an attempt.
     EndedPending,
-    /// Its dependency can no longer be satisfied.
-    DependencyFailed,
 }
 
 /// A page of events, oldest first.

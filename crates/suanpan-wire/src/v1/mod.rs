@@ -30,7 +30,8 @@ pub use job::{
 pub use logs::{LogChunk, LogStreamName};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
-    Candidate, Change, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending, WhyPlaced,
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending,
+    WhyPlaced,
 };
 pub use problem::{FieldProblem, Problem};
 pub use site::{

@@ -12,6 +12,15 @@ pub struct PlanAnswer {
     /// How many tasks it has; the rows below are for one of them.
     #[schema(example = 1)]
     pub tasks: u32,
+    /// How many of them could start now.
+    #[schema(example = 1)]
+    pub tasks_now: u32,
+    /// Expected start of the last task, if every task has a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_start_at: Option<Time>,
+    /// Most that all tasks together may cost, if every task has a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
     /// The best places, best first; the first is where it would go.
     pub candidates: Vec<Candidate>,
     /// One entry for each cluster that cannot take it.
@@ -122,23 +131,33 @@ pub struct Step {
     pub ruled_out: Vec<String>,
 }
 
-/// The smallest change that would let a job run.
+/// The smallest change that would let a job run, found by trying it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    /// Condition to relax, as in [`Unfit::condition`].
-    #[schema(example = "gpus")]
-    pub condition: String,
-    /// What is asked now.
-    #[schema(example = "8")]
-    pub from: String,
-    /// What would match.
-    #[schema(example = "4")]
-    pub to: String,
-    /// Clusters that would then match.
-    pub clusters: Vec<String>,
+    /// Site where it could run then.
+    #[schema(example = "guiyang")]
+    pub site: String,
+    /// Cluster where it could run then.
+    #[schema(example = "guiyang")]
+    pub cluster: String,
+    /// What to change, all of it, as advice.
+    #[schema(example = json!(["ask at most 4 GPUs per node"]))]
+    pub changes: Vec<String>,
+    /// What that achieves.
+    pub effect: ChangeEffect,
     /// The same as a sentence.
-    #[schema(example = "with at most 4 GPUs per node it could run on guiyang")]
+    #[schema(example = "ask at most 4 GPUs per node, and it can run on guiyang")]
     pub text: String,
+}
+
+/// What a change achieves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeEffect {
+    /// It starts now.
+    StartsNow,
+    /// It can run there at all.
+    CanRun,
 }
 
 /// Why a job waits, or why it was placed where it is. Of an array without a task named, the

@@ -16,11 +16,16 @@ async fn joined() -> Rig {
 }
 
 async fn order(rig: &Rig) -> Value {
+    let mut since = 0;
     for _ in 0..50 {
-        let got = rig.agent("GET", "/v1/agent/orders?since=0&wait=1", "").await;
+        let path = format!("/v1/agent/orders?since={since}&wait=5");
+        let got = rig.agent("GET", &path, "").await;
         assert_eq!(got.status, StatusCode::OK);
-        if let Some(order) = got.json()["whole"].as_array().and_then(|orders| orders.first()) {
-            return order.clone();
+        let answer = got.json();
+        since = answer["version"].as_u64().expect("a version");
+        let orders = ["whole", "changed"].map(|name| answer[name].as_array().cloned());
+        if let Some(order) = orders.into_iter().flatten().flatten().next() {
+            return order;
         }
     }
     panic!("no order came");

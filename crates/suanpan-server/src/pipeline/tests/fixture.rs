@@ -90,6 +90,17 @@ pub(crate) fn start(options: Options) -> Running {
 }
 
 impl Running {
+    /// One over a plain journal.
+    pub(crate) fn of(plane: ControlPlane, stopper: Stopper) -> Running {
+        let switch = Switch { disk: Mutex::new(Disk::Works), changed: Condvar::new() };
+        Running { plane, stopper, disk: Arc::new(switch) }
+    }
+
+    /// Ends without a last checkpoint, as a crash would.
+    pub(crate) async fn leave(self) {
+        tokio::task::spawn_blocking(move || self.stopper.crash_for_test()).await.unwrap();
+    }
+
     /// Stops in order; blocks, so not on the thread of a runtime.
     pub(crate) async fn stop(self) {
         tokio::task::spawn_blocking(move || self.stopper.stop()).await.unwrap().unwrap();

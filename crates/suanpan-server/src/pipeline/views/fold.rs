@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use suanpan_engine::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use suanpan_engine::sequencer::Record;
 use suanpan_ledger::{Account, AccountId};
@@ -78,6 +78,11 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
+    /// Rows that wait to be written.
+    pub(crate) fn rows(&self) -> usize {
+        self.jobs.len() + self.attempts.len()
+    }
+
     /// Writes what was folded. The caller commits.
     pub(crate) fn flush(self) -> Result<()> {
         for job in self.jobs.values() {
@@ -90,7 +95,7 @@ impl<'a> Folder<'a> {
             sql::put_attempt(self.connection, attempt)?;
         }
         for (id, sums) in &self.accounts {
-            put_account(self.connection, id, sums)?;
+            sql::put_account(self.connection, id, sums)?;
         }
         Ok(())
     }
@@ -341,7 +346,7 @@ impl<'a> Folder<'a> {
 
     fn account(&mut self, id: AccountId) -> Result<&mut Account> {
         if !self.accounts.contains_key(&id) {
-            let sums = find_account(self.connection, &id)?;
+            let sums = sql::find_account(self.connection, &id)?;
             self.accounts.insert(id.clone(), sums);
         }
         Ok(self.accounts.get_mut(&id).expect("it was just inserted"))
@@ -484,45 +489,4 @@ fn close_if_over(job: &mut JobRow, at: Timestamp) {
     if job.counts.live() == 0 {
         job.ended_at = Some(job.ended_at.map_or(at, |last| last.max(at)));
     }
-}
-
-fn account_key(id: &AccountId) -> (&'static str, &str) {
-    match id {
-        AccountId::Project(name) => ("project", name),
-        AccountId::Cluster(name) => ("cluster", name),
-    }
-}
-
-fn find_account(connection: &Connection, id: &AccountId) -> Result<Account> {
-    let (kind, name) = account_key(id);
-    let found = connection
-        .prepare_cached(
-            "SELECT debits_pending_micro, debits_posted_micro, credits_pending_micro,
-                    credits_posted_micro FROM ledger_accounts WHERE kind = ?1 AND name = ?2",
-        )?
-        .query_row([kind, name], |row| {
-            Ok(Account {
-                debits_pending: row.get(0)?,
-                debits_posted: row.get(1)?,
-                credits_pending: row.get(2)?,
-                credits_posted: row.get(3)?,
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or_default())
-}
-
-fn put_account(connection: &Connection, id: &AccountId, sums: &Account) -> Result<()> {
-    let (kind, name) = account_key(id);
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO ledger_accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            kind,
-            name,
-            sums.debits_pending,
-            sums.debits_posted,
-            sums.credits_pending,
-            sums.credits_posted
-        ])?;
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Rows of the views to and from the database.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use suanpan_ledger::{Account, AccountId};
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{End, Hold, JobState, PayloadReach, Prediction, Usage};
 use suanpan_model::memory::Mebibytes;
@@ -26,6 +27,43 @@ pub(crate) const ATTEMPT_COLUMNS: &str = "a.allocation, a.job, a.task, a.state, 
      a.staging_seq, a.staging_us, a.started_seq, a.started_us, a.ended_seq, a.ended_us, \
      a.stopping, a.charged_micro, a.\"end\", a.exit_code, a.signal, a.payload, a.requeued, \
      a.wall_us, a.cpu_us, a.memory_peak_bytes, a.message, a.transfer, a.explanation";
+
+const INSERT_JOB: &str = "INSERT INTO jobs (id, tasks, \"array\", name, user, project, state, mixed, held, \
+         submitted_seq, submitted_place, submitted_us, begin_us, deadline_us, started_us, \
+         ended_us, nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
+         partitions, dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, \
+         memory_peak_bytes, exit_code, signal, tasks_pending, tasks_configuring, tasks_running, \
+         tasks_completing, tasks_completed, tasks_failed, tasks_timeout, tasks_cancelled, \
+         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline) VALUES (?1, ?2, \
+         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+         ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, \
+         ?39, ?40, ?41, ?42, ?43)";
+
+const UPDATE_JOB: &str = "UPDATE jobs SET state = ?2, mixed = ?3, held = ?4, started_us = ?5, ended_us = ?6, \
+         attempts = ?7, last_allocation = ?8, charged_micro = ?9, wall_us = ?10, cpu_us = ?11, \
+         memory_peak_bytes = ?12, exit_code = ?13, signal = ?14, tasks_pending = ?15, \
+         tasks_configuring = ?16, tasks_running = ?17, tasks_completing = ?18, \
+         tasks_completed = ?19, tasks_failed = ?20, tasks_timeout = ?21, tasks_cancelled = ?22, \
+         tasks_node_fail = ?23, tasks_preempted = ?24, tasks_out_of_memory = ?25, \
+         tasks_deadline = ?26 WHERE id = ?1";
+
+const PUT_ATTEMPT: &str = "INSERT INTO attempts (allocation, job, task, state, cluster, partition, flavor, \
+         nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
+         predicted_start_us, predicted_start_latest_us, predicted_stage_s, predicted_run_s, \
+         predicted_cost_micro, placed_seq, placed_us, staging_seq, staging_us, started_seq, \
+         started_us, ended_seq, ended_us, stopping, charged_micro, \"end\", exit_code, signal, \
+         payload, requeued, wall_us, cpu_us, memory_peak_bytes, message, transfer, explanation) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+         ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, \
+         ?35, ?36, ?37, ?38) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
+         staging_seq = excluded.staging_seq, staging_us = excluded.staging_us, \
+         started_seq = excluded.started_seq, started_us = excluded.started_us, \
+         ended_seq = excluded.ended_seq, ended_us = excluded.ended_us, \
+         stopping = excluded.stopping, charged_micro = excluded.charged_micro, \
+         \"end\" = excluded.\"end\", exit_code = excluded.exit_code, signal = excluded.signal, \
+         payload = excluded.payload, requeued = excluded.requeued, wall_us = excluded.wall_us, \
+         cpu_us = excluded.cpu_us, memory_peak_bytes = excluded.memory_peak_bytes, \
+         message = excluded.message";
 
 pub(crate) fn unsigned(row: &Row<'_>, at: usize) -> Result<u64> {
     row.get::<_, i64>(at).map(i64::cast_unsigned)
@@ -108,19 +146,9 @@ pub(crate) fn find_job(connection: &Connection, id: JobId) -> Result<Option<JobR
 }
 
 pub(crate) fn insert_job(connection: &Connection, job: &JobRow) -> Result<()> {
-    let sql = "INSERT INTO jobs (id, tasks, \"array\", name, user, project, state, mixed, held, \
-         submitted_seq, submitted_place, submitted_us, begin_us, deadline_us, started_us, \
-         ended_us, nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
-         partitions, dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, \
-         memory_peak_bytes, exit_code, signal, tasks_pending, tasks_configuring, tasks_running, \
-         tasks_completing, tasks_completed, tasks_failed, tasks_timeout, tasks_cancelled, \
-         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline) VALUES (?1, ?2, \
-         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
-         ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, \
-         ?39, ?40, ?41, ?42, ?43)";
     let counts = job.counts.columns();
     let count = |state: JobState| counts[state as usize].cast_signed();
-    connection.prepare_cached(sql)?.execute(params![
+    connection.prepare_cached(INSERT_JOB)?.execute(params![
         job.id.0.cast_signed(),
         job.tasks.cast_signed(),
         job.array.as_ref().map(ToString::to_string),
@@ -170,16 +198,9 @@ pub(crate) fn insert_job(connection: &Connection, job: &JobRow) -> Result<()> {
 
 /// Writes what changes in the life of a job.
 pub(crate) fn update_job(connection: &Connection, job: &JobRow) -> Result<()> {
-    let sql = "UPDATE jobs SET state = ?2, mixed = ?3, held = ?4, started_us = ?5, ended_us = ?6, \
-         attempts = ?7, last_allocation = ?8, charged_micro = ?9, wall_us = ?10, cpu_us = ?11, \
-         memory_peak_bytes = ?12, exit_code = ?13, signal = ?14, tasks_pending = ?15, \
-         tasks_configuring = ?16, tasks_running = ?17, tasks_completing = ?18, \
-         tasks_completed = ?19, tasks_failed = ?20, tasks_timeout = ?21, tasks_cancelled = ?22, \
-         tasks_node_fail = ?23, tasks_preempted = ?24, tasks_out_of_memory = ?25, \
-         tasks_deadline = ?26 WHERE id = ?1";
     let counts = job.counts.columns();
     let count = |state: JobState| counts[state as usize].cast_signed();
-    connection.prepare_cached(sql)?.execute(params![
+    connection.prepare_cached(UPDATE_JOB)?.execute(params![
         job.id.0.cast_signed(),
         job.state().name(),
         job.counts.iter().count() > 1,
@@ -298,23 +319,6 @@ pub(crate) fn find_attempt(
 
 /// Writes a new attempt, or what changes in the life of one.
 pub(crate) fn put_attempt(connection: &Connection, attempt: &AttemptRow) -> Result<()> {
-    let sql = "INSERT INTO attempts (allocation, job, task, state, cluster, partition, flavor, \
-         nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
-         predicted_start_us, predicted_start_latest_us, predicted_stage_s, predicted_run_s, \
-         predicted_cost_micro, placed_seq, placed_us, staging_seq, staging_us, started_seq, \
-         started_us, ended_seq, ended_us, stopping, charged_micro, \"end\", exit_code, signal, \
-         payload, requeued, wall_us, cpu_us, memory_peak_bytes, message, transfer, explanation) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-         ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, \
-         ?35, ?36, ?37, ?38) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
-         staging_seq = excluded.staging_seq, staging_us = excluded.staging_us, \
-         started_seq = excluded.started_seq, started_us = excluded.started_us, \
-         ended_seq = excluded.ended_seq, ended_us = excluded.ended_us, \
-         stopping = excluded.stopping, charged_micro = excluded.charged_micro, \
-         \"end\" = excluded.\"end\", exit_code = excluded.exit_code, signal = excluded.signal, \
-         payload = excluded.payload, requeued = excluded.requeued, wall_us = excluded.wall_us, \
-         cpu_us = excluded.cpu_us, memory_peak_bytes = excluded.memory_peak_bytes, \
-         message = excluded.message";
     let moment = |moment: Option<Moment>| {
         (moment.map(|moment| moment.seq.cast_signed()), moment.map(|moment| moment.at.0))
     };
@@ -329,7 +333,7 @@ pub(crate) fn put_attempt(connection: &Connection, attempt: &AttemptRow) -> Resu
         PayloadReach::Started => "started",
         PayloadReach::NeverStarted => "never_started",
     });
-    connection.prepare_cached(sql)?.execute(params![
+    connection.prepare_cached(PUT_ATTEMPT)?.execute(params![
         attempt.allocation.0.cast_signed(),
         attempt.job.0.cast_signed(),
         attempt.index,
@@ -369,5 +373,46 @@ pub(crate) fn put_attempt(connection: &Connection, attempt: &AttemptRow) -> Resu
         attempt.transfer.cast_signed(),
         attempt.explanation,
     ])?;
+    Ok(())
+}
+
+fn account_key(id: &AccountId) -> (&'static str, &str) {
+    match id {
+        AccountId::Project(name) => ("project", name),
+        AccountId::Cluster(name) => ("cluster", name),
+    }
+}
+
+pub(crate) fn find_account(connection: &Connection, id: &AccountId) -> Result<Account> {
+    let (kind, name) = account_key(id);
+    let found = connection
+        .prepare_cached(
+            "SELECT debits_pending_micro, debits_posted_micro, credits_pending_micro,
+                    credits_posted_micro FROM ledger_accounts WHERE kind = ?1 AND name = ?2",
+        )?
+        .query_row([kind, name], |row| {
+            Ok(Account {
+                debits_pending: row.get(0)?,
+                debits_posted: row.get(1)?,
+                credits_pending: row.get(2)?,
+                credits_posted: row.get(3)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub(crate) fn put_account(connection: &Connection, id: &AccountId, sums: &Account) -> Result<()> {
+    let (kind, name) = account_key(id);
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO ledger_accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+            kind,
+            name,
+            sums.debits_pending,
+            sums.debits_posted,
+            sums.credits_pending,
+            sums.credits_posted
+        ])?;
     Ok(())
 }

@@ -11,9 +11,9 @@ use suanpan_engine::sequencer::Record;
 use suanpan_journal::Reader;
 use suanpan_model::time::Timestamp;
 
-use super::feed::Work;
+use super::feed::{Time, Work};
 use super::fold::Folder;
-use crate::pipeline::{Shared, lower_priority};
+use crate::pipeline::{Background, Shared, lower_priority};
 
 /// The database's name in the data directory.
 pub const VIEWS_FILE: &str = "views.sqlite3";
@@ -21,8 +21,12 @@ pub const VIEWS_FILE: &str = "views.sqlite3";
 const APPLICATION_ID: i32 = 0x5355_5657;
 const SCHEMA_VERSION: i32 = 1;
 
-/// Records folded in one transaction: enough that a job's row is written once for many events.
-const RECORDS_AT_ONCE: usize = 2_000;
+/// Rows written in one transaction: enough that a job's row is written once for many events, and
+/// few enough that they fit in some megabytes.
+const ROWS_AT_ONCE: usize = 10_000;
+
+/// Records, and bytes of records, that are read from the journal at once.
+const READ_AT_ONCE: (usize, usize) = (2_000, 4 << 20);
 
 /// After a failed write, a full disk say, the views wait so long; readers see them stand still.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -62,10 +66,10 @@ impl ViewThread {
 
     pub(crate) fn run(mut self) {
         let _guard = self.shared.mode.guard("views");
-        lower_priority();
+        lower_priority(Background::Patient);
         loop {
             let worked = match self.shared.view_feed.work(self.mark.seq) {
-                Work::Fold(records) => self.fold_all(&records),
+                Work::Fold(records) => self.fold(&mut records.iter().map(|record| &**record)),
                 Work::Read(last) => self.read(last),
                 Work::Close => break,
             };
@@ -84,16 +88,10 @@ impl ViewThread {
         }
     }
 
-    fn fold_all(&mut self, records: &[Arc<Record>]) -> Result<()> {
-        records
-            .chunks(RECORDS_AT_ONCE)
-            .try_for_each(|chunk| self.fold(&mut chunk.iter().map(|record| &**record)))
-    }
-
     /// Folds records from the journal, up to and including `last`.
     fn read(&mut self, last: u64) -> Result<()> {
         let reader = Reader::open(&self.shared.data_dir)?;
-        while self.mark.seq < last {
+        while self.mark.seq < last && self.shared.view_feed.time() == Time::Left {
             let records = read_some(&reader, self.mark.seq, last)?;
             if records.is_empty() {
                 bail!("the journal ends before record {last}");
@@ -103,13 +101,25 @@ impl ViewThread {
         Ok(())
     }
 
+    /// Folds records in as many transactions as it takes.
     fn fold(&mut self, records: &mut dyn Iterator<Item = &Record>) -> Result<()> {
+        let mut records = records.peekable();
+        while records.peek().is_some() && self.shared.view_feed.time() == Time::Left {
+            self.fold_some(&mut records)?;
+        }
+        Ok(())
+    }
+
+    fn fold_some(&mut self, records: &mut dyn Iterator<Item = &Record>) -> Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
         let mut folder = Folder::new(&transaction);
         let mut mark = self.mark;
         for record in records {
             folder.fold(record)?;
             mark = Mark { seq: record.seq, at: record.at, epoch: record.epoch };
+            if folder.rows() >= ROWS_AT_ONCE {
+                break;
+            }
         }
         folder.flush()?;
         transaction
@@ -133,6 +143,7 @@ impl ViewThread {
 fn read_some(reader: &Reader, after: u64, last: u64) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     let mut fault = None;
+    let mut bytes = 0;
     reader.read_from(after, |stored| {
         if stored.seq > last {
             return ControlFlow::Break(());
@@ -141,7 +152,9 @@ fn read_some(reader: &Reader, after: u64, last: u64) -> Result<Vec<Record>> {
             Ok(record) => records.push(record),
             Err(error) => fault = Some(error),
         }
-        match records.len() < RECORDS_AT_ONCE && fault.is_none() {
+        bytes += stored.body.len();
+        let is_enough = records.len() >= READ_AT_ONCE.0 || bytes >= READ_AT_ONCE.1;
+        match !is_enough && fault.is_none() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }

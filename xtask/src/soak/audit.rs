@@ -262,3 +262,6 @@ fn processes_of(folder: &Path) -> Result<Vec<String>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,9 @@ fn every_success_reply_follows_a_sync_that_covers_its_record() {
 #[test]
 #[cfg_attr(not(feature = "failpoints"), ignore = "needs the feature `failpoints`")]
 fn without_syncs_every_reply_is_seen_to_be_early() {
-    let Some(found) = traced(20, &[("FAILPOINTS", "journal-synchronous-off=return")]) else { return };
+    let Some(found) = traced(20, &[("FAILPOINTS", "journal-synchronous-off=return")]) else {
+        return;
+    };
     assert_eq!((found.covered, found.early.len()), (0, 20), "answers that no sync covers");
 }
 
@@ -117,6 +119,7 @@ fn cut_power(
         let salt = seed * 100 + round as u64;
         let damage = replay::replay(&scene.log(), salt).map_err(|error| error.to_string())?;
         taken += damage.discarded + damage.torn;
+        scene.forget_views();
     }
     scene.try_start_under(Command::new("env"), &[])?;
     scene.all_there(&all)?;

@@ -11,10 +11,10 @@ fn nothing_is_lost_and_nothing_runs_twice() {
         Err(reason) => return println!("skipped: {reason}"),
     };
     let settings = Settings {
-        jobs: 160,
-        kills: 5,
-        failpoints: 5,
-        unfinished: 40,
+        jobs: 320,
+        kills: 8,
+        failpoints: usize::MAX,
+        unfinished: 60,
         seed: 20_261_122,
         binary: None,
     };

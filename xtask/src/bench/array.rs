@@ -23,9 +23,11 @@ pub fn run(args: &[String]) -> Result<()> {
     network.add_agent("noop", &site_file())?;
     wait_for_site(&network)?;
     let (before, _) = network.server_memory_mib()?;
-    let body = format!(
-        r##"{{"payload":{{"script":"#!/bin/sh\ntrue\n"}},"name":"array","time":"1","mem":"1M","submit_dir":"/tmp","array":"1-{tasks}"}}"##
-    );
+    let body = serde_json::json!({
+        "payload": { "script": "#!/bin/sh\ntrue\n" }, "name": "array", "time": "1", "mem": "1M",
+        "submit_dir": "/tmp", "array": format!("1-{tasks}"),
+    });
+    let body = body.to_string();
     let mut connection = Connection::open(&network.address, &network.token)?;
     let request = connection.post_bytes("/v1/jobs", "array", &body);
     let began = Instant::now();
@@ -38,11 +40,13 @@ pub fn run(args: &[String]) -> Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let (after, most) = network.server_memory_mib()?;
     println!(
-        "{tasks} tasks: accepted in {accepted:.1} ms, all completed in {seconds:.1} s, {:.0} tasks/s",
+        "{tasks} tasks: accepted in {accepted:.1} ms, all completed in {seconds:.1} s, {:.0} \
+         tasks/s",
         tasks as f64 / seconds
     );
     println!(
-        "server {before:.0} MiB before, {after:.0} after, at most {most:.0}; agent at most {:.0} MiB",
+        "server {before:.0} MiB before, {after:.0} after, at most {most:.0}; agent at most {:.0} \
+         MiB",
         network.agents_memory_mib()
     );
     network.stop_server()?;

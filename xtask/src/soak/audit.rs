@@ -219,7 +219,8 @@ fn note(
 /// # Errors
 /// What it finds.
 pub fn verify(binary: &Path, data: &Path) -> Result<()> {
-    let output = Command::new(binary).args(["journal", "verify", "--data-dir"]).arg(data).output()?;
+    let output =
+        Command::new(binary).args(["journal", "verify", "--data-dir"]).arg(data).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "journal verify: {}: {text}", output.status);
     Ok(())
@@ -262,3 +263,6 @@ fn processes_of(folder: &Path) -> Result<Vec<String>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

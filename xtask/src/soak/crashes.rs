@@ -264,7 +264,8 @@ fn site_file(site: usize) -> String {
          shared_paths = [\"/\"]\n\
          [[flavor]]\nname = \"cpu\"\n\
          [[partition]]\nname = \"normal\"\ndefault = true\ntime_max = \"1:00:00\"\n\
-         [[partition.nodes]]\nnames = \"{name}-n[1-2]\"\nflavor = \"cpu\"\ncpus = 4\nmemory = \"16G\"\n",
+         [[partition.nodes]]\nnames = \"{name}-n[1-2]\"\nflavor = \"cpu\"\ncpus = 4\n\
+         memory = \"16G\"\n",
         site == 0
     )
 }

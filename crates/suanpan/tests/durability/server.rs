@@ -163,6 +163,15 @@ impl Scene {
         }
     }
 
+    /// Removes the views, as the server does when the machine was started anew since they were
+    /// written: here it was not, and they are not synced.
+    pub fn forget_views(&self) {
+        for ending in ["", "-wal", "-shm"] {
+            // Those that are not there are forgotten.
+            let _ = std::fs::remove_file(self.data().join(format!("views.sqlite3{ending}")));
+        }
+    }
+
     /// `suanpan journal verify` finds nothing; what it finds otherwise.
     pub fn verify(&self) -> Result<(), String> {
         let mut verify = Command::new(env!("CARGO_BIN_EXE_suanpan"));

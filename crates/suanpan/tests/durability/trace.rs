@@ -70,7 +70,8 @@ impl<'a> Records<'a> {
         if is_sync_of_log(call) {
             self.syncing.insert(thread, self.whole.clone());
         }
-        let sends = ["write(", "writev(", "sendto(", "sendmsg("].iter().any(|s| call.starts_with(s));
+        let sends =
+            ["write(", "writev(", "sendto(", "sendmsg("].iter().any(|s| call.starts_with(s));
         if !sends || !call.contains("HTTP/1.1 201") {
             return;
         }
@@ -189,8 +190,13 @@ fn an_answer_before_its_sync_is_seen() {
     let jobs = [job(1, "durable-0-0-"), job(2, "durable-0-1-")];
     let log = "5</d/journal.sqlite3-wal>";
     let end = r#""\0\0\0\1\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, 32) = 24"#;
-    let page = |n: u32| format!(r#"7 pwrite64({log}, "{{\"name\":\"durable-0-{n}-\"}}", 4096, 56) = 9"#);
-    let answer = |n: u64| format!(r#"9 sendto(8<socket:[1]>, "HTTP/1.1 201 Created\r\nlocation: /v1/jobs/{n}\r\n", 9) = 9"#);
+    let page =
+        |n: u32| format!(r#"7 pwrite64({log}, "{{\"name\":\"durable-0-{n}-\"}}", 4096, 56) = 9"#);
+    let answer = |n: u64| {
+        format!(
+            r#"9 sendto(8<socket:[1]>, "HTTP/1.1 201 Created\r\nlocation: /v1/jobs/{n}\r\n", 9) = 9"#
+        )
+    };
     let trace = [
         format!("7 pwrite64({log}, {end}"),
         page(0),

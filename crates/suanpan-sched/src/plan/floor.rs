@@ -118,7 +118,7 @@ impl Scale {
         match self {
             Scale::Doubles => 1 << index,
             Scale::Halves if index == 0 => 1,
-            Scale::Halves => (2 + (index as u64 + 1) % 2) << ((index + 1) / 2) >> 1,
+            Scale::Halves => (2 + (index as u64 + 1) % 2) << index.div_ceil(2) >> 1,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! time and caller; the engine never asks the world.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
@@ -9,7 +10,6 @@ use suanpan_sched::plan::Placement;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::report::Report;
-use std::sync::Arc;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +65,35 @@ pub struct SubmitJobs {
 /// A client-made key (hashed with its user's name) and a hash of what was asked under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {
-    /// First 128 bits of the BLAKE3 hash of user and key.
+    /// First 128 bits of the BLAKE3 hash of user and key; hexadecimal in JSON.
+    #[serde(with = "hex")]
     pub key: u128,
-    /// First 64 bits of the BLAKE3 hash of the request body.
+    /// First 64 bits of the BLAKE3 hash of the request body; hexadecimal in JSON.
+    #[serde(with = "hex")]
     pub body: u64,
+}
+
+/// Large integers as hexadecimal text: JSON readers in other languages keep only 53 bits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::borrow::Cow;
+
+    pub(super) fn serialize<T: std::fmt::LowerHex, S: Serializer>(
+        number: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:x}"))
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: TryFrom<u128>,
+        D: Deserializer<'de>,
+    {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let number = u128::from_str_radix(&text, 16).map_err(D::Error::custom)?;
+        T::try_from(number).map_err(|_| D::Error::custom("the number has too many digits"))
+    }
 }
 
 /// Which job or tasks a command is about.

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
-use suanpan_model::job::{JobSpec, JobState, Prediction};
-use suanpan_model::money::MicroCredits;
+use suanpan_model::index_set::IndexSet;
+use suanpan_model::job::{JobSpec, JobState, Prediction, Sharing};
+use suanpan_model::money::{MicroCredits, Price};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
+use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
@@ -39,15 +41,6 @@ pub enum Event {
     JobReleased {
         /// The job.
         job: JobId,
-    },
-    /// A user asked that the job be ended: its pending tasks end by `TasksEnded` in the same
-    /// record, its running ones get stop orders.
-    JobCancelRequested {
-        /// The job.
-        job: JobId,
-        /// One task, or all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        index: Option<u32>,
     },
     /// Starts were committed.
     PlanCommitted {
@@ -103,16 +96,11 @@ pub enum Event {
     TasksEnded {
         /// The job.
         job: JobId,
-        /// Indexes as a range list; empty for a single job.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        indexes: String,
+        /// Tasks of an array by position; empty for a single job.
+        #[serde(default, skip_serializing_if = "IndexSet::is_empty")]
+        positions: IndexSet,
         /// Terminal state.
         state: JobState,
-    },
-    /// The job can never start: its dependency cannot be satisfied any more.
-    DependencyFailed {
-        /// The job.
-        job: JobId,
     },
     /// A cluster may join with this token.
     SiteAdded {
@@ -182,6 +170,13 @@ pub struct PlacedAllocation {
     pub flavor: String,
     /// Time limit.
     pub time_limit: Walltime,
+    /// Amount taken and charged on each node (the whole node for an exclusive job).
+    pub per_node: Tres,
+    /// Whether others may share its nodes.
+    #[serde(default)]
+    pub sharing: Sharing,
+    /// Price at placement; the final charge uses it whatever the tariff is then.
+    pub price: Price,
     /// Pending transfer for the most it may cost.
     pub transfer: TransferId,
     /// What is foretold; its `cost` is the amount of the pending transfer.

@@ -15,8 +15,7 @@ fn cluster(n: u8) -> AccountId {
 #[test]
 fn posting_less_than_set_aside_releases_the_rest() {
     let mut ledger = Ledger::default();
-    let transfer =
-        Transfer { debit: project(1), credit: cluster(1), amount: MicroCredits(1_000) };
+    let transfer = Transfer { debit: project(1), credit: cluster(1), amount: MicroCredits(1_000) };
     ledger.begin(TransferId(1), transfer);
     assert_eq!(ledger.account(&project(1)).debits_pending, 1_000);
     ledger.post(TransferId(1), MicroCredits(300));

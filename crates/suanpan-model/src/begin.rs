@@ -52,7 +52,8 @@ pub struct CivilDate {
     pub day: u8,
 }
 
-const FORMS: &str = "now, now+1hour, now+60, HH:MM, YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS][Z or offset], \
+const FORMS: &str = "now, now+1hour, now+60, HH:MM, YYYY-MM-DD, \
+                     YYYY-MM-DDTHH:MM[:SS][Z or offset], \
                      today, tomorrow, midnight, noon, fika or teatime";
 
 impl BeginSpec {

@@ -2,4 +2,5 @@
 //! the model.
 
 pub mod agent;
+pub mod jobfile;
 pub mod v1;

@@ -1,1 +1,95 @@
-fn main() {}
+//! The one binary: `suanpan <verb>`, and the shims `srun` and `scontrol` by the name it is called.
+//!
+//! Arguments are in `cli`, each verb in a file of `verbs`, how things are printed in `output`, exit
+//! codes in `exit`. A verb answers an exit code or a `Failure`, which is printed here and nowhere
+//! else.
+
+mod cli;
+mod client;
+mod exit;
+mod failure;
+mod interrupt;
+mod output;
+mod progress;
+mod reference;
+mod sbatch_args;
+mod server_args;
+mod submission;
+mod verbs;
+
+use clap::Parser;
+use failure::Failure;
+use output::{Form, Output};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Names under which the binary behaves as Slurm's command of that name does inside a job.
+const SHIMS: [&str; 2] = ["srun", "scontrol"];
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let called = args.first().map(std::path::Path::new).and_then(|path| path.file_name());
+    if let Some(shim) = SHIMS.into_iter().find(|shim| called.is_some_and(|name| name == *shim)) {
+        return suanpan_agent::shim_main(shim, &args[1..]);
+    }
+    // The hidden verbs are looked at first: a supervisor's start is not to wait for the rest.
+    if let Some(code) = suanpan_agent::dispatch(&args) {
+        return code;
+    }
+    let cli = match cli::Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &args),
+    };
+    let form = match (cli.global.json, cli.global.ids) {
+        (true, _) => Form::Json,
+        (_, true) => Form::Ids,
+        _ => Form::Text,
+    };
+    let output = Output::of_process(form);
+    let codes = verbs::codes(&cli.verb);
+    let kind = verbs::name(&cli.verb);
+    let code = match verbs::run(cli, &output) {
+        Ok(code) => code,
+        Err(failure) => {
+            report(&failure, kind, &output);
+            codes.of(failure.code)
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Prints a failure: to people on standard error, to programs as a document.
+fn report(failure: &Failure, kind: &str, output: &Output) {
+    if failure.is_silent() {
+        return;
+    }
+    if output.form == Form::Json && output.json_failure(kind, vec![failure.to_problem()]).is_ok() {
+        return;
+    }
+    let mut text = String::new();
+    for line in failure.message.lines() {
+        text.push_str(&format!("error: {line}\n"));
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    output::note(text.trim_end());
+}
+
+/// Answers arguments that clap refuses, and its own `--help` and `--version`.
+fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    let asked = !error.use_stderr();
+    let json = args.iter().any(|arg| arg == "--json");
+    if asked || !json {
+        // A reader that went away is not worth a message.
+        let _ = error.print();
+    } else {
+        let failure = Failure::usage(error.to_string().trim_end());
+        report(&failure, "usage", &Output::of_process(Form::Json));
+    }
+    let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();
+    match asked {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(verbs::codes_of_words(verb, args).of(exit::USAGE)),
+    }
+}

@@ -1,1 +1,42 @@
-//! Version 1 of the public API.
+//! Version 1 of the public API: what is sent and answered under `/v1`.
+//!
+//! These types are the contract; the model behind them may change freely. Rules they follow:
+//! points of time are RFC 3339 in UTC ([`Time`]), lengths of time are seconds and say so in the
+//! name (`…_s`), money is integer micro-units with a currency ([`Money`]), absent is absent
+//! (never `null` or a magic number), and words are those of the glossary. Fields may be added;
+//! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
+
+pub mod common;
+pub mod envelope;
+pub mod event;
+pub mod fields;
+pub mod interpret;
+pub mod job;
+pub mod logs;
+pub mod ops;
+pub mod plan;
+pub mod problem;
+pub mod site;
+pub mod submission;
+pub mod submit;
+
+pub use common::{JobState, Money, PerNode, Time};
+pub use envelope::{Envelope, EnvelopeHeader};
+pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
+pub use job::{
+    ActionAnswer, ArraySummary, Attempt, Ending, Foretold, Job, JobDetail, JobList, Task, TaskList,
+    Used,
+};
+pub use logs::{LogChunk, LogStreamName};
+pub use ops::{Health, Liveness, Version};
+pub use plan::{
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending,
+    WhyPlaced,
+};
+pub use problem::{FieldProblem, Problem};
+pub use site::{
+    AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
+    SiteList, SiteToken,
+};
+pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
+pub use submit::SubmitJob;

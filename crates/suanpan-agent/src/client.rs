@@ -1,0 +1,225 @@
+//! HTTP to the control plane.
+
+use crate::config::{AgentConfig, read_token};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use suanpan_model::id::BlobHash;
+use suanpan_wire::agent::{Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// Why a request did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server could not be reached, or the connection broke.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server answered, but not with success.
+    #[error("the server answered {status}: {text}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Beginning of the body.
+        text: String,
+    },
+    /// The answer is not what the protocol says.
+    #[error("the server's answer is not understood: {0}")]
+    Answer(String),
+}
+
+/// HTTP to the control plane, with the agent's token.
+pub struct Client {
+    agent: ureq::Agent,
+    server: String,
+    authorization: String,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A first answer may hold every order of a large cluster.
+const ANSWER_BYTES_MAX: u64 = 2 << 30;
+
+impl Client {
+    /// Prepares requests; nothing is sent yet.
+    ///
+    /// # Errors
+    /// In words, if the token, the address or the certificates cannot be used.
+    pub fn new(config: &AgentConfig) -> io::Result<Client> {
+        let server = config.server.trim_end_matches('/').to_owned();
+        check_address(&server)?;
+        let token = read_token(&config.token_file)?;
+        let mut builder = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent(concat!("suanpan-agent/", env!("CARGO_PKG_VERSION")));
+        if server.starts_with("https:") {
+            builder = builder.https_only(true).tls_config(tls(config.ca_file.as_deref())?);
+        }
+        let authorization = format!("Bearer {token}");
+        Ok(Client { agent: builder.build().new_agent(), server, authorization })
+    }
+
+    /// Sends the inventory.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn inventory(&self, inventory: &Inventory) -> Result<Welcome, ClientError> {
+        read(self.post("/v1/agent/inventory", inventory)?)
+    }
+
+    /// Waits up to `wait_s` seconds for orders newer than version `since`.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn orders(&self, since: u64, wait_s: u32) -> Result<OrdersAnswer, ClientError> {
+        let path = format!("/v1/agent/orders?since={since}&wait={wait_s}");
+        read(self.get(&path, TIMEOUT + Duration::from_secs(wait_s.into()))?)
+    }
+
+    /// Sends reports; they are durable when this returns.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn reports(&self, reports: &Reports) -> Result<(), ClientError> {
+        self.post("/v1/agent/reports", reports).map(|_| ())
+    }
+
+    /// Fetches a blob and checks that it is the one that was asked for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn blob(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
+        let mut response = self.get(&format!("/v1/agent/blobs/{hash}"), TIMEOUT)?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let bytes =
+            body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
+        if *blake3::hash(&bytes).as_bytes() == hash.0 {
+            return Ok(bytes);
+        }
+        Err(ClientError::Answer(format!(
+            "the {} bytes of blob {hash} have another hash",
+            bytes.len()
+        )))
+    }
+
+    /// Answers a request for a part of an output file.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn log_chunk(&self, chunk: &LogChunk) -> Result<(), ClientError> {
+        self.post("/v1/agent/log-chunks", chunk).map(|_| ())
+    }
+
+    fn get(&self, path: &str, timeout: Duration) -> Result<Response, ClientError> {
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.server))
+            .header("authorization", &self.authorization)
+            .header("suanpan-agent-protocol", PROTOCOL.to_string());
+        let request = request.config().timeout_global(Some(timeout)).build();
+        check(request.call())
+    }
+
+    fn post<T: serde::Serialize>(&self, path: &str, body: &T) -> Result<Response, ClientError> {
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.server))
+            .header("authorization", &self.authorization)
+            .header("suanpan-agent-protocol", PROTOCOL.to_string());
+        check(request.config().timeout_global(Some(TIMEOUT)).build().send_json(body))
+    }
+}
+
+type Response = ureq::http::Response<ureq::Body>;
+
+fn check(answer: Result<Response, ureq::Error>) -> Result<Response, ClientError> {
+    let mut response = answer.map_err(|error| ClientError::Unreachable(error.to_string()))?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let text = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
+    let text = text.unwrap_or_default().chars().take(400).collect();
+    Err(ClientError::Status { status: response.status().as_u16(), text })
+}
+
+fn read<T: serde::de::DeserializeOwned>(mut response: Response) -> Result<T, ClientError> {
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+    body.read_json().map_err(|error| match error {
+        ureq::Error::Json(error) => ClientError::Answer(error.to_string()),
+        other => ClientError::Unreachable(other.to_string()),
+    })
+}
+
+fn check_address(server: &str) -> io::Result<()> {
+    let refuse = |expected: &str| {
+        Err(io::Error::other(format!("server address `{server}`: expected {expected}")))
+    };
+    let Ok(uri) = server.parse::<ureq::http::Uri>() else {
+        return refuse("https://host:port");
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if loopback => Ok(()),
+        Some("http") => refuse("https, because the token travels with every request"),
+        _ => refuse("https://host:port"),
+    }
+}
+
+fn tls(ca_file: Option<&Path>) -> io::Result<TlsConfig> {
+    let path = match ca_file {
+        Some(path) => path.to_owned(),
+        None => system_authorities()?,
+    };
+    let naming = |why: String| io::Error::other(format!("authorities {}: {why}", path.display()));
+    let pem = std::fs::read(&path).map_err(|error| naming(error.to_string()))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(naming("expected at least one certificate in PEM form".into()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
+/// Where distributions keep the authorities they trust; `SSL_CERT_FILE` comes first.
+fn system_authorities() -> io::Result<PathBuf> {
+    const KNOWN: [&str; 5] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ];
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let mut candidates = named.into_iter().chain(KNOWN.map(PathBuf::from));
+    candidates.find(|path| path.exists()).ok_or_else(|| {
+        io::Error::other("no file of trusted authorities was found; name one with the CA option")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_sent_in_clear_over_a_network() {
+        assert!(check_address("http://127.0.0.1:8080").is_ok());
+        assert!(check_address("http://[::1]:8080").is_ok());
+        assert!(check_address("https://suanpan.example.org").is_ok());
+        let error = check_address("http://10.0.0.1:8080").expect_err("clear text").to_string();
+        assert!(error.contains("https"), "{error}");
+        assert!(check_address("suanpan.example.org").is_err());
+    }
+}

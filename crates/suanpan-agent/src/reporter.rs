@@ -1,0 +1,174 @@
+//! Sends reports in batches until the control plane has them.
+
+use crate::client::{Client, ClientError};
+use crate::config::Shutdown;
+use crate::failpoint;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use suanpan_model::id::AllocationId;
+use suanpan_site::report::{Fact, Report};
+use suanpan_wire::agent::Reports;
+
+/// Most reports in one request.
+const BATCH_MAX: usize = 4_000;
+
+/// An end whose order does not disappear is reported again after this time.
+const REPEAT: Duration = Duration::from_secs(10);
+
+/// Reports that wait to be sent, and what was sent of each allocation.
+#[derive(Default)]
+pub struct Outbox {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Report>,
+    sent: BTreeMap<AllocationId, Sent>,
+}
+
+#[derive(Clone, Copy)]
+struct Sent {
+    rank: u8,
+    delivery: Delivery,
+    at: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    Waiting,
+    Durable,
+}
+
+impl Outbox {
+    /// Takes what is to be told about an allocation; what was told already is left out.
+    pub fn offer(&self, reports: Vec<Report>) {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        let mut news = false;
+        for report in reports {
+            let rank = rank(&report.fact);
+            let told = state.sent.get(&report.allocation);
+            let known = told.is_some_and(|sent| match sent.rank.cmp(&rank) {
+                std::cmp::Ordering::Less => false,
+                std::cmp::Ordering::Greater => true,
+                std::cmp::Ordering::Equal => {
+                    sent.delivery == Delivery::Waiting || rank < LAST || sent.at.elapsed() < REPEAT
+                }
+            });
+            if !known {
+                let sent = Sent { rank, delivery: Delivery::Waiting, at: Instant::now() };
+                state.sent.insert(report.allocation, sent);
+                state.queue.push_back(report);
+                news = true;
+            }
+        }
+        if news {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Forgets that anything was told, because the control plane may have started anew; what
+    /// still waits is sent once.
+    pub fn tell_again(&self) {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.sent.retain(|_, sent| sent.delivery == Delivery::Waiting);
+    }
+
+    /// Drops what is known of an allocation whose order is gone.
+    pub fn drop_allocation(&self, id: AllocationId) {
+        self.state.lock().expect("no holder of this lock panics").sent.remove(&id);
+    }
+
+    fn take(&self, most: usize, timeout: Duration) -> Vec<Report> {
+        let state = self.state.lock().expect("no holder of this lock panics");
+        let waited = self.wake.wait_timeout_while(state, timeout, |state| state.queue.is_empty());
+        let mut state = waited.expect("no holder of this lock panics").0;
+        let count = state.queue.len().min(most);
+        state.queue.drain(..count).collect()
+    }
+
+    fn put_back(&self, reports: Vec<Report>) {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        for report in reports.into_iter().rev() {
+            state.queue.push_front(report);
+        }
+    }
+
+    fn delivered(&self, reports: &[Report]) {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        for report in reports {
+            let rank = rank(&report.fact);
+            if let Some(sent) = state.sent.get_mut(&report.allocation)
+                && sent.rank == rank
+            {
+                sent.delivery = Delivery::Durable;
+                sent.at = Instant::now();
+            }
+        }
+    }
+}
+
+const LAST: u8 = 3;
+
+fn rank(fact: &Fact) -> u8 {
+    match fact {
+        Fact::Staging => 1,
+        Fact::Started => 2,
+        Fact::Ended(_) | Fact::Refused { .. } => LAST,
+    }
+}
+
+/// Sends until the agent ends. A failed request is repeated for ever, ever more slowly up to
+/// every ten seconds; a report that the server refuses by itself is dropped and comes again with
+/// the next round.
+pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
+    let mut pause = Pause::default();
+    let mut most = BATCH_MAX;
+    while !shutdown.is_triggered() {
+        let batch = outbox.take(most, Duration::from_millis(500));
+        if batch.is_empty() {
+            continue;
+        }
+        failpoint::reached("agent-before-report");
+        let batch = Reports { reports: batch };
+        match client.reports(&batch) {
+            Ok(()) => {
+                failpoint::reached("agent-after-report");
+                outbox.delivered(&batch.reports);
+                pause = Pause::default();
+                most = (most * 2).min(BATCH_MAX);
+            }
+            Err(ClientError::Status { status: 400 | 413 | 422, text }) => {
+                let count = batch.reports.len();
+                if count == 1 {
+                    let allocation = batch.reports[0].allocation.0;
+                    tracing::error!(allocation, %text, "the server refused a report");
+                    outbox.delivered(&batch.reports);
+                } else {
+                    most = count / 2;
+                    outbox.put_back(batch.reports);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, reports = batch.reports.len(), "reports wait");
+                outbox.put_back(batch.reports);
+                let _ = shutdown.wait(pause.next());
+            }
+        }
+    }
+}
+
+/// Growing pauses between attempts: 0.2 s, doubled up to 10 s.
+#[derive(Default)]
+pub struct Pause(u32);
+
+impl Pause {
+    /// The next pause.
+    pub fn next(&mut self) -> Duration {
+        let pause = Duration::from_millis(200) * 2u32.pow(self.0.min(6));
+        self.0 += 1;
+        pause.min(Duration::from_secs(10))
+    }
+}

@@ -1,0 +1,154 @@
+//! `CommitPlan`: starts the scheduler proposes, judged again against the state as it is now.
+//! Stale ones are dropped, the rest kept.
+
+use crate::command::{Caller, CommitPlan};
+use crate::event::{Event, PlacedAllocation};
+use crate::rejection::Rejection;
+use crate::state::{Job, State};
+use std::collections::BTreeMap;
+use suanpan_ledger::TransferId;
+use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::job::{Prediction, Sharing};
+use suanpan_model::site::Inventory;
+use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_model::tres::Tres;
+use suanpan_sched::plan::Placement;
+use suanpan_sched::snapshot::Contact;
+
+pub(crate) fn decide(
+    state: &State,
+    at: Timestamp,
+    caller: &Caller,
+    plan: &CommitPlan,
+) -> Result<Vec<Event>, Rejection> {
+    if *caller != Caller::System {
+        return Err(Rejection::SystemOnly);
+    }
+    let mut judge = Judge { state, at, taken: BTreeMap::new(), ready: BTreeMap::new() };
+    let mut allocations: Vec<PlacedAllocation> = Vec::with_capacity(plan.placements.len());
+    for placement in &plan.placements {
+        let number = allocations.len() as u64;
+        if (placement.explanation as usize) < plan.explanations.len()
+            && let Some(mut placed) = judge.place(placement)
+        {
+            placed.id = AllocationId(state.next.allocation + number);
+            placed.transfer = TransferId(state.next.transfer + number);
+            allocations.push(placed);
+        }
+    }
+    if allocations.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Event::PlanCommitted { explanations: plan.explanations.clone(), allocations }])
+}
+
+/// Tasks of one job that may still be placed in this plan.
+struct Ready<'a> {
+    left: u32,
+    positions: Box<dyn Iterator<Item = u32> + 'a>,
+}
+
+/// The state plus what this plan has used of it so far.
+struct Judge<'a> {
+    state: &'a State,
+    at: Timestamp,
+    taken: BTreeMap<(ClusterId, u32), Tres>,
+    ready: BTreeMap<JobId, Ready<'a>>,
+}
+
+impl<'a> Judge<'a> {
+    /// The allocation a placement makes (ids still to be set), or nothing if it is stale.
+    fn place(&mut self, placement: &Placement) -> Option<PlacedAllocation> {
+        let state = self.state;
+        let job = state.jobs.get(&placement.job)?;
+        let cluster = state.clusters.get(&placement.cluster)?;
+        let inventory = cluster.inventory.as_deref()?;
+        let shape = &job.spec.shape;
+        if cluster.contact.0 != Contact::Reachable || job.spec.begin.is_some_and(|b| b > self.at) {
+            return None;
+        }
+        let partition = inventory.partitions.get(usize::from(placement.partition))?;
+        let in_partition = |node: &u32| partition.nodes.contains(node);
+        if placement.nodes.len() != shape.nodes as usize
+            || !placement.nodes.iter().all(in_partition)
+            || placement.time_limit > partition.time_max
+        {
+            return None;
+        }
+        let per_node = amount_on_each(job, inventory, &placement.nodes)?;
+        let price = inventory.flavor_of(&inventory.nodes[placement.nodes[0] as usize]).price;
+        let limit = Seconds(u64::from(placement.time_limit.seconds()));
+        let cost = price.charge(&per_node, shape.nodes, limit);
+        if shape.budget.is_some_and(|budget| cost > budget) {
+            return None;
+        }
+        self.take(placement, &cluster.free, &per_node)?;
+        let position = self.next_ready(job)?;
+        let node = |index: &u32| &inventory.nodes[*index as usize];
+        Some(PlacedAllocation {
+            id: AllocationId(0),
+            job: job.id,
+            index: job.index_at(position),
+            cluster: placement.cluster,
+            partition: partition.name.clone(),
+            nodes: placement.nodes.clone(),
+            node_names: placement.nodes.iter().map(|index| node(index).name.clone()).collect(),
+            flavor: inventory.flavor_of(node(&placement.nodes[0])).name.clone(),
+            time_limit: placement.time_limit,
+            per_node,
+            sharing: shape.sharing,
+            price,
+            transfer: TransferId(0),
+            prediction: Prediction { cost, ..placement.prediction },
+            explanation: placement.explanation,
+        })
+    }
+
+    /// Takes the nodes' amounts, all or none.
+    fn take(&mut self, placement: &Placement, free: &[Tres], per_node: &Tres) -> Option<()> {
+        let mut sums = Vec::with_capacity(placement.nodes.len());
+        for (number, node) in placement.nodes.iter().enumerate() {
+            if placement.nodes[..number].contains(node) {
+                return None;
+            }
+            let key = (placement.cluster, *node);
+            let sum = self.taken.get(&key).copied().unwrap_or_default().plus(per_node);
+            if !free.get(*node as usize)?.covers(&sum) {
+                return None;
+            }
+            sums.push((key, sum));
+        }
+        self.taken.extend(sums);
+        Some(())
+    }
+
+    /// The lowest task of a job that is ready and not placed by this plan yet.
+    fn next_ready(&mut self, job: &'a Job) -> Option<u32> {
+        let ready = self
+            .ready
+            .entry(job.id)
+            .or_insert_with(|| Ready { left: job.ready_count(), positions: job.ready_positions() });
+        ready.left = ready.left.checked_sub(1)?;
+        ready.positions.next()
+    }
+}
+
+/// What the job takes of each node: its request, or for an exclusive job the whole node. All
+/// nodes of one job have one flavor; those of an exclusive one are also of one size.
+fn amount_on_each(job: &Job, inventory: &Inventory, nodes: &[u32]) -> Option<Tres> {
+    let shape = &job.spec.shape;
+    let first = inventory.nodes.get(*nodes.first()? as usize)?;
+    let same = |index: &u32| {
+        inventory.nodes.get(*index as usize).is_some_and(|node| {
+            node.flavor == first.flavor
+                && (shape.sharing == Sharing::Shared || node.capacity == first.capacity)
+        })
+    };
+    if !nodes.iter().all(same) {
+        return None;
+    }
+    Some(match shape.sharing {
+        Sharing::Shared => shape.per_node,
+        Sharing::Exclusive => first.capacity,
+    })
+}

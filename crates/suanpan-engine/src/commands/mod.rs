@@ -1,0 +1,15 @@
+//! One command, one file: its decision, its events, its tests. [`crate::state::State::decide`]
+//! only routes.
+
+pub(crate) mod add_site;
+pub(crate) mod add_user;
+pub(crate) mod cancel_job;
+pub(crate) mod commit_plan;
+pub(crate) mod hold_job;
+pub(crate) mod pass_time;
+pub(crate) mod record_contact;
+pub(crate) mod record_inventory;
+pub(crate) mod record_reports;
+pub(crate) mod release_job;
+pub(crate) mod requeue_job;
+pub(crate) mod submit_jobs;

@@ -1,0 +1,42 @@
+//! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, and old
+//! idempotency keys are forgotten.
+
+use super::cancel_job::{end_pending, stop_placed};
+use crate::command::Caller;
+use crate::event::Event;
+use crate::rejection::Rejection;
+use crate::state::State;
+use std::collections::BTreeSet;
+use suanpan_model::job::JobState;
+use suanpan_model::time::Timestamp;
+use suanpan_site::order::StopReason;
+
+/// Jobs ended by one command, so that one record stays of bounded size.
+const BATCH: usize = 1_000;
+
+pub(crate) fn decide(
+    state: &State,
+    at: Timestamp,
+    caller: &Caller,
+) -> Result<Vec<Event>, Rejection> {
+    if *caller != Caller::System {
+        return Err(Rejection::SystemOnly);
+    }
+    let mut events = Vec::new();
+    let mut ended = BTreeSet::new();
+    let due = state.derived.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
+    for (_, id) in due.take(BATCH) {
+        let job = &state.jobs[id];
+        ended.insert(*id);
+        events.extend(stop_placed(state, job, None, StopReason::Deadline));
+        events.extend(end_pending(job, None, JobState::Deadline));
+    }
+    for id in state.derived.doomed.iter().filter(|id| !ended.contains(id)).take(BATCH) {
+        events.extend(end_pending(&state.jobs[id], None, JobState::Cancelled));
+    }
+    if state.keys.are_due(at) {
+        let before = Timestamp(at.0 - crate::state::KEYS_KEPT.micros());
+        events.push(Event::KeysForgotten { before });
+    }
+    Ok(events)
+}

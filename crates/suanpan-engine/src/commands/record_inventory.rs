@@ -1,0 +1,37 @@
+//! `RecordInventory`: an agent says what its cluster has.
+
+use crate::command::Caller;
+use crate::event::Event;
+use crate::rejection::Rejection;
+use crate::state::State;
+use std::sync::Arc;
+use suanpan_model::site::Inventory;
+use suanpan_sched::snapshot::Contact;
+
+pub(crate) fn decide(
+    state: &State,
+    caller: &Caller,
+    inventory: &Arc<Inventory>,
+) -> Result<Vec<Event>, Rejection> {
+    let Caller::Agent(cluster) = caller else { return Err(Rejection::WrongAgent) };
+    let known = state.clusters.get(cluster).ok_or(Rejection::WrongAgent)?;
+    if known.name != inventory.cluster {
+        return Err(Rejection::InvalidInventory {
+            field: "cluster".into(),
+            value: inventory.cluster.clone(),
+            expected: format!("`{}`, the cluster this token was made for", known.name),
+        });
+    }
+    if let Some((field, value, expected)) = inventory.problems().into_iter().next() {
+        return Err(Rejection::InvalidInventory { field, value, expected });
+    }
+    let mut events = Vec::new();
+    if known.inventory.as_ref() != Some(inventory) {
+        let inventory = Arc::clone(inventory);
+        events.push(Event::InventoryRecorded { cluster: *cluster, inventory });
+    }
+    if known.contact.0 != Contact::Reachable {
+        events.push(Event::ContactChanged { cluster: *cluster, contact: Contact::Reachable });
+    }
+    Ok(events)
+}

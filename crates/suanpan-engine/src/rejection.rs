@@ -1,0 +1,234 @@
+//! Why something asked did not happen: a normal, typed answer with a hint.
+
+use std::fmt;
+use suanpan_model::id::JobId;
+use suanpan_model::job::{JobState, TaskRef};
+use suanpan_sched::reason::{Predicate, Unfit};
+
+/// Why something asked did not happen. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// No job was ever given this id.
+    UnknownJob(JobId),
+    /// The job is over.
+    JobEnded(TaskRef, JobState),
+    /// The job has no task of this index.
+    NoSuchTask(TaskRef),
+    /// The caller is not the job's owner.
+    NotOwner {
+        /// The job.
+        job: JobId,
+        /// Who owns it.
+        owner: String,
+    },
+    /// A submission without jobs.
+    NothingSubmitted,
+    /// No site of the network could ever run it.
+    Impossible {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// First condition each cluster does not meet.
+        unfit: Vec<Unfit>,
+    },
+    /// It depends on a job that was never submitted.
+    UnknownDependency {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// The job named.
+        target: TaskRef,
+    },
+    /// The idempotency key was used before with another request.
+    KeyReused,
+    /// Holds are for whole jobs.
+    HoldOfTask(TaskRef),
+    /// The job has no pending task to hold.
+    NothingPending(JobId),
+    /// The job is not held.
+    NotHeld(JobId),
+    /// The task does not run, so it cannot be requeued.
+    NotRunning(TaskRef),
+    /// A cluster of this name was added before.
+    ClusterExists(String),
+    /// The agent speaks for another cluster, or for none.
+    WrongAgent,
+    /// The inventory cannot be used.
+    InvalidInventory {
+        /// Field of the inventory.
+        field: String,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// Only the control plane itself may ask this.
+    SystemOnly,
+}
+
+/// What sort of answer a rejection is, for status and exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked is malformed.
+    Invalid,
+    /// What it is about does not exist.
+    NotFound,
+    /// It does not go with the present state.
+    Conflict,
+    /// The caller may not.
+    Forbidden,
+    /// It is well formed and can never be done here.
+    Impossible,
+}
+
+impl Rejection {
+    /// Stable name, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::UnknownJob(_) => "unknown-job",
+            Rejection::JobEnded(..) => "job-ended",
+            Rejection::NoSuchTask(_) => "no-such-task",
+            Rejection::NotOwner { .. } => "not-owner",
+            Rejection::NothingSubmitted => "nothing-submitted",
+            Rejection::Impossible { .. } => "no-site-fits",
+            Rejection::UnknownDependency { .. } => "unknown-dependency",
+            Rejection::KeyReused => "idempotency-key-reused",
+            Rejection::HoldOfTask(_) => "hold-of-task",
+            Rejection::NothingPending(_) => "nothing-pending",
+            Rejection::NotHeld(_) => "not-held",
+            Rejection::NotRunning(_) => "not-running",
+            Rejection::ClusterExists(_) => "cluster-exists",
+            Rejection::WrongAgent => "wrong-agent",
+            Rejection::InvalidInventory { .. } => "invalid-inventory",
+            Rejection::SystemOnly => "system-only",
+        }
+    }
+
+    /// What sort of answer it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Rejection::UnknownJob(_) | Rejection::NoSuchTask(_) => Kind::NotFound,
+            Rejection::JobEnded(..)
+            | Rejection::KeyReused
+            | Rejection::NothingPending(_)
+            | Rejection::NotHeld(_)
+            | Rejection::NotRunning(_)
+            | Rejection::ClusterExists(_) => Kind::Conflict,
+            Rejection::NotOwner { .. } | Rejection::WrongAgent | Rejection::SystemOnly => {
+                Kind::Forbidden
+            }
+            Rejection::NothingSubmitted
+            | Rejection::UnknownDependency { .. }
+            | Rejection::HoldOfTask(_)
+            | Rejection::InvalidInventory { .. } => Kind::Invalid,
+            Rejection::Impossible { .. } => Kind::Impossible,
+        }
+    }
+
+    /// Field of the request it is about, with the value found there.
+    #[must_use]
+    pub fn field(&self) -> Option<(String, String)> {
+        match self {
+            Rejection::UnknownJob(id) => Some(("job".into(), id.to_string())),
+            Rejection::NoSuchTask(task) | Rejection::HoldOfTask(task) => {
+                Some(("task".into(), task.to_string()))
+            }
+            Rejection::NothingSubmitted => Some(("jobs".into(), "[]".into())),
+            Rejection::UnknownDependency { target, .. } => {
+                Some(("dependency".into(), target.to_string()))
+            }
+            Rejection::Impossible { unfit, .. } => {
+                unfit.first().map(|first| (field_of(first.predicate).into(), first.asked.clone()))
+            }
+            Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
+            Rejection::InvalidInventory { field, value, .. } => {
+                Some((field.clone(), value.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Rejection::UnknownJob(_) => "`suanpan ps --all` lists the jobs there are",
+            Rejection::JobEnded(..) => "submit it again to run it again",
+            Rejection::NoSuchTask(_) => "`suanpan show JOB` lists the tasks of an array",
+            Rejection::NothingSubmitted => "send at least one job",
+            Rejection::Impossible { .. } => {
+                "ask for less, or for what a site has: `suanpan sites` lists it"
+            }
+            Rejection::UnknownDependency { .. } => "name a job that was submitted before",
+            Rejection::KeyReused => "make a new key for a new request",
+            Rejection::HoldOfTask(_) => "hold the whole array job",
+            Rejection::NothingPending(_) => "cancel or requeue what runs",
+            Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
+            Rejection::WrongAgent => "use the token made for this cluster",
+            Rejection::InvalidInventory { expected, .. } => return Some(expected.clone()),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// Field of a submission that a predicate is about.
+fn field_of(predicate: Predicate) -> &'static str {
+    match predicate {
+        Predicate::Site | Predicate::Reachable => "sites",
+        Predicate::Partition => "partition",
+        Predicate::Path => "workdir",
+        Predicate::Flavor => "flavors",
+        Predicate::Feature => "constraint",
+        Predicate::NodeList => "nodelist",
+        Predicate::Cpus => "cpus_per_task",
+        Predicate::Memory => "mem",
+        Predicate::Gpus => "gpus",
+        Predicate::Nodes | Predicate::NodeLimit => "nodes",
+        Predicate::TimeLimit => "time",
+        Predicate::Budget => "budget",
+        Predicate::Network => "inputs",
+        Predicate::Deadline => "deadline",
+        Predicate::Refused | Predicate::Resources | Predicate::Priority => "resources",
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rejection::UnknownJob(id) => write!(f, "there is no job {id}"),
+            Rejection::JobEnded(task, state) => {
+                write!(f, "job {task} has already ended: {}", state.name())
+            }
+            Rejection::NoSuchTask(task) => write!(f, "there is no task {task}"),
+            Rejection::NotOwner { job, owner } => write!(f, "job {job} belongs to `{owner}`"),
+            Rejection::NothingSubmitted => f.write_str("the submission has no jobs"),
+            Rejection::Impossible { unfit, .. } => {
+                f.write_str("no site in the network can ever run this job")?;
+                for (number, no) in unfit.iter().take(5).enumerate() {
+                    let mark = if number == 0 { ": " } else { "; " };
+                    write!(f, "{mark}{}: asked {}, there {}", no.site, no.asked, no.there)?;
+                }
+                Ok(())
+            }
+            Rejection::UnknownDependency { target, .. } => {
+                write!(f, "it depends on job {target}, which was never submitted")
+            }
+            Rejection::KeyReused => {
+                f.write_str("this idempotency key was used before with another request")
+            }
+            Rejection::HoldOfTask(task) => write!(f, "one task ({task}) cannot be held alone"),
+            Rejection::NothingPending(id) => write!(f, "job {id} has no pending task"),
+            Rejection::NotHeld(id) => write!(f, "job {id} is not held"),
+            Rejection::NotRunning(task) => write!(f, "job {task} is not running"),
+            Rejection::ClusterExists(name) => write!(f, "there is a cluster `{name}` already"),
+            Rejection::WrongAgent => f.write_str("this agent does not speak for that cluster"),
+            Rejection::InvalidInventory { field, value, expected } => {
+                write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
+            }
+            Rejection::SystemOnly => f.write_str("only the control plane itself may ask this"),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}

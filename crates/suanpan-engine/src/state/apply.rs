@@ -1,0 +1,324 @@
+//! Folding events. Nothing here judges, and nothing can fail: facts already happened. A panic
+//! names an invariant that a bug elsewhere broke.
+
+use super::{Allocation, Cluster, Job, State, Tasks, keys::Made};
+use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use suanpan_ledger::{AccountId, Transfer};
+use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
+use suanpan_model::index_set::IndexSet;
+use suanpan_model::job::{Hold, JobState};
+use suanpan_model::money::MicroCredits;
+use suanpan_model::site::Inventory;
+use suanpan_model::time::Timestamp;
+use suanpan_sched::snapshot::{Change, Contact};
+
+impl State {
+    /// Folds one fact of a record made at `at`. Cannot fail.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) {
+        self.at = at;
+        match event {
+            Event::JobsSubmitted { key, jobs } => {
+                if let Some(first) = jobs.first() {
+                    let count = u32::try_from(jobs.len()).expect("bulk submissions are bounded");
+                    self.keys.insert(at, *key, Made { body: key.body, first: first.id, count });
+                }
+                jobs.iter().for_each(|job| self.job_submitted(at, job));
+            }
+            Event::JobHeld { job } => self.set_hold(*job, Hold::User),
+            Event::JobReleased { job } => self.set_hold(*job, Hold::None),
+            Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
+            Event::AllocationStopping { allocation, generation, reason } => {
+                let live = self.allocation_mut(*allocation);
+                live.generation = *generation;
+                live.stopping = Some(*reason);
+                self.touch(*allocation);
+            }
+            Event::AllocationStaging { allocation, at } => {
+                self.allocation_mut(*allocation).staging_at = Some(*at);
+            }
+            Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
+            Event::AllocationEnded { allocation, charge, then, .. } => {
+                self.ended(*allocation, Some(*charge), *then);
+            }
+            Event::AllocationRefused { allocation, .. } => self.refused(*allocation),
+            Event::TasksEnded { job, positions, state } => {
+                self.tasks_ended(*job, positions, *state);
+            }
+            Event::SiteAdded { cluster, name, token } => {
+                self.next.cluster = self.next.cluster.max(cluster.0 + 1);
+                let cluster_state = Cluster {
+                    name: name.clone(),
+                    token: *token,
+                    inventory: None,
+                    contact: (Contact::Silent, at),
+                    free: Vec::new(),
+                    allocations: BTreeSet::new(),
+                };
+                self.clusters.insert(*cluster, cluster_state);
+            }
+            Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
+            Event::InventoryRecorded { cluster, inventory } => {
+                self.inventory_recorded(*cluster, inventory);
+            }
+            Event::ContactChanged { cluster, contact } => {
+                let known = self.clusters.get_mut(cluster).expect("the cluster was added");
+                known.contact = (*contact, at);
+                self.emit(|| Change::Contact(*cluster, *contact));
+            }
+            Event::KeysForgotten { before } => self.keys.forget_before(*before),
+        }
+    }
+
+    fn job_submitted(&mut self, at: Timestamp, submitted: &SubmittedJob) {
+        let mut spec = submitted.spec.clone();
+        if let Some((shared, _)) = self.derived.shapes.get_key_value(&spec.shape) {
+            spec.shape = Arc::clone(shared);
+        }
+        let tasks = Tasks::new(&spec);
+        self.next.job = self.next.job.max(submitted.id.0 + tasks.id_count());
+        let job = Job {
+            id: submitted.id,
+            submitted: at,
+            spec,
+            first_started: None,
+            tasks,
+            refused_by: Vec::new(),
+            gate: super::Gate::Closed,
+        };
+        self.index_job(&job);
+        self.jobs.insert(job.id, job);
+        self.refresh_gate(submitted.id);
+        self.publish_pending(submitted.id);
+    }
+
+    fn set_hold(&mut self, id: JobId, hold: Hold) {
+        self.job_mut(id).spec.hold = hold;
+        self.publish_pending(id);
+    }
+
+    fn plan_committed(&mut self, at: Timestamp, allocations: &[PlacedAllocation]) {
+        let mut jobs = BTreeSet::new();
+        for placed in allocations {
+            self.place(at, placed);
+            jobs.insert(placed.job);
+        }
+        jobs.into_iter().for_each(|job| self.publish_pending(job));
+    }
+
+    fn place(&mut self, at: Timestamp, placed: &PlacedAllocation) {
+        self.next.allocation = self.next.allocation.max(placed.id.0 + 1);
+        self.next.transfer = self.next.transfer.max(placed.transfer.0 + 1);
+        let job = self.jobs.get_mut(&placed.job).expect("only live jobs are placed");
+        let position = placed.index.and_then(|index| job.position_of(index));
+        let restarts = job.tasks.restarts(position.unwrap_or(0));
+        job.take_pending(position, placed.id);
+        let project = job.spec.project.clone();
+        let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
+        cluster.allocations.insert(placed.id);
+        for node in &placed.nodes {
+            let free = &mut cluster.free[*node as usize];
+            *free = free.checked_sub(&placed.per_node).expect("placed on free resources");
+        }
+        let transfer = Transfer {
+            debit: AccountId::Project(project),
+            credit: AccountId::Cluster(cluster.name.clone()),
+            amount: placed.prediction.cost,
+        };
+        self.ledger.begin(placed.transfer, transfer);
+        let allocation = Allocation {
+            placed: placed.clone(),
+            placed_at: at,
+            generation: Generation(1),
+            restarts,
+            staging_at: None,
+            started_at: None,
+            stopping: None,
+        };
+        self.emit(|| allocation.took());
+        self.allocations.insert(placed.id, allocation);
+        self.touch(placed.id);
+    }
+
+    fn started(&mut self, id: AllocationId, at: Timestamp) {
+        let allocation = self.allocation_mut(id);
+        allocation.started_at = Some(at);
+        let (job, cluster) = (allocation.placed.job, allocation.placed.cluster);
+        let ends_by = allocation.ends_by();
+        self.emit(|| Change::EndsBy(cluster, id, ends_by));
+        let first = self.job_mut(job);
+        if first.first_started.is_none() {
+            first.first_started = Some(at);
+            self.refresh_dependents(job);
+        }
+    }
+
+    /// An allocation is over: its resources are free, its transfer posted (`charge`) or voided.
+    fn ended(&mut self, id: AllocationId, charge: Option<MicroCredits>, then: Then) {
+        let allocation = self.allocations.remove(&id).expect("an allocation ends once");
+        let placed = &allocation.placed;
+        let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");
+        cluster.allocations.remove(&id);
+        for node in &placed.nodes {
+            if let Some(free) = cluster.free.get_mut(*node as usize) {
+                *free = free.plus(&placed.per_node);
+            }
+        }
+        match charge {
+            Some(amount) => self.ledger.post(placed.transfer, amount),
+            None => self.ledger.void(placed.transfer),
+        }
+        let (cluster, job) = (placed.cluster, placed.job);
+        self.emit(|| Change::Freed(cluster, id));
+        self.touch_gone(cluster, id);
+        let live = self.jobs.get_mut(&job).expect("a placed job is live");
+        let position = placed.index.and_then(|index| live.position_of(index));
+        match then {
+            Then::Requeued => {
+                live.give_back(position, charge.is_some());
+                self.refresh_gate(job);
+                self.publish_pending(job);
+            }
+            Then::Over(state) => self.task_over(job, position, state),
+        }
+    }
+
+    fn refused(&mut self, id: AllocationId) {
+        let placed = &self.allocations.get(&id).expect("only live allocations are refused").placed;
+        let (job, cluster) = (placed.job, placed.cluster);
+        let live = self.job_mut(job);
+        if !live.refused_by.contains(&cluster) {
+            live.refused_by.push(cluster);
+        }
+        self.ended(id, None, Then::Requeued);
+    }
+
+    fn tasks_ended(&mut self, id: JobId, positions: &IndexSet, state: JobState) {
+        if positions.is_empty() {
+            self.task_over(id, None, state);
+            return;
+        }
+        let job = self.jobs.get_mut(&id).expect("only live jobs have tasks that end");
+        for position in positions.iter() {
+            job.end_pending(position, state);
+        }
+        for position in positions.iter() {
+            self.outcomes.insert(JobId(id.0 + u64::from(position)), state);
+        }
+        self.after_end(id);
+    }
+
+    fn task_over(&mut self, id: JobId, position: Option<u32>, state: JobState) {
+        let job = self.jobs.get_mut(&id).expect("only live jobs have tasks that end");
+        let own_id = JobId(id.0 + u64::from(position.unwrap_or(0)));
+        if let (Some(position), Tasks::Array(array)) = (position, &mut job.tasks) {
+            array.placed.remove(&position);
+            array.pending.remove(position);
+            array.restarts.remove(&position);
+            array.ended.entry(state).or_default().insert(position);
+        }
+        self.outcomes.insert(own_id, state);
+        self.after_end(id);
+    }
+
+    /// Removes the job if nothing of it is left, and lets those that wait for it know.
+    fn after_end(&mut self, id: JobId) {
+        let job = &self.jobs[&id];
+        let over = match &job.tasks {
+            Tasks::Single(_) => true,
+            Tasks::Array(_) => job.is_over(),
+        };
+        if over {
+            let job = self.jobs.remove(&id).expect("it was there a line ago");
+            self.unindex_job(&job);
+            if let Some(array) = &job.spec.array {
+                self.outcomes.insert_array(id, array.clone());
+            }
+            self.emit(|| Change::NotPending(id));
+            self.refresh_dependents(id);
+            self.derived.dependents.remove(&id);
+        } else {
+            self.publish_pending(id);
+            self.refresh_dependents(id);
+        }
+    }
+
+    fn inventory_recorded(&mut self, id: ClusterId, inventory: &Arc<Inventory>) {
+        let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
+        cluster.inventory = Some(Arc::clone(inventory));
+        cluster.free = inventory.nodes.iter().map(|node| node.capacity).collect();
+        let live: Vec<AllocationId> = cluster.allocations.iter().copied().collect();
+        self.derived.catalog.set(id, Arc::clone(inventory));
+        self.emit(|| Change::Inventory(id, Arc::clone(inventory)));
+        for allocation_id in live {
+            self.emit(|| Change::Freed(id, allocation_id));
+            let allocation =
+                self.allocations.get_mut(&allocation_id).expect("indexed allocations are live");
+            allocation.renumber(inventory);
+            let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
+            for node in &allocation.placed.nodes {
+                let free = &mut cluster.free[*node as usize];
+                *free = free.checked_sub(&allocation.placed.per_node).unwrap_or_default();
+            }
+            let took = self.allocations[&allocation_id].took();
+            self.emit(|| took);
+        }
+    }
+
+    fn allocation_mut(&mut self, id: AllocationId) -> &mut Allocation {
+        self.allocations.get_mut(&id).expect("events name live allocations")
+    }
+
+    fn job_mut(&mut self, id: JobId) -> &mut Job {
+        self.jobs.get_mut(&id).expect("events name live jobs")
+    }
+}
+
+impl Job {
+    /// A pending task becomes a placed one.
+    fn take_pending(&mut self, position: Option<u32>, allocation: AllocationId) {
+        match (&mut self.tasks, position) {
+            (Tasks::Single(task), _) => task.placed = Some(allocation),
+            (Tasks::Array(array), Some(position)) => {
+                assert!(array.pending.remove(position), "only pending tasks are placed");
+                array.placed.insert(position, allocation);
+            }
+            (Tasks::Array(_), None) => unreachable!("a task of an array has a position"),
+        }
+        if let (super::Gate::PerTask(ready), Some(position)) = (&mut self.gate, position) {
+            ready.remove(position);
+        }
+    }
+
+    /// A placed task becomes a pending one again; a start counts as a restart.
+    fn give_back(&mut self, position: Option<u32>, attempted: bool) {
+        let started = u32::from(attempted);
+        match (&mut self.tasks, position) {
+            (Tasks::Single(task), _) => {
+                task.placed = None;
+                task.restarts += started;
+            }
+            (Tasks::Array(array), Some(position)) => {
+                array.placed.remove(&position);
+                array.pending.insert(position);
+                if attempted {
+                    *array.restarts.entry(position).or_default() += 1;
+                }
+            }
+            (Tasks::Array(_), None) => unreachable!("a task of an array has a position"),
+        }
+    }
+
+    fn end_pending(&mut self, position: u32, state: JobState) {
+        let Tasks::Array(array) = &mut self.tasks else {
+            unreachable!("only arrays have tasks by position")
+        };
+        assert!(array.pending.remove(position), "only pending tasks end without an attempt");
+        array.restarts.remove(&position);
+        array.ended.entry(state).or_default().insert(position);
+        if let super::Gate::PerTask(ready) = &mut self.gate {
+            ready.remove(position);
+        }
+    }
+}

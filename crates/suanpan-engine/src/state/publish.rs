@@ -1,0 +1,208 @@
+//! What follows from a change: indexes, gates of waiting jobs, and the deltas for the scheduler
+//! and the order hub.
+
+use super::{Allocation, Gate, Job, State};
+use std::sync::Arc;
+use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::job::OnInvalidDependency;
+use suanpan_model::site::Inventory;
+use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_sched::snapshot::{Change, Pending, Running, Snapshot};
+
+impl State {
+    /// Turns collecting of scheduler changes and touched orders on or off (off in recovery).
+    pub fn emit_changes(&mut self, on: bool) {
+        self.derived.emit = on;
+    }
+
+    /// Scheduler changes since the last call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.derived.changes)
+    }
+
+    /// Allocations whose order changed or went since the last call.
+    pub fn take_touched(&mut self) -> Vec<(ClusterId, AllocationId)> {
+        std::mem::take(&mut self.derived.touched)
+    }
+
+    /// The scheduler's view, made from nothing; equal to the fold of all changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for (id, cluster) in &self.clusters {
+            let Some(inventory) = &cluster.inventory else { continue };
+            snapshot.apply(Change::Inventory(*id, Arc::clone(inventory)));
+            snapshot.apply(Change::Contact(*id, cluster.contact.0));
+        }
+        self.allocations.values().for_each(|allocation| snapshot.apply(allocation.took()));
+        for job in self.jobs.values() {
+            if let Some(pending) = job.as_pending() {
+                snapshot.apply(Change::Pending(pending));
+            }
+        }
+        snapshot
+    }
+
+    pub(super) fn emit(&mut self, change: impl FnOnce() -> Change) {
+        if self.derived.emit {
+            self.derived.changes.push(change());
+        }
+    }
+
+    pub(super) fn touch(&mut self, id: AllocationId) {
+        let cluster = self.allocations[&id].placed.cluster;
+        self.touch_gone(cluster, id);
+    }
+
+    pub(super) fn touch_gone(&mut self, cluster: ClusterId, id: AllocationId) {
+        if self.derived.emit {
+            self.derived.touched.push((cluster, id));
+        }
+    }
+
+    /// Tells the scheduler how much of a job may start now.
+    pub(super) fn publish_pending(&mut self, id: JobId) {
+        if !self.derived.emit {
+            return;
+        }
+        let change = match self.jobs[&id].as_pending() {
+            Some(pending) => Change::Pending(pending),
+            None => Change::NotPending(id),
+        };
+        self.derived.changes.push(change);
+    }
+
+    pub(super) fn refresh_gate(&mut self, id: JobId) {
+        let gate = self.gate_of(&self.jobs[&id]);
+        let job = self.jobs.get_mut(&id).expect("the job was read a line ago");
+        let cancel = job.spec.on_invalid_dependency == OnInvalidDependency::Cancel;
+        if gate == Gate::Never && cancel {
+            self.derived.doomed.insert(id);
+        }
+        job.gate = gate;
+    }
+
+    /// Judges the gates of all jobs that wait for `id` again.
+    pub(super) fn refresh_dependents(&mut self, id: JobId) {
+        let Some(waiting) = self.derived.dependents.get(&id) else { return };
+        let waiting: Vec<JobId> = waiting.iter().copied().collect();
+        for job in waiting {
+            self.refresh_gate(job);
+            self.publish_pending(job);
+        }
+    }
+
+    pub(super) fn index_job(&mut self, job: &Job) {
+        *self.derived.shapes.entry(Arc::clone(&job.spec.shape)).or_default() += 1;
+        for base in self.dependency_bases(job) {
+            self.derived.dependents.entry(base).or_default().insert(job.id);
+        }
+        let owner_and_name = (job.spec.user.clone(), job.spec.name.clone());
+        self.derived.by_name.entry(owner_and_name).or_default().insert(job.id);
+        if let Some(deadline) = job.spec.deadline {
+            self.derived.deadlines.insert((deadline, job.id));
+        }
+    }
+
+    pub(super) fn unindex_job(&mut self, job: &Job) {
+        let shape = &job.spec.shape;
+        let users = self.derived.shapes.get_mut(shape).expect("a live job's shape is counted");
+        *users -= 1;
+        if *users == 0 {
+            self.derived.shapes.remove(shape);
+        }
+        for base in self.dependency_bases(job) {
+            if let Some(waiting) = self.derived.dependents.get_mut(&base) {
+                waiting.remove(&job.id);
+                if waiting.is_empty() {
+                    self.derived.dependents.remove(&base);
+                }
+            }
+        }
+        self.derived.doomed.remove(&job.id);
+        if let Some(deadline) = job.spec.deadline {
+            self.derived.deadlines.remove(&(deadline, job.id));
+        }
+        self.unindex_name(job);
+    }
+
+    fn unindex_name(&mut self, job: &Job) {
+        let owner_and_name = (job.spec.user.clone(), job.spec.name.clone());
+        let Some(same) = self.derived.by_name.get_mut(&owner_and_name) else { return };
+        let was_first = same.first() == Some(&job.id);
+        same.remove(&job.id);
+        if same.is_empty() {
+            self.derived.by_name.remove(&owner_and_name);
+        } else if was_first {
+            // The next of the name may be waiting as a singleton.
+            let next = *same.first().expect("the set is not empty");
+            if self.jobs[&next].spec.dependency.is_some() {
+                self.refresh_gate(next);
+                self.publish_pending(next);
+            }
+        }
+    }
+
+    /// Base ids of the live jobs a job waits for, whichever of their tasks it names.
+    fn dependency_bases(&self, job: &Job) -> Vec<JobId> {
+        let Some(dependency) = &job.spec.dependency else { return Vec::new() };
+        dependency
+            .targets()
+            .filter_map(|target| self.job(target.job).map(|other| other.id))
+            .collect()
+    }
+}
+
+impl Job {
+    /// What the scheduler needs to know, if any task may start.
+    fn as_pending(&self) -> Option<Pending> {
+        let ready = self.ready_count();
+        if ready == 0 {
+            return None;
+        }
+        let not_before = match &self.gate {
+            Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
+            _ => None,
+        };
+        Some(Pending {
+            job: self.id,
+            priority: 0,
+            submitted: self.submitted,
+            shape: Arc::clone(&self.spec.shape),
+            begin: self.spec.begin.max(not_before),
+            deadline: self.spec.deadline,
+            ready,
+            refused_by: self.refused_by.clone(),
+        })
+    }
+}
+
+impl Allocation {
+    /// When its time limit ends: counted from the start, or from placement until it started.
+    pub(super) fn ends_by(&self) -> Timestamp {
+        let from = self.started_at.unwrap_or(self.placed_at.plus(self.placed.prediction.stage));
+        from.plus(Seconds(u64::from(self.placed.time_limit.seconds())))
+    }
+
+    pub(super) fn took(&self) -> Change {
+        let running = Running {
+            nodes: self.placed.nodes.clone(),
+            per_node: self.placed.per_node,
+            sharing: self.placed.sharing,
+            ends_by: self.ends_by(),
+        };
+        Change::Took(self.placed.cluster, self.placed.id, running)
+    }
+
+    /// Finds its nodes in a new inventory by name; nodes that are gone are left out.
+    pub(super) fn renumber(&mut self, inventory: &Inventory) {
+        let place = |name: &String| inventory.nodes.iter().position(|node| node.name == *name);
+        self.placed.nodes = self
+            .placed
+            .node_names
+            .iter()
+            .filter_map(place)
+            .map(|index| u32::try_from(index).expect("clusters have fewer than 2^32 nodes"))
+            .collect();
+    }
+}

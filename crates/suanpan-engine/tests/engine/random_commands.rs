@@ -1,0 +1,75 @@
+//! Random scripts: whatever is asked in whatever order, every invariant holds, recovery folds to
+//! the same bytes, and the scheduler's incremental view equals the one made from nothing.
+//! (The checks are in [`world`]'s audit, after each command.)
+
+use crate::world;
+use proptest::prelude::*;
+
+fn line() -> impl Strategy<Value = String> {
+    let job = 1u64..14;
+    let fact = prop::sample::select(vec![
+        "started",
+        "staging",
+        "refused",
+        "exit=0 wall=3",
+        "exit=1 wall=700",
+        "lost",
+        "lost-before-start",
+        "killed",
+    ]);
+    let after = prop::sample::select(vec![
+        "afterok",
+        "afterany",
+        "afternotok",
+        "aftercorr",
+        "after",
+        "singleton",
+    ]);
+    let options = prop::sample::select(vec![
+        "",
+        "hold=yes",
+        "requeue=yes",
+        "cpus=2",
+        "nodes=2",
+        "deadline=40",
+        "begin=20",
+        "budget=0.01",
+        "array=1-4%2",
+        "array=0-6:3",
+        "array=5",
+        "cpus=9",
+        "invalid=cancel",
+        "sites=gy",
+        "user=bob",
+    ]);
+    prop_oneof![
+        6 => Just("plan".to_owned()),
+        4 => (options.clone(), options.clone()).prop_map(|(a, b)| format!("submit {a} {b}")),
+        2 => (options, after, job.clone()).prop_map(|(option, kind, id)| match kind {
+            "singleton" => format!("submit {option} after=singleton"),
+            kind => format!("submit {option} after={kind}:{id}"),
+        }),
+        1 => Just("again array=1-4%2".to_owned()),
+        6 => (job.clone(), fact.clone()).prop_map(|(id, fact)| format!("report {id} {fact}")),
+        4 => (job.clone(), 0u32..6, fact).prop_map(|(id, k, fact)| format!("report {id}_{k} {fact}")),
+        1 => (job.clone(), 0u32..6).prop_map(|(id, k)| format!("cancel {id}_{k}")),
+        1 => job.clone().prop_map(|id| format!("cancel {id}")),
+        1 => job.clone().prop_map(|id| format!("requeue {id}")),
+        1 => job.clone().prop_map(|id| format!("hold {id}")),
+        1 => job.clone().prop_map(|id| format!("release {id}")),
+        1 => job.prop_map(|id| format!("why {id}")),
+        2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),
+        1 => Just("orders".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold(lines in prop::collection::vec(line(), 1..60)) {
+        let script = format!("site sh nodes=2 cpus=2\nsite gy nodes=1 cpus=4\n{}\n", lines.join("\n"));
+        let first = world::run(&script);
+        prop_assert_eq!(&first, &world::run(&script), "the same script prints the same");
+    }
+}

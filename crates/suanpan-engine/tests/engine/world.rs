@@ -1,0 +1,432 @@
+//! A small world around the engine for tests: a clock that only moves when told, clusters whose
+//! agents report what the script says, and the shipped scheduler.
+//!
+//! Lines of a script: `# comment`, a command, or `> output` (replaced by what the command before
+//! it prints). Commands are listed in [`World::command`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use suanpan_engine::command::{
+    AddSite, Caller, Command, CommitPlan, IdempotencyKey, SubmitJobs, Target, TokenHash,
+};
+use suanpan_engine::event::{Event, Then};
+use suanpan_engine::sequencer::{Record, Reply, Sequencer};
+use suanpan_engine::state::State;
+use suanpan_model::id::{BlobHash, JobId};
+use suanpan_model::job::{
+    End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
+};
+use suanpan_model::memory::Mebibytes;
+use suanpan_model::money::{MicroCredits, Price};
+use suanpan_model::site::{DriverKind, Flavor, Inventory, Node, Partition};
+use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_model::tres::Tres;
+use suanpan_sched::policy::Policy;
+use suanpan_sched::snapshot::Snapshot;
+use suanpan_site::report::{Fact, Outcome, Report};
+
+/// Runs a script and returns it with the output it really prints.
+pub fn run(text: &str) -> String {
+    let mut world = World::default();
+    let mut out = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("> ")) {
+        writeln!(out, "{line}").expect("strings grow");
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        for printed in world.command(line) {
+            writeln!(out, "> {printed}").expect("strings grow");
+        }
+        world.audit();
+    }
+    out
+}
+
+/// The stored records of all scenarios, run one after the other in one world.
+pub fn journal_of_all_scenarios() -> String {
+    let mut world = World::default();
+    for path in crate::scenarios::scenario_files() {
+        let text = std::fs::read_to_string(path).expect("scenario files are UTF-8");
+        for line in text.lines().filter(|line| !line.starts_with("> ") && !line.starts_with('#')) {
+            if !line.trim().is_empty() {
+                world.command(line);
+            }
+        }
+    }
+    let stored = world.records.iter().map(|r| String::from_utf8(r.encode()).expect("JSON"));
+    stored.map(|line| line + "\n").collect()
+}
+
+/// The first line where two texts part.
+pub fn difference(expected: &str, printed: &str) -> String {
+    let mut other = printed.lines();
+    for (number, line) in expected.lines().enumerate() {
+        let got = other.next().unwrap_or("(end)");
+        if got != line {
+            return format!("line {}: expected `{line}`, got `{got}`", number + 1);
+        }
+    }
+    format!("more lines: `{}`", other.next().unwrap_or(""))
+}
+
+/// The engine, its scheduler's snapshot, and the journal so far.
+pub struct World {
+    sequencer: Sequencer,
+    snapshot: Snapshot,
+    records: Vec<Record>,
+    now: Timestamp,
+    keys: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        World {
+            sequencer: Sequencer::new(State::default(), 0, 1),
+            snapshot: Snapshot::default(),
+            records: Vec::new(),
+            now: Timestamp(1_000_000),
+            keys: 0,
+        }
+    }
+}
+
+type Words = BTreeMap<String, String>;
+
+impl World {
+    /// Runs one line and returns what it prints.
+    fn command(&mut self, line: &str) -> Vec<String> {
+        let mut words = line.split_whitespace();
+        let verb = words.next().expect("the line is not empty");
+        let mut plain = Vec::new();
+        let mut named = Words::new();
+        for word in words {
+            match word.split_once('=') {
+                Some((key, value)) => {
+                    named.insert(key.to_owned(), value.to_owned());
+                }
+                None => plain.push(word.to_owned()),
+            }
+        }
+        match verb {
+            "site" => self.site(&plain[0], &named),
+            "submit" => self.submit(&named),
+            "again" => self.submit_with(self.keys, &named),
+            "wait" => {
+                self.now = self.now.plus(Seconds(plain[0].parse().expect("wait SECONDS")));
+                self.ask(Caller::System, Command::PassTime)
+            }
+            "plan" => self.plan(),
+            "report" => self.report(&plain, &named),
+            "cancel" => self.ask(user(&named), Command::CancelJob(target(&plain[0]))),
+            "hold" => self.ask(user(&named), Command::HoldJob(target(&plain[0]))),
+            "release" => self.ask(user(&named), Command::ReleaseJob(target(&plain[0]))),
+            "requeue" => self.ask(user(&named), Command::RequeueJob(target(&plain[0]))),
+            "why" => self.why(&plain[0]),
+            "orders" => self.orders(),
+            "balance" => self.balance(),
+            other => panic!("unknown scenario command `{other}`"),
+        }
+    }
+
+    /// Every invariant, and that recovery gives the same state and the same snapshot.
+    fn audit(&mut self) {
+        let state = self.sequencer.state();
+        state.check();
+        assert_eq!(self.snapshot, state.snapshot(), "the changes fold to the snapshot");
+        let mut replayed = State::default();
+        for record in &self.records {
+            let read = Record::decode(record.seq, &record.encode()).expect("records are readable");
+            read.events.iter().for_each(|event| replayed.apply(read.at, event));
+        }
+        let bytes = state.encode_checkpoint();
+        assert_eq!(replayed.encode_checkpoint(), bytes, "recovery folds to the same state");
+        let restored = State::decode_checkpoint(&bytes).expect("checkpoints are readable");
+        restored.check();
+        assert_eq!(restored.encode_checkpoint(), bytes, "a checkpoint gives the state back");
+    }
+
+    fn handle(&mut self, caller: Caller, command: Command) -> Result<Reply, String> {
+        let (record, reply) = self.sequencer.handle(self.now, caller, command);
+        self.records.extend(record);
+        for change in self.sequencer.state_mut().take_changes() {
+            self.snapshot.apply(change);
+        }
+        reply.map_err(|rejection| format!("rejected {}: {rejection}", rejection.code()))
+    }
+
+    fn ask(&mut self, caller: Caller, command: Command) -> Vec<String> {
+        let before = self.records.len();
+        match self.handle(caller, command) {
+            Err(rejection) => vec![rejection],
+            Ok(_) => self.records[before..].iter().flat_map(|r| &r.events).map(told).collect(),
+        }
+    }
+
+    fn site(&mut self, name: &str, words: &Words) -> Vec<String> {
+        let token = TokenHash(BlobHash([self.records.len() as u8; 32]));
+        let add = Command::AddSite(AddSite { cluster: name.to_owned(), token });
+        let Ok(Reply::Cluster(cluster)) = self.handle(Caller::System, add) else {
+            return vec!["rejected".into()];
+        };
+        let inventory = Command::RecordInventory(Arc::new(inventory(name, words)));
+        self.ask(Caller::Agent(cluster), inventory)
+    }
+
+    fn submit(&mut self, words: &Words) -> Vec<String> {
+        self.keys += 1;
+        self.submit_with(self.keys, words)
+    }
+
+    fn submit_with(&mut self, key: u64, words: &Words) -> Vec<String> {
+        let spec = spec(words, self.now);
+        let body = serde_json::to_vec(&spec).expect("specs are plain data");
+        let body = u64::from_le_bytes(
+            blake3::hash(&body).as_bytes()[..8].try_into().expect("eight bytes are eight bytes"),
+        );
+        let key = IdempotencyKey { key: key.into(), body };
+        let submit = Command::SubmitJobs(SubmitJobs { key, jobs: vec![spec] });
+        match self.handle(user(words), submit) {
+            Ok(Reply::Jobs(ids)) => ids.iter().map(|id| format!("job {id}")).collect(),
+            Ok(other) => vec![format!("{other:?}")],
+            Err(rejection) => vec![rejection],
+        }
+    }
+
+    fn plan(&mut self) -> Vec<String> {
+        let plan = suanpan_sched::plan::plan(&self.snapshot, self.now, &Policy::default());
+        if plan.placements.is_empty() {
+            return vec!["nothing starts".into()];
+        }
+        let commit = CommitPlan { explanations: plan.explanations, placements: plan.placements };
+        self.ask(Caller::System, Command::CommitPlan(commit))
+    }
+
+    /// `report TASK started|staging|refused|exit=N|lost|lost-before-start|killed [wall=S]`
+    fn report(&mut self, plain: &[String], words: &Words) -> Vec<String> {
+        let task = task(&plain[0]);
+        let state = self.sequencer.state();
+        let Some(job) = state.job(task.job) else { return vec!["no such job".into()] };
+        let position = task.index.and_then(|index| job.position_of(index)).unwrap_or(0);
+        let found = job.tasks.placed().find(|(at, _)| *at == position);
+        let Some((_, id)) = found else { return vec!["not placed".into()] };
+        let (cluster, generation) = {
+            let live = state.allocation(id).expect("placed tasks are allocated");
+            (live.placed.cluster, live.generation)
+        };
+        let fact = fact(plain.get(1).map(String::as_str), words);
+        let report = Report { allocation: id, generation, at: self.now, fact };
+        self.ask(Caller::Agent(cluster), Command::RecordReports(vec![report.clone(), report]))
+    }
+
+    fn why(&self, text: &str) -> Vec<String> {
+        use suanpan_engine::explain::Explained;
+        let said = match self.sequencer.state().explain(self.now, task(text)) {
+            Explained::Unknown => "unknown".into(),
+            Explained::Finished(state) => format!("finished {}", state.name()),
+            Explained::Placed(ids) => format!("placed as {ids:?}"),
+            Explained::Blocked { reason, detail, .. } => format!("{reason:?} {detail}"),
+            Explained::Eligible { .. } => "eligible".into(),
+        };
+        vec![said.trim_end().to_owned()]
+    }
+
+    fn orders(&self) -> Vec<String> {
+        let state = self.sequencer.state();
+        let all = state.clusters().flat_map(|(cluster, _)| {
+            state.orders(cluster).map(move |order| {
+                let what = match order.desired {
+                    suanpan_site::order::Desired::Run(run) => {
+                        format!("run job {} on {}", run.job, run.nodes.join(","))
+                    }
+                    suanpan_site::order::Desired::Stop(reason) => format!("stop {reason:?}"),
+                };
+                format!(
+                    "{cluster}: allocation {} generation {} {what}",
+                    order.allocation, order.generation
+                )
+            })
+        });
+        all.collect()
+    }
+
+    fn balance(&self) -> Vec<String> {
+        let accounts = self.sequencer.state().ledger().accounts();
+        accounts
+            .map(|(id, account)| {
+                let pending = MicroCredits(account.debits_pending + account.credits_pending);
+                format!("{id:?} balance {} pending {pending}", account.balance())
+            })
+            .collect()
+    }
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::PlanCommitted { allocations, .. } => allocations
+            .iter()
+            .map(|placed| {
+                let task = TaskRef { job: placed.job, index: placed.index };
+                let nodes = placed.node_names.join(",");
+                format!(
+                    "{task} starts as allocation {} on {nodes} at most {}",
+                    placed.id, placed.prediction.cost
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("\n> "),
+        Event::AllocationEnded { allocation, charge, then, .. } => match then {
+            Then::Over(state) => {
+                format!("allocation {allocation} over: {} charge {charge}", state.name())
+            }
+            Then::Requeued => format!("allocation {allocation} over: requeued charge {charge}"),
+        },
+        Event::AllocationStarted { allocation, .. } => format!("allocation {allocation} started"),
+        Event::AllocationStaging { allocation, .. } => format!("allocation {allocation} staging"),
+        Event::AllocationRefused { allocation, reason } => {
+            format!("allocation {allocation} refused: {reason}")
+        }
+        Event::AllocationStopping { allocation, generation, reason } => {
+            format!("allocation {allocation} generation {generation} stopping: {reason:?}")
+        }
+        Event::TasksEnded { job, positions, state } => {
+            let which = if positions.is_empty() {
+                String::new()
+            } else {
+                format!(" positions {positions}")
+            };
+            format!("job {job}{which} ended: {}", state.name())
+        }
+        Event::JobHeld { job } => format!("job {job} held"),
+        Event::JobReleased { job } => format!("job {job} released"),
+        Event::InventoryRecorded { cluster, .. } => format!("cluster {cluster} inventory"),
+        Event::ContactChanged { cluster, contact } => format!("cluster {cluster} {contact:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn fact(what: Option<&str>, words: &Words) -> Fact {
+    let wall: u64 = words.get("wall").map_or(0, |wall| wall.parse().expect("wall=SECONDS"));
+    let usage = Usage { wall_us: wall * 1_000_000, ..Usage::default() };
+    let over = |end, payload| Fact::Ended(Outcome { end, payload, usage, message: String::new() });
+    match (what, words.get("exit")) {
+        (None, Some(code)) => {
+            over(End::Exited { code: code.parse().expect("exit=CODE") }, PayloadReach::Started)
+        }
+        (Some("started"), _) => Fact::Started,
+        (Some("staging"), _) => Fact::Staging,
+        (Some("refused"), _) => Fact::Refused { reason: "drained".into() },
+        (Some("lost"), _) => over(End::Lost, PayloadReach::Started),
+        (Some("lost-before-start"), _) => over(End::Lost, PayloadReach::NeverStarted),
+        (Some("killed"), _) => over(End::Cancelled, PayloadReach::Started),
+        other => panic!("unknown fact {other:?}"),
+    }
+}
+
+fn user(words: &Words) -> Caller {
+    Caller::User(words.get("user").map_or("ada", String::as_str).to_owned())
+}
+
+fn task(text: &str) -> TaskRef {
+    let (job, index) = match text.split_once('_') {
+        Some((job, index)) => (job, Some(index.parse().expect("an array index"))),
+        None => (text, None),
+    };
+    TaskRef { job: JobId(job.parse().expect("a job id")), index }
+}
+
+fn target(text: &str) -> Target {
+    let task = task(text);
+    Target { job: task.job, index: task.index }
+}
+
+fn spec(words: &Words, now: Timestamp) -> JobSpec {
+    let get = |key: &str| words.get(key).map(String::as_str);
+    let list = |key: &str| {
+        get(key).map_or(Vec::new(), |text| text.split(',').map(str::to_owned).collect())
+    };
+    let seconds = |text: &str| Seconds(text.parse().expect("seconds"));
+    let shape = Shape {
+        nodes: get("nodes").map_or(1, |n| n.parse().expect("nodes=N")),
+        per_node: Tres {
+            cpus: get("cpus").map_or(1, |n| n.parse().expect("cpus=N")),
+            memory: get("mem").unwrap_or("100").parse().expect("mem=SIZE"),
+            gpus: 0,
+        },
+        sharing: Default::default(),
+        time: Some(get("time").unwrap_or("10").parse().expect("time=WALLTIME")),
+        partitions: list("partition"),
+        sites: list("sites"),
+        flavors: list("flavors"),
+        features: list("features"),
+        nodelist: list("nodelist"),
+        exclude: list("exclude"),
+        goal: match get("goal") {
+            Some("fastest") => suanpan_model::job::Goal::Fastest,
+            Some("cheapest") => suanpan_model::job::Goal::Cheapest,
+            _ => suanpan_model::job::Goal::Balanced,
+        },
+        budget: get("budget").map(|text| MicroCredits::from_decimal(text).expect("budget=CREDITS")),
+        inputs: Vec::new(),
+        paths: Vec::new(),
+    };
+    JobSpec {
+        name: get("name").unwrap_or("job").to_owned(),
+        user: get("user").unwrap_or("ada").to_owned(),
+        project: "default".into(),
+        shape: Arc::new(shape),
+        launch: BlobHash([7; 32]),
+        array: get("array").map(|text| text.parse().expect("array=LIST")),
+        dependency: get("after").map(|text| text.parse().expect("after=DEPENDENCY")),
+        on_invalid_dependency: match get("invalid") {
+            Some("cancel") => OnInvalidDependency::Cancel,
+            _ => OnInvalidDependency::Wait,
+        },
+        begin: get("begin").map(|text| now.plus(seconds(text))),
+        deadline: get("deadline").map(|text| now.plus(seconds(text))),
+        hold: if get("hold").is_some() { Hold::User } else { Hold::None },
+        requeue: if get("requeue").is_some() { Requeue::OnFailure } else { Requeue::Never },
+    }
+}
+
+/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36]`: one partition, one flavor.
+fn inventory(name: &str, words: &Words) -> Inventory {
+    let number = |key: &str, default: u32| {
+        words.get(key).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let memory: Mebibytes =
+        words.get("mem").map_or("8G", String::as_str).parse().expect("mem=SIZE");
+    let price = words.get("price").map_or("0.36", String::as_str);
+    let capacity = Tres { cpus: number("cpus", 4), memory, gpus: 0 };
+    let nodes: Vec<Node> = (1..=number("nodes", 2))
+        .map(|n| Node { name: format!("{name}{n}"), flavor: 0, capacity, features: Vec::new() })
+        .collect();
+    let limit = "1-00:00:00".parse().expect("a time limit");
+    Inventory {
+        site: name.to_owned(),
+        cluster: name.to_owned(),
+        driver: DriverKind::Local,
+        zone: "UTC".into(),
+        home: false,
+        shared_paths: vec!["/".into()],
+        flavors: vec![Flavor {
+            name: format!("cpu-{name}"),
+            speed_milli: 1_000,
+            price: Price {
+                cpu_hour: MicroCredits::from_decimal(price).expect("price=CREDITS"),
+                ..Price::default()
+            },
+        }],
+        partitions: vec![Partition {
+            name: "normal".into(),
+            default: true,
+            time_max: limit,
+            time_default: limit,
+            nodes_max_per_job: 100,
+            nodes: (0..nodes.len() as u32).collect(),
+        }],
+        nodes,
+        links: Vec::new(),
+        enforced: Vec::new(),
+    }
+}

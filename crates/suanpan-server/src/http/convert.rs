@@ -1,0 +1,105 @@
+//! From the model's types to those of the API.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use suanpan_engine::state::State;
+use suanpan_model::id::ClusterId;
+use suanpan_model::money::MicroCredits;
+use suanpan_model::time::Timestamp;
+use suanpan_model::tres::Tres;
+use suanpan_sched::reason::{Candidate, Unfit};
+use suanpan_wire::v1;
+
+/// The name of an enum's value as it is written in JSON: `time_limit`, `NoSiteFits`.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => unreachable!("only enums without fields are written as words"),
+    }
+}
+
+/// A point of time.
+pub(super) fn time(at: Timestamp) -> v1::Time {
+    v1::Time::from_micros(at.0)
+}
+
+/// An amount of the network's credit.
+pub(super) fn money(amount: MicroCredits) -> v1::Money {
+    v1::Money::credits(amount.0)
+}
+
+/// Resources of one node, or of several together.
+pub(super) fn per_node(tres: &Tres) -> v1::PerNode {
+    v1::PerNode { cpus: tres.cpus, memory_mib: tres.memory.get(), gpus: tres.gpus }
+}
+
+/// Names of clusters by id.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names(BTreeMap<ClusterId, String>);
+
+impl Names {
+    /// Those of all clusters.
+    pub(super) fn of(state: &State) -> Names {
+        Names(state.clusters().map(|(id, cluster)| (id, cluster.name.clone())).collect())
+    }
+
+    /// Adds a cluster.
+    pub(super) fn insert(&mut self, id: ClusterId, name: &str) {
+        self.0.insert(id, name.to_owned());
+    }
+
+    /// One cluster's name.
+    pub(super) fn get(&self, id: ClusterId) -> String {
+        self.0.get(&id).cloned().unwrap_or_else(|| format!("cluster {id}"))
+    }
+}
+
+/// Candidates as the API shows them; the one at `chosen` has the tick.
+pub(super) fn candidates(
+    found: &[Candidate],
+    chosen: Option<usize>,
+    now: Timestamp,
+    names: &Names,
+) -> Vec<v1::Candidate> {
+    let show = |(index, one): (usize, &Candidate)| v1::Candidate {
+        site: one.site.clone(),
+        cluster: names.get(one.cluster),
+        partition: one.partition.clone(),
+        flavor: one.flavor.clone(),
+        chosen: chosen == Some(index),
+        start_at: time(one.start),
+        start_latest_at: time(one.start_latest),
+        wait_s: one.start.since(now).0,
+        stage_s: one.stage.0,
+        run_s: one.run.0,
+        finish_at: time(one.finish),
+        cost: money(one.cost),
+        score: one.score,
+    };
+    found.iter().enumerate().map(show).collect()
+}
+
+/// Clusters that cannot take a job, as the API shows them.
+pub(super) fn unfit(found: &[Unfit], names: &Names) -> Vec<v1::Unfit> {
+    let show = |one: &Unfit| v1::Unfit {
+        site: one.site.clone(),
+        cluster: names.get(one.cluster),
+        condition: word(&one.predicate),
+        asked: one.asked.clone(),
+        there: one.there.clone(),
+        text: super::explain::unfit_text(one),
+    };
+    found.iter().map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+    use suanpan_sched::reason::{Predicate, WaitingFor};
+
+    #[test]
+    fn words_are_those_of_json() {
+        assert_eq!(word(&Predicate::TimeLimit), "time_limit");
+        assert_eq!(word(&WaitingFor::NoSiteFits), "NoSiteFits");
+    }
+}

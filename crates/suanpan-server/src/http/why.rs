@@ -1,0 +1,191 @@
+//! `GET /v1/jobs/{id}/why`: why a job waits, or why it was placed where it is.
+
+use super::App;
+use super::auth::{Right, User};
+use super::convert::{self, Names, word};
+use super::jobs::wait_for_seen;
+use super::params::{JobPath, Params};
+use super::problem::Answer;
+use super::{explain, rows};
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use std::sync::Arc;
+use suanpan_engine::explain::Explained;
+use suanpan_model::id::JobId;
+use suanpan_model::job::{Goal, Shape};
+use suanpan_model::time::Timestamp;
+use suanpan_sched::reason::WaitingFor;
+use suanpan_wire::v1;
+
+/// Candidates shown.
+const CANDIDATES_MAX: usize = 20;
+
+/// Says why a job waits, or why it was placed where it is and not elsewhere.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/why", tag = "jobs", operation_id = "why",
+    params(
+        ("id" = String, Path, pattern = "^[1-9][0-9]{0,17}(_[0-9]{1,9})?$",
+            description = "A job, `36`, or one task of an array, `36_4`.", example = "36"),
+        ("Suanpan-Seq" = Option<u64>, Header, maximum = 9007199254740991_i64,
+            description = "Show at least this position."),
+    ),
+    responses(
+        (status = 200, description = "The reasons", body = v1::Why),
+        (status = 404, description = "There is no such job", body = v1::Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn why(
+    State(app): State<Arc<App>>,
+    user: User,
+    JobPath(task): JobPath,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Json<v1::Why>> {
+    user.must(Right::Look)?;
+    Params::read(query.as_deref(), &[])?;
+    wait_for_seen(&app, &headers).await?;
+    let seen = app.plane.ask(move |state, now| (state.explain(now, task), Names::of(state), now));
+    let (explained, names, now) = seen.await?;
+    if explained == Explained::Unknown {
+        return Err(rows::unknown(task));
+    }
+    // What the state says may be ahead of the views.
+    app.plane.views().wait_for(app.plane.durable_seq(), std::time::Duration::from_secs(5)).await;
+    let detail = rows::detail(&app, task, rows::Launch::Left).await?;
+    let pending = match explained {
+        Explained::Blocked { job, reason, detail, shape } => {
+            let found = Found { job, reason: Some((reason, detail)), shape };
+            Some(waits(&app, found, &names, now).await?)
+        }
+        Explained::Eligible { job, shape, .. } => {
+            Some(waits(&app, Found { job, reason: None, shape }, &names, now).await?)
+        }
+        Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
+    };
+    let pending =
+        pending.map(|pending| v1::WhyPending { since: detail.job.submitted_at, ..pending });
+    let placed = placed(&app, &detail, &names).await?;
+    Ok(Json(v1::Why {
+        job: detail.job.id,
+        index: detail.task.as_ref().and_then(|task| task.index),
+        state: detail.task.as_ref().map_or(detail.job.state, |task| task.state),
+        text: sentence(pending.as_ref(), placed.as_ref()),
+        pending,
+        placed,
+        seq: app.plane.durable_seq(),
+    }))
+}
+
+fn sentence(pending: Option<&v1::WhyPending>, placed: Option<&v1::WhyPlaced>) -> String {
+    match (pending, placed) {
+        (Some(pending), _) => format!("it waits: {}", pending.text),
+        (None, Some(placed)) => {
+            let runner_up = placed
+                .losers
+                .first()
+                .map(|loser| format!("; {} {}", loser.candidate.cluster, loser.why_not));
+            format!(
+                "placed on {} as the best by `{}`{}",
+                placed.chosen.cluster,
+                placed.goal,
+                runner_up.unwrap_or_default()
+            )
+        }
+        (None, None) => "it ended without having been placed".to_owned(),
+    }
+}
+
+/// What is known of a job that waits.
+struct Found {
+    job: JobId,
+    reason: Option<(WaitingFor, String)>,
+    shape: Arc<Shape>,
+}
+
+async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer<v1::WhyPending> {
+    let Found { job, reason, shape } = found;
+    let last = app.plane.waiting(job, &shape);
+    let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
+        use suanpan_sched::explain::{WhatIf, outlook, what_if};
+        // A job that may not start yet is not among the scheduler's: it is judged by its shape.
+        what_if(snapshot, now, policy, job).unwrap_or_else(|| {
+            let foretold = outlook(snapshot, now, policy, &shape, None, 1);
+            WhatIf {
+                reason: foretold.reason,
+                explanation: foretold.explanation,
+                steps: foretold.steps,
+                remedies: foretold.remedies,
+            }
+        })
+    });
+    let mut told = asked.await?;
+    told.explanation.candidates.truncate(CANDIDATES_MAX);
+    let by_scheduler = last.as_ref().map(|waits| waits.reason).or(told.reason);
+    let blocked = reason.is_some();
+    let (reason, mut detail) =
+        reason.unwrap_or((by_scheduler.unwrap_or(WaitingFor::Priority), String::new()));
+    if reason == WaitingFor::Priority
+        && let Some(first) = last.as_ref().and_then(|waits| waits.first)
+        && first != job
+    {
+        detail = format!("job {first} of the same shape is first");
+    }
+    let start = last.as_ref().and_then(|waits| waits.shadow_start);
+    let start = start.or_else(|| told.explanation.candidates.first().map(|best| best.start));
+    let found = &told.explanation;
+    Ok(v1::WhyPending {
+        reason: word(&reason),
+        text: explain::reason_text(reason, &detail),
+        since: convert::time(now),
+        expected_start_at: start.filter(|_| !blocked).map(convert::time),
+        steps: explain::steps(&told.steps, &found.unfit, names),
+        smallest_change: explain::smallest_change(&told.remedies, names),
+        candidates: convert::candidates(&found.candidates, None, now, names),
+        unfit: convert::unfit(&found.unfit, names),
+    })
+}
+
+async fn placed(
+    app: &Arc<App>,
+    detail: &v1::JobDetail,
+    names: &Names,
+) -> Answer<Option<v1::WhyPlaced>> {
+    let Some(attempt) = detail.attempts.last() else { return Ok(None) };
+    let Some(explanation) = rows::explanation(app, attempt.allocation).await? else {
+        return Ok(None);
+    };
+    let goal = match detail.goal.as_str() {
+        "fastest" => Goal::Fastest,
+        "cheapest" => Goal::Cheapest,
+        _ => Goal::Balanced,
+    };
+    let at = Timestamp(attempt.placed_at.micros());
+    let is_chosen = |one: &v1::Candidate| {
+        one.cluster == attempt.cluster
+            && one.partition == attempt.partition
+            && one.flavor == attempt.flavor
+    };
+    let shown = convert::candidates(&explanation.candidates, None, at, names);
+    let Some(place) = shown.iter().position(is_chosen) else { return Ok(None) };
+    let winner = &explanation.candidates[place];
+    let losers = shown
+        .iter()
+        .zip(&explanation.candidates)
+        .enumerate()
+        .filter(|(index, _)| *index != place)
+        .map(|(_, (candidate, found))| v1::Loser {
+            candidate: candidate.clone(),
+            why_not: explain::why_not(found, winner, goal),
+        })
+        .collect();
+    Ok(Some(v1::WhyPlaced {
+        allocation: attempt.allocation,
+        at: attempt.placed_at,
+        goal: word(&goal),
+        chosen: v1::Candidate { chosen: true, ..shown[place].clone() },
+        losers,
+        unfit: convert::unfit(&explanation.unfit, names),
+    }))
+}

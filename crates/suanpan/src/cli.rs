@@ -1,0 +1,364 @@
+//! Arguments of the command line; what they do is in `verbs`.
+
+use crate::sbatch_args::SbatchArgs;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// One front door to many computing sites: submit a job once, and ask why.
+#[derive(Debug, Parser)]
+#[command(name = "suanpan", version, max_term_width = 100, propagate_version = true)]
+#[command(infer_long_args = true, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every verb")]
+pub struct Global {
+    /// Print one JSON document, in a versioned envelope
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print ids only, one a line
+    #[arg(short = 'q', long = "ids", global = true, conflicts_with = "json")]
+    pub ids: bool,
+    /// Address of the server [env: SUANPAN_SERVER] [default: http://127.0.0.1:7726]
+    #[arg(long, global = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// File that holds the token [env: SUANPAN_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub token_file: Option<PathBuf>,
+    /// Certificates to trust, PEM; needed for https [env: SUANPAN_CA_FILE]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What is done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Submit a job and return at once
+    Submit(Submit),
+    /// Run a command as a job: follow its output, return its exit code
+    Run(Run),
+    /// Say where a job would run, when and for how much; submit nothing
+    Plan(Plan),
+    /// List jobs that wait or run
+    Ps(Ps),
+    /// Show everything about a job
+    Show(Show),
+    /// Say why a job waits, or why it is where it is
+    Why(JobArg),
+    /// Print a job's output
+    Logs(Logs),
+    /// End jobs
+    Cancel(JobArgs),
+    /// Keep waiting jobs from starting
+    Hold(JobArgs),
+    /// Let held jobs go
+    Release(JobArgs),
+    /// Put jobs back among the waiting
+    Requeue(JobArgs),
+    /// Wait until jobs have ended; return their exit code, the highest
+    Wait(Wait),
+    /// List sites, or let one join
+    Sites(Sites),
+    /// List flavors: kinds of resource, their speed and price
+    Flavors,
+    /// List jobs that have ended, with totals
+    History(History),
+    /// Run the control plane
+    Server(Server),
+    /// Run the agent of one cluster
+    Agent(Agent),
+    /// Start a network of three sites on this machine and run real work on it
+    Demo(Demo),
+    /// Look after a journal
+    Journal(Journal),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the reference of the command line, in Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+/// `submit`.
+#[derive(Debug, Args)]
+#[command(after_help = SUBMIT_HELP)]
+#[command(override_usage = "suanpan submit [OPTIONS] FILE [ARGS]...\n       \
+    suanpan submit [OPTIONS] -- COMMAND [ARGS]...\n       \
+    suanpan submit [OPTIONS] --wrap=COMMAND\n       \
+    suanpan submit [OPTIONS] --each FILE...")]
+pub struct Submit {
+    #[command(flatten)]
+    pub sbatch: SbatchArgs,
+    /// Submit each of the files as a job of its own, all or none
+    #[arg(long)]
+    pub each: bool,
+    /// With --wait: return 0 completed, 100 failed, 103 cancelled
+    #[arg(long)]
+    pub status_code: bool,
+    /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
+    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+const SUBMIT_HELP: &str = "A file that ends in .yaml or .yml is a YAML job file; any other is a \
+    batch script and begins with `#!`.\nOptions win over SBATCH_ variables, these over the \
+    script's #SBATCH lines. An option of sbatch that\ncannot be honoured is refused by name.";
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(override_usage = "suanpan run [OPTIONS] -- COMMAND [ARGS]...")]
+pub struct Run {
+    #[command(flatten)]
+    pub sbatch: SbatchArgs,
+    /// Return 0 completed, 100 failed, 103 cancelled instead of the job's code
+    #[arg(long)]
+    pub status_code: bool,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true
+    )]
+    pub words: Vec<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+#[command(override_usage = "suanpan plan [OPTIONS] FILE [ARGS]...\n       \
+    suanpan plan [OPTIONS] -- COMMAND [ARGS]...")]
+pub struct Plan {
+    #[command(flatten)]
+    pub sbatch: SbatchArgs,
+    /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
+    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+/// Which jobs a list shows.
+#[derive(Clone, Debug, Args)]
+pub struct Filter {
+    /// Only in these states, separated by commas (RUNNING, PD, failed)
+    #[arg(short = 't', long, value_name = "STATES", value_delimiter = ',')]
+    pub state: Vec<String>,
+    /// Only this user's
+    #[arg(short, long)]
+    pub user: Option<String>,
+    /// Only of this name
+    #[arg(short, long)]
+    pub name: Option<String>,
+    /// Only at this site or cluster
+    #[arg(short = 'M', long)]
+    pub site: Option<String>,
+    /// Show so many jobs at most, the newest; 0 shows all
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub limit: usize,
+}
+
+/// `ps`.
+#[derive(Debug, Args)]
+pub struct Ps {
+    #[command(flatten)]
+    pub filter: Filter,
+    /// Also jobs that have ended
+    #[arg(short, long)]
+    pub all: bool,
+    /// Show again every so many seconds until Ctrl-C
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1")]
+    pub watch: Option<f64>,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A job (36) or one task of an array (36_4)
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// Print the script or command it runs, and nothing else
+    #[arg(long)]
+    pub script: bool,
+}
+
+/// One job.
+#[derive(Debug, Args)]
+pub struct JobArg {
+    /// A job (36) or one task of an array (36_4)
+    #[arg(value_name = "JOB")]
+    pub job: String,
+}
+
+/// Several jobs.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// Jobs (36) or tasks of arrays (36_4)
+    #[arg(value_name = "JOB", required = true)]
+    pub jobs: Vec<String>,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// A job (36) or one task of an array (36_4)
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// Go on until the job ends, and return its exit code
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Which task of an array
+    #[arg(long, value_name = "INDEX")]
+    pub task: Option<u32>,
+    /// Standard error instead of standard output
+    #[arg(long)]
+    pub stderr: bool,
+    /// Begin with the last so many lines
+    #[arg(long, value_name = "LINES")]
+    pub tail: Option<usize>,
+}
+
+/// `wait`.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Jobs (36) or tasks of arrays (36_4)
+    #[arg(value_name = "JOB", required = true)]
+    pub jobs: Vec<String>,
+    /// Return 0 completed, 100 failed, 101 not finished, 102 no such job, 103 cancelled
+    #[arg(long)]
+    pub status_code: bool,
+    /// Give up after so many seconds: 1, or 101 with --status-code
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `sites`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Sites {
+    #[command(subcommand)]
+    pub action: Option<SitesAction>,
+}
+
+/// What is done to sites.
+#[derive(Debug, Subcommand)]
+pub enum SitesAction {
+    /// Let a cluster join: writes its agent's token into a new file
+    Add {
+        /// Name of the cluster, as in its site file
+        name: String,
+        /// Where the token is written, mode 0600; the file must not exist
+        #[arg(long = "write-token", value_name = "PATH")]
+        write_token: PathBuf,
+    },
+}
+
+/// `server`. Its settings are those of the server's own table.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Configuration file, TOML; flags and SUANPAN_ variables win over it
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Print a commented configuration file with every default, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    #[command(flatten)]
+    pub settings: crate::server_args::SettingArgs,
+}
+
+/// `agent`.
+#[derive(Debug, Args)]
+#[command(after_help = "--server and --token-file name the control plane and this agent's token.")]
+pub struct Agent {
+    /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites)
+    #[arg(long, value_name = "PATH")]
+    pub site_file: PathBuf,
+    /// Directory for what must survive a crash of the agent
+    #[arg(long, value_name = "PATH")]
+    pub state_dir: PathBuf,
+    /// How log lines are written to standard error
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
+    pub log_format: String,
+    /// Least level that is logged: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave the network up at the end, and say how to use and how to stop it
+    #[arg(long)]
+    pub keep: bool,
+    /// Fewer jobs: one lab and a few commands
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// `journal`.
+#[derive(Debug, Args)]
+pub struct Journal {
+    #[command(subcommand)]
+    pub action: JournalAction,
+}
+
+/// What is done with a journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalAction {
+    /// Read everything and compare it with what was written
+    Verify(DataDir),
+    /// Print records as JSON, one a line
+    Dump {
+        #[command(flatten)]
+        dir: DataDir,
+        /// Begin after this record
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: u64,
+        /// So many records at most
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u64>,
+    },
+    /// Say how much there is
+    Stat(DataDir),
+    /// Copy it while the server goes on
+    Backup {
+        #[command(flatten)]
+        dir: DataDir,
+        /// New or empty directory for the copy
+        #[arg(long, value_name = "PATH")]
+        to: PathBuf,
+    },
+    /// Put a backup back as a data directory
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "PATH")]
+        from: PathBuf,
+        #[command(flatten)]
+        dir: DataDir,
+    },
+}
+
+/// Where a journal is.
+#[derive(Debug, Args)]
+pub struct DataDir {
+    /// Data directory of the server, or a backup
+    #[arg(long, value_name = "PATH", env = "SUANPAN_DATA_DIR", default_value = "suanpan-data")]
+    pub data_dir: PathBuf,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// bash, zsh, fish, elvish or powershell
+    pub shell: clap_complete::Shell,
+}

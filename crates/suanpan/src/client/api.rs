@@ -1,0 +1,200 @@
+//! The routes of the API that the command line uses.
+
+use super::{Client, fresh_key};
+use crate::failure::Failure;
+use serde::Serialize;
+use std::time::Duration;
+use suanpan_wire::v1::submit::SubmitJob;
+use suanpan_wire::v1::{
+    ActionAnswer, AddSite, FlavorList, JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer,
+    SiteList, SiteToken, SubmitAnswer, TaskList, Why,
+};
+
+/// Which jobs a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct JobQuery {
+    /// `live`, `finished` or `all`.
+    pub life: &'static str,
+    /// Only in these states.
+    pub states: Vec<String>,
+    /// Only of this user.
+    pub user: Option<String>,
+    /// Only of this name.
+    pub name: Option<String>,
+    /// Only at this site or cluster.
+    pub site: Option<String>,
+    /// Jobs to answer at most; `None` for all there are.
+    pub limit: Option<usize>,
+}
+
+/// What is done to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ends it.
+    Cancel,
+    /// Keeps it from starting.
+    Hold,
+    /// Undoes a hold.
+    Release,
+    /// Puts it back among the waiting.
+    Requeue,
+}
+
+impl Action {
+    /// The verb, as in the route.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Cancel => "cancel",
+            Action::Hold => "hold",
+            Action::Release => "release",
+            Action::Requeue => "requeue",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Bulk<'a> {
+    jobs: &'a [SubmitJob],
+}
+
+/// Most jobs of one page.
+const PAGE: usize = 1000;
+
+impl Client {
+    /// Submits one job; trying again never submits it twice.
+    pub fn submit(&self, job: &SubmitJob) -> Result<SubmitAnswer, Failure> {
+        self.post("/v1/jobs", Some(job), Some(&fresh_key()?))
+    }
+
+    /// Submits many jobs, all or none.
+    pub fn submit_bulk(&self, jobs: &[SubmitJob]) -> Result<SubmitAnswer, Failure> {
+        self.post("/v1/jobs/bulk", Some(&Bulk { jobs }), Some(&fresh_key()?))
+    }
+
+    /// Says where a job would run; submits nothing.
+    pub fn plan(&self, job: &SubmitJob) -> Result<PlanAnswer, Failure> {
+        self.post("/v1/plan", Some(job), None)
+    }
+
+    /// Lists jobs, newest first, page after page. `next` is set if there are more.
+    pub fn jobs(&self, query: &JobQuery) -> Result<JobList, Failure> {
+        let mut found: Option<JobList> = None;
+        loop {
+            let have = found.as_ref().map_or(0, |list| list.jobs.len());
+            let wanted = query.limit.map_or(PAGE, |limit| limit.saturating_sub(have).min(PAGE));
+            let after = found.as_ref().and_then(|list| list.next.clone());
+            let page: JobList = self.get("/v1/jobs", &parameters(query, wanted, after))?;
+            let list = match found.take() {
+                Some(mut list) => {
+                    list.jobs.extend(page.jobs);
+                    JobList { next: page.next, ..list }
+                }
+                None => page,
+            };
+            let full = query.limit.is_some_and(|limit| list.jobs.len() >= limit);
+            if full || list.next.is_none() {
+                return Ok(list);
+            }
+            found = Some(list);
+        }
+    }
+
+    /// Everything about one job or task (`36`, `36_4`).
+    pub fn job(&self, id: &str) -> Result<JobDetail, Failure> {
+        self.get(&job_path(id, ""), &[])
+    }
+
+    /// The same with what is launched.
+    pub fn job_with_launch(&self, id: &str) -> Result<JobDetail, Failure> {
+        self.get(&job_path(id, ""), &[("launch", "true".to_owned())])
+    }
+
+    /// The same once it is over, or after so many seconds (at most 60).
+    pub fn job_when_over(&self, id: &str, seconds: u64) -> Result<JobDetail, Failure> {
+        let query = [("wait_terminal", seconds.to_string())];
+        self.get_waiting(&job_path(id, ""), &query, Duration::from_secs(seconds))
+    }
+
+    /// The tasks of a job, all of them.
+    pub fn tasks(&self, id: &str) -> Result<TaskList, Failure> {
+        let mut list = TaskList { tasks: Vec::new(), next: None, seq: 0 };
+        loop {
+            let mut query = vec![("limit", PAGE.to_string())];
+            query.extend(list.next.take().map(|after| ("after", after)));
+            let page: TaskList = self.get(&job_path(id, "/tasks"), &query)?;
+            list.tasks.extend(page.tasks);
+            (list.next, list.seq) = (page.next, page.seq);
+            if list.next.is_none() {
+                return Ok(list);
+            }
+        }
+    }
+
+    /// Why a job waits or is where it is.
+    pub fn why(&self, id: &str) -> Result<Why, Failure> {
+        self.get(&job_path(id, "/why"), &[])
+    }
+
+    /// Part of a job's output, from a byte on; negative counts from the end.
+    pub fn log(
+        &self,
+        id: &str,
+        stream: LogStreamName,
+        offset: i64,
+        length: u32,
+    ) -> Result<LogChunk, Failure> {
+        let stream = match stream {
+            LogStreamName::Stdout => "stdout",
+            LogStreamName::Stderr => "stderr",
+        };
+        let query = [
+            ("stream", stream.to_owned()),
+            ("offset", offset.to_string()),
+            ("length", length.to_string()),
+        ];
+        self.get(&job_path(id, "/logs"), &query)
+    }
+
+    /// Does something to a job or task.
+    pub fn act(&self, id: &str, action: Action) -> Result<ActionAnswer, Failure> {
+        let path = job_path(id, &format!("/{}", action.word()));
+        self.post(&path, None::<&()>, None)
+    }
+
+    /// All sites.
+    pub fn sites(&self) -> Result<SiteList, Failure> {
+        self.get("/v1/sites", &[])
+    }
+
+    /// Lets a cluster join; the answer holds its agent's token.
+    pub fn add_site(&self, cluster: &str) -> Result<SiteToken, Failure> {
+        self.post("/v1/sites", Some(&AddSite { cluster: cluster.to_owned() }), None)
+    }
+
+    /// All flavors.
+    pub fn flavors(&self) -> Result<FlavorList, Failure> {
+        self.get("/v1/flavors", &[])
+    }
+}
+
+fn job_path(id: &str, rest: &str) -> String {
+    format!("/v1/jobs/{}{rest}", super::percent(id))
+}
+
+fn parameters(
+    query: &JobQuery,
+    limit: usize,
+    after: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let states = (!query.states.is_empty()).then(|| query.states.join(","));
+    let all = [
+        ("life", Some(query.life.to_owned())),
+        ("state", states),
+        ("user", query.user.clone()),
+        ("name", query.name.clone()),
+        ("site", query.site.clone()),
+        ("limit", Some(limit.to_string())),
+        ("after", after),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}

@@ -1,0 +1,150 @@
+//! `plan`: the candidates of a job that is not submitted.
+
+use super::Context;
+use crate::cli::Plan;
+use crate::exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::table::{Align, Rows, Tone, toned};
+use crate::output::{Form, Output, format};
+use crate::submission::from_words;
+use suanpan_wire::v1::submit::SubmitJob;
+use suanpan_wire::v1::{Candidate, Feasibility, PlanAnswer, Step, Unfit};
+
+/// Does it.
+pub fn run(context: &Context<'_>, args: &Plan) -> Outcome {
+    let prepared = from_words(&args.sbatch, &args.words)?;
+    prepared.say_notes();
+    answer(context, &prepared.job)
+}
+
+/// Prints where a job would run; the exit code says whether and when.
+pub fn answer(context: &Context<'_>, job: &SubmitJob) -> Outcome {
+    let plan = context.client()?.plan(job)?;
+    match context.output.form {
+        Form::Json => context.output.json("plan", Some(plan.seq), &plan)?,
+        Form::Ids => {
+            for candidate in &plan.candidates {
+                context.output.line(&candidate.cluster)?;
+            }
+        }
+        Form::Text => print(context.output, &plan)?,
+    }
+    Ok(match plan.feasible {
+        Feasibility::Now => exit::PLAN_NOW,
+        Feasibility::Later => exit::PLAN_LATER,
+        Feasibility::Never => exit::PLAN_NEVER,
+        Feasibility::OverBudget => exit::PLAN_OVER_BUDGET,
+    })
+}
+
+fn print(output: &Output, plan: &PlanAnswer) -> Result<(), Failure> {
+    let mut text = sentence(&plan.text);
+    if plan.tasks > 1 {
+        text.push_str(&format!(" (each of {} tasks)", plan.tasks));
+    }
+    output.line(output.bold(&text))?;
+    if !plan.candidates.is_empty() {
+        output.line("")?;
+        candidates(output, &plan.candidates)?;
+    }
+    if plan.candidates.is_empty() && !plan.steps.is_empty() {
+        output.line("")?;
+        steps(output, &plan.steps)?;
+    }
+    not_there(output, &plan.unfit)?;
+    if let Some(change) = &plan.smallest_change {
+        output.line(format!("\nSmallest change: {}", change.text))?;
+    }
+    Ok(())
+}
+
+/// The table of candidates, the chosen one ticked.
+pub fn candidates(output: &Output, candidates: &[Candidate]) -> Result<(), Failure> {
+    let left = Align::Left;
+    let right = Align::Right;
+    let mut rows = Rows::new(
+        output,
+        &[
+            ("", left),
+            ("SITE", left),
+            ("PARTITION", left),
+            ("FLAVOR", left),
+            ("START", left),
+            ("STAGING", right),
+            ("RUN", right),
+            ("FINISH", left),
+            ("COST AT MOST", right),
+        ],
+    );
+    for candidate in candidates {
+        let tone = if candidate.chosen { Tone::Good } else { Tone::Plain };
+        rows.row([
+            toned(if candidate.chosen { "✓" } else { "" }, tone),
+            toned(&candidate.site, tone),
+            toned(&candidate.partition, tone),
+            toned(&candidate.flavor, tone),
+            start(candidate).into(),
+            format::length(candidate.stage_s).into(),
+            format::length(candidate.run_s).into(),
+            format::time(candidate.finish_at).into(),
+            format::money_aligned(&candidate.cost).into(),
+        ]);
+    }
+    rows.print(output)
+}
+
+/// Expected start with its interval: `now`, `in 2 min`, `in 2 min to 10 min`.
+fn start(candidate: &Candidate) -> String {
+    let spread = format::seconds_between(candidate.start_at, candidate.start_latest_at);
+    match (candidate.wait_s, spread) {
+        (0..=1, 0..=1) => "now".to_owned(),
+        (0..=1, spread) => format!("now to {}", format::length(spread)),
+        (wait, 0..=1) => format!("in {}", format::length(wait)),
+        (wait, spread) => {
+            format!("in {} to {}", format::length(wait), format::length(wait + spread))
+        }
+    }
+}
+
+/// The table of conditions: after each, how many clusters still match.
+pub fn steps(output: &Output, steps: &[Step]) -> Result<(), Failure> {
+    let heads =
+        [("CONDITION", Align::Left), ("ASKED", Align::Left), ("SITES LEFT", Align::Right), ("RULED OUT", Align::Left)];
+    let mut rows = Rows::new(output, &heads);
+    for step in steps {
+        let tone = if step.matching == 0 { Tone::Bad } else { Tone::Plain };
+        let ruled_out = match step.ruled_out.as_slice() {
+            [] => format::NOTHING.to_owned(),
+            names => names.join(", "),
+        };
+        rows.row([
+            step.condition.replace('_', " ").into(),
+            (&step.asked).into(),
+            toned(step.matching.to_string(), tone),
+            ruled_out.into(),
+        ]);
+    }
+    rows.print(output)
+}
+
+/// Why each other cluster cannot take it.
+pub fn not_there(output: &Output, unfit: &[Unfit]) -> Result<(), Failure> {
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    output.line("\nNot possible:")?;
+    let widest = unfit.iter().map(|unfit| unfit.cluster.chars().count()).max().unwrap_or(0);
+    for unfit in unfit {
+        output.line(format!("  {:widest$}  {}", unfit.cluster, unfit.text))?;
+    }
+    Ok(())
+}
+
+/// The text with a capital at its beginning.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}

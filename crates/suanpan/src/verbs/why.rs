@@ -1,0 +1,99 @@
+//! `why`: why a job waits, or why it is where it is.
+
+use super::{Context, plan};
+use crate::cli::JobArg;
+use crate::exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::table::{Align, Rows, Tone, toned};
+use crate::output::{Form, Output, format};
+use suanpan_wire::v1::{Candidate, Why, WhyPending, WhyPlaced};
+
+/// Does it.
+pub fn run(context: &Context<'_>, args: &JobArg) -> Outcome {
+    let why = context.client()?.why(&args.job)?;
+    match context.output.form {
+        Form::Json => context.output.json("why", Some(why.seq), &why)?,
+        Form::Ids => context.output.line(why.job.to_string())?,
+        Form::Text => print(context.output, &why)?,
+    }
+    Ok(exit::OK)
+}
+
+fn print(output: &Output, why: &Why) -> Result<(), Failure> {
+    let id = match why.index {
+        Some(index) => format!("{}_{index}", why.job),
+        None => why.job.to_string(),
+    };
+    let head = format!("Job {id} is {}: {}", why.state.name(), why.text);
+    output.line(output.bold(&head))?;
+    if let Some(pending) = &why.pending {
+        waiting(output, pending)?;
+    }
+    if let Some(placed) = &why.placed {
+        here(output, placed)?;
+    }
+    Ok(())
+}
+
+fn waiting(output: &Output, why: &WhyPending) -> Result<(), Failure> {
+    output.line("")?;
+    output.line(format!("Reason   {}: {}", why.reason, why.text))?;
+    output.line(format!("Since    {}", format::time(why.since)))?;
+    if let Some(start) = why.expected_start_at {
+        output.line(format!("Expected {}", format::time(start)))?;
+    }
+    if !why.steps.is_empty() {
+        output.line("")?;
+        plan::steps(output, &why.steps)?;
+    }
+    if !why.candidates.is_empty() {
+        output.line("\nWhere it could run:")?;
+        plan::candidates(output, &why.candidates)?;
+    }
+    plan::not_there(output, &why.unfit)?;
+    match &why.smallest_change {
+        Some(change) => output.line(format!("\nSmallest change: {}", change.text)),
+        None => Ok(()),
+    }
+}
+
+fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
+    output.line("")?;
+    let text = format!(
+        "Placed {} for the goal `{}`, judged by what was known then:",
+        format::time(why.at),
+        why.goal
+    );
+    output.line(text)?;
+    let heads = [
+        ("", Align::Left),
+        ("SITE", Align::Left),
+        ("FLAVOR", Align::Left),
+        ("START", Align::Left),
+        ("STAGING", Align::Right),
+        ("RUN", Align::Right),
+        ("FINISH", Align::Left),
+        ("COST AT MOST", Align::Right),
+        ("WHY NOT", Align::Left),
+    ];
+    let mut rows = Rows::new(output, &heads);
+    let mut add = |candidate: &Candidate, tick: &str, tone: Tone, why_not: &str| {
+        rows.row([
+            toned(tick, tone),
+            toned(&candidate.site, tone),
+            toned(&candidate.flavor, tone),
+            format::time(candidate.start_at).into(),
+            format::length(candidate.stage_s).into(),
+            format::length(candidate.run_s).into(),
+            format::time(candidate.finish_at).into(),
+            format::money_aligned(&candidate.cost).into(),
+            why_not.into(),
+        ]);
+    };
+    add(&why.chosen, "✓", Tone::Good, "chosen");
+    for loser in &why.losers {
+        add(&loser.candidate, "", Tone::Plain, &loser.why_not);
+    }
+    rows.print(output)?;
+    plan::not_there(output, &why.unfit)
+}

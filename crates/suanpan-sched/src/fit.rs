@@ -31,10 +31,9 @@ pub struct Offer {
     pub flavor: u16,
     /// Index into the cluster's pools.
     pub pool: u32,
-    /// Nodes of the pool that may be chosen, in rising order; `None` means all of the pool.
-    pub nodes: Option<Box<[u32]>>,
-    /// Named nodes that must be among the chosen, in rising order.
-    pub required: Box<[u32]>,
+    /// Which nodes of the pool; `None` means any. Behind a pointer, because a cycle reads all
+    /// offers of all shapes and few are picky.
+    pub picked: Option<Box<Picked>>,
     /// Position of the flavor in the job's list; 0 if it lists none.
     pub preference: u16,
     /// Time limit it will run under: the user's as stated, or the partition's default.
@@ -47,7 +46,22 @@ pub struct Offer {
     pub cost: MicroCredits,
 }
 
+/// Which nodes of a pool an offer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// Those that may be chosen, in rising order.
+    pub nodes: Vec<u32>,
+    /// Those that must be among the chosen, in rising order.
+    pub required: Vec<u32>,
+}
+
 impl Offer {
+    /// Named nodes that must be among the chosen, in rising order.
+    #[must_use]
+    pub fn required(&self) -> &[u32] {
+        self.picked.as_ref().map_or(&[], |picked| &picked.required)
+    }
+
     /// How long it holds its nodes at most: staging and the whole time limit.
     #[must_use]
     pub fn hold(&self) -> Seconds {

@@ -122,19 +122,25 @@ impl NodeLine {
         }
     }
 
-    /// [`NodeLine::earliest`], unless that is not before `best`.
+    /// [`NodeLine::earliest`], or nothing if that is certain not to be before `best`.
     fn earliest_before(&self, best: Timestamp, amount: &Tres, hold: Seconds) -> Option<Timestamp> {
-        let mut start: Option<Timestamp> = None;
+        let hold = hold.micros();
+        // A window that is open, and when it is long enough.
+        let (mut start, mut until) = (None, Timestamp::MAX);
         for step in &self.steps {
-            match start {
-                Some(since) if step.at >= since.plus(hold) => return start,
-                None if step.at >= best => return None,
-                _ => {}
+            if step.at >= until {
+                return start;
+            }
+            if start.is_none() && step.at >= best {
+                return None;
             }
             if step.free.covers(amount) {
-                start.get_or_insert(step.at);
+                if start.is_none() {
+                    start = Some(step.at);
+                    until = Timestamp(step.at.0.saturating_add(hold));
+                }
             } else {
-                start = None;
+                (start, until) = (None, Timestamp::MAX);
             }
         }
         start

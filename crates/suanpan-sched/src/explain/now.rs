@@ -77,7 +77,7 @@ fn starts_now(cycle: &Cycle<'_>, shape: &Shape, own: Own<'_>, tweak: &Tweak) -> 
 /// The single changes that would let one offer start now.
 fn tweaks(cycle: &Cycle<'_>, run: &ClassRun<'_>, offer: usize) -> Vec<Tweak> {
     let about = &run.class.offers[offer];
-    if !about.required.is_empty() {
+    if !about.required().is_empty() {
         return Vec::new();
     }
     let shape = run.shape;

@@ -7,7 +7,7 @@
 
 use crate::fit::network::Links;
 use crate::fit::pool::Pool;
-use crate::fit::{Offer, amount_on};
+use crate::fit::{Offer, Picked, amount_on};
 use crate::reason::{Predicate, Unfit};
 use crate::words;
 use std::borrow::Cow;
@@ -433,11 +433,12 @@ impl<'a> Funnel<'a> {
             partition: way.pool.partition,
             flavor: way.pool.flavor,
             pool: way.index,
-            nodes: match &way.nodes {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(some) => Some(some.as_slice().into()),
+            picked: match &way.nodes {
+                Cow::Borrowed(_) if way.required.is_empty() => None,
+                nodes => {
+                    Some(Box::new(Picked { nodes: nodes.to_vec(), required: way.required.clone() }))
+                }
             },
-            required: way.required.as_slice().into(),
             preference: u16::try_from(listed.unwrap_or(0)).unwrap_or(u16::MAX),
             limit,
             stage,

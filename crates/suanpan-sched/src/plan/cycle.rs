@@ -172,8 +172,9 @@ impl<'a> Cycle<'a> {
         let stand = self.stand(run, offer);
         let floor = &stand.floors[about.pool as usize];
         let nodes = floor.nodes(self.now, &run.shape.per_node, run.shape.nodes);
-        let allowed =
-            |node: u32| about.nodes.as_ref().is_none_or(|nodes| nodes.binary_search(&node).is_ok());
+        let allowed = |node: u32| {
+            about.picked.as_ref().is_none_or(|some| some.nodes.binary_search(&node).is_ok())
+        };
         earliest_gang(
             &stand.lines,
             nodes.filter(|&(_, node)| allowed(node)),
@@ -187,8 +188,8 @@ impl<'a> Cycle<'a> {
     where
         'a: 'o,
     {
-        match &offer.nodes {
-            Some(some) => some,
+        match &offer.picked {
+            Some(picked) => &picked.nodes,
             None => &self.snapshot.catalog.pools(offer.cluster)[offer.pool as usize].nodes,
         }
     }
@@ -205,7 +206,7 @@ impl<'a> Cycle<'a> {
     pub(crate) fn free_now(&self, run: &ClassRun<'_>, offer: usize) -> bool {
         let about = &run.class.offers[offer];
         self.count_free_now(run, offer) >= run.shape.nodes as usize
-            && about.required.iter().all(|&node| self.is_free_now(run, offer, node))
+            && about.required().iter().all(|&node| self.is_free_now(run, offer, node))
     }
 
     /// How many of an offer's nodes are free now if no promise is counted.
@@ -253,7 +254,7 @@ impl<'a> Cycle<'a> {
 
 /// What a shape needs of an offer's nodes.
 pub(crate) fn need<'o>(shape: &Shape, offer: &'o Offer) -> Need<'o> {
-    Need { count: shape.nodes as usize, hold: offer.hold(), required: &offer.required }
+    Need { count: shape.nodes as usize, hold: offer.hold(), required: offer.required() }
 }
 
 fn line(view: &ClusterView, node: usize, now: Timestamp, overdue_end: Timestamp) -> NodeLine {

@@ -80,6 +80,11 @@ impl Floor {
     }
 }
 
+fn seconds_until(now: Timestamp, at: Timestamp) -> u32 {
+    let seconds = at.micros_since(now) / 1_000_000;
+    u32::try_from(seconds).map_or(NEVER - 1, |seconds| seconds.min(NEVER - 1))
+}
+
 fn since(now: Timestamp, reach: &Reach) -> Timestamp {
     now.plus(Seconds(reach.0.into()))
 }
@@ -113,7 +118,7 @@ impl Scale {
         match self {
             Scale::Doubles => 1 << index,
             Scale::Halves if index == 0 => 1,
-            Scale::Halves => (2 + (index as u64 + 1) % 2) << ((index + 1) / 2) >> 1,
+            Scale::Halves => (2 + (index as u64 + 1) % 2) << index.div_ceil(2) >> 1,
         }
     }
 }
@@ -137,10 +142,8 @@ impl Table {
                 entry.1 = node;
             }
             line(&node).rises(|at, free| {
-                let seconds = at.micros_since(now) / 1_000_000;
-                let seconds = u32::try_from(seconds).unwrap_or(NEVER - 1).min(NEVER - 1);
                 while row < thresholds && of(&free) >= scale.amount(row) {
-                    reached[row * nodes.len() + place].0 = seconds;
+                    reached[row * nodes.len() + place].0 = seconds_until(now, at);
                     row += 1;
                 }
             });

@@ -7,10 +7,10 @@ use crate::plan::tell::KEPT;
 use crate::plan::{Placement, Plan, WaitingShape};
 use crate::policy::AllRefused;
 use crate::reason::{Explanation, WaitingFor};
-use crate::snapshot::{Pending, Snapshot};
+use crate::snapshot::{Pending, ShapeClass, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
-use suanpan_model::job::Prediction;
+use suanpan_model::job::{Prediction, Shape};
 use suanpan_model::time::Timestamp;
 
 /// A cycle with what it has decided so far.
@@ -24,7 +24,11 @@ pub(crate) struct Run<'a> {
 
 /// One class and what was found of it.
 struct Judged<'a> {
-    run: ClassRun<'a>,
+    shape: &'a Arc<Shape>,
+    class: &'a ShapeClass,
+    /// Its offers in order, from the first look at it until it is settled: a thousand of these at
+    /// once would not stay in the processor's cache.
+    run: Option<ClassRun<'a>>,
     /// The explanation its placements share, and the choice it is about.
     told: Option<(u32, Choice)>,
     standing: Standing,
@@ -45,11 +49,19 @@ enum Standing {
     Full,
 }
 
+impl<'a> Judged<'a> {
+    fn run(&mut self, cycle: &Cycle<'a>) -> &mut ClassRun<'a> {
+        self.run.get_or_insert_with(|| cycle.class(self.shape, self.class))
+    }
+}
+
 impl<'a> Run<'a> {
     pub(crate) fn new(cycle: Cycle<'a>) -> Run<'a> {
         let snapshot = cycle.snapshot;
         let judged = |(shape, class)| Judged {
-            run: cycle.class(shape, class),
+            shape,
+            class,
+            run: None,
             told: None,
             standing: Standing::Open,
             finish: None,
@@ -77,7 +89,7 @@ impl<'a> Run<'a> {
         self.decide(None);
         let waiting = self.classes.into_iter().filter_map(|judged| {
             let (waiting, _) = judged.waiting?;
-            Some((Arc::clone(judged.run.shape), waiting))
+            Some((Arc::clone(judged.shape), waiting))
         });
         self.plan.waiting = waiting.collect();
         self.plan
@@ -118,7 +130,7 @@ impl<'a> Run<'a> {
             // The first look at a class is explained, so it keeps the runners-up.
             let first = judged.told.is_none() && judged.standing == Standing::Open;
             let keep = if first { KEPT } else { 1 };
-            let ranking = self.cycle.rank(&mut judged.run, own, keep);
+            let ranking = self.cycle.rank(judged.run(&self.cycle), own, keep);
             let room = self.plan.placements.len() < self.cycle.policy.starts_max as usize;
             let best = ranking.choices.first().copied();
             if let Some(best) = best
@@ -134,11 +146,14 @@ impl<'a> Run<'a> {
             }
             match best {
                 Some(best) if self.promising() => self.promise(next, best),
-                _ if next.kind == Kind::Own && !self.promising() => {
-                    self.close_if_full(next);
+                _ if self.promising() => return,
+                _ => {
+                    if next.kind == Kind::Own {
+                        self.close_if_full(next);
+                    }
+                    self.classes[next.class as usize].run = None;
                     return;
                 }
-                _ => return,
             }
         }
     }
@@ -169,7 +184,7 @@ impl<'a> Run<'a> {
     /// Gives a class up if not even its worst offer could start now.
     fn close_if_full(&mut self, next: &Next) -> bool {
         let judged = &mut self.classes[next.class as usize];
-        let full = !self.cycle.any_now(&judged.run);
+        let full = !self.cycle.any_now(judged.run(&self.cycle));
         if full {
             judged.standing = Standing::Full;
         }
@@ -181,7 +196,7 @@ impl<'a> Run<'a> {
     fn own<'p>(&self, next: &Next, pending: &'p Pending) -> Own<'p> {
         let mut refused_by: &[ClusterId] = &pending.refused_by;
         if self.cycle.policy.all_refused == AllRefused::TryAgain {
-            let offers = &self.classes[next.class as usize].run.class.offers;
+            let offers = &self.classes[next.class as usize].class.offers;
             if offers.iter().all(|offer| refused_by.contains(&offer.cluster)) {
                 refused_by = &[];
             }
@@ -192,9 +207,11 @@ impl<'a> Run<'a> {
     fn place(&mut self, next: &Next, own: Own<'_>, choice: Choice, ranking: Ranking) {
         let rule = if self.promising() { Rule::Settled } else { Rule::BestFit };
         let explanation = self.explanation_of(next, own, choice, ranking);
-        let judged = &self.classes[next.class as usize];
-        let nodes = self.cycle.take(&judged.run, choice, rule);
-        let offer = &judged.run.class.offers[choice.offer];
+        let judged = &mut self.classes[next.class as usize];
+        judged.run(&self.cycle);
+        let run = judged.run.as_ref().expect("it was just made");
+        let nodes = self.cycle.take(run, choice, rule);
+        let offer = &judged.class.offers[choice.offer];
         self.plan.placements.push(Placement {
             job: next.job,
             cluster: offer.cluster,
@@ -227,11 +244,12 @@ impl<'a> Run<'a> {
         {
             return index;
         }
+        let run = judged.run(&self.cycle);
         if ranking.choices.len() < KEPT {
-            ranking = self.cycle.rank(&mut judged.run, own, KEPT);
+            ranking = self.cycle.rank(run, own, KEPT);
         }
         let index = self.plan.explanations.len() as u32;
-        self.plan.explanations.push(Arc::new(self.cycle.explain(&judged.run, &ranking)));
+        self.plan.explanations.push(Arc::new(self.cycle.explain(run, &ranking)));
         if next.kind == Kind::Plain {
             judged.told = Some((index, choice));
         }
@@ -244,31 +262,32 @@ impl<'a> Run<'a> {
         let judged = &mut self.classes[next.class as usize];
         if next.kind == Kind::Plain && judged.standing == Standing::Open {
             judged.standing = Standing::Waits;
-            let length = |best: &Choice| judged.run.class.offers[best.offer].length();
+            let length = |best: &Choice| judged.class.offers[best.offer].length();
             judged.finish = ranking.choices.first().map(|best| best.start.plus(length(best)));
         }
         let told = match (&judged.waiting, next.kind) {
-            (None, _) | (Some((_, Kind::Own)), Kind::Plain) => None,
-            (Some((about, _)), _) => Some(about),
+            (None, _) | (Some((_, Kind::Own)), Kind::Plain) => false,
+            (Some(_), _) => true,
         };
-        if told.is_some() && next.kind == Kind::Plain {
+        if told && next.kind == Kind::Plain {
             return;
         }
-        let reason = self.cycle.reason(&judged.run, ranking);
+        let reason = self.cycle.reason(judged.run(&self.cycle), ranking);
         if next.kind == Kind::Own {
             self.plan.waiting_jobs.insert(next.job, reason);
         }
-        if told.is_some() {
+        if told {
             return;
         }
-        let offers = judged.run.class.offers.len();
-        let explanation: Explanation = match ranking.choices.len() < KEPT.min(offers) {
-            true => {
-                let full = self.cycle.rank(&mut judged.run, Own::default(), KEPT);
-                self.cycle.explain(&judged.run, &full)
-            }
-            false => self.cycle.explain(&judged.run, ranking),
-        };
+        let run = judged.run(&self.cycle);
+        let explanation: Explanation =
+            match ranking.choices.len() < KEPT.min(run.class.offers.len()) {
+                true => {
+                    let full = self.cycle.rank(run, Own::default(), KEPT);
+                    self.cycle.explain(run, &full)
+                }
+                false => self.cycle.explain(run, ranking),
+            };
         let explanation = Arc::new(explanation);
         let waiting = WaitingShape { first: next.job, reason, explanation };
         judged.waiting = Some((waiting, next.kind));
@@ -276,7 +295,10 @@ impl<'a> Run<'a> {
 
     /// Promises a waiting task its best start, so that no job after it can delay it.
     fn promise(&mut self, next: &Next, best: Choice) {
-        self.cycle.take(&self.classes[next.class as usize].run, best, Rule::Settled);
+        let judged = &mut self.classes[next.class as usize];
+        judged.run(&self.cycle);
+        let run = judged.run.as_ref().expect("it was just made");
+        self.cycle.take(run, best, Rule::Settled);
         self.plan.shadow_starts.entry(next.job).or_insert(best.start);
         self.promised += 1;
     }

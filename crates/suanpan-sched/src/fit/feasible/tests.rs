@@ -188,7 +188,7 @@ fn an_offer_has_limit_run_stage_and_price() {
     assert_eq!((chip.stage, chip.run, chip.preference), (Seconds(9), Seconds(7_200), 0));
     assert_eq!((plain.cost, chip.cost), (MicroCredits(10_000), MicroCredits(100_000)));
     assert_eq!(plain.hold(), Seconds(3_609), "the limit stays as stated");
-    assert_eq!(plain.nodes.as_deref(), None);
+    assert_eq!(plain.picked, None);
     let alone = Shape { sharing: Sharing::Exclusive, time: None, ..small() };
     let whole = &catalog.offers(ClusterId(1), &alone).expect("it fits")[0];
     assert_eq!(whole.cost, MicroCredits(80_000), "the largest node, whole, for the default time");

@@ -169,7 +169,11 @@ proptest! {
         sites in any_network(), jobs in any_jobs(), policy in any_policy(),
     ) {
         let mut snapshot = network(sites);
-        add(&mut snapshot, jobs);
+        add(&mut snapshot, jobs.into_iter().map(|job| match job.job.0 % 7 {
+            0 => Pending { begin: Some(at(1)), ..job },
+            1 => Pending { refused_by: vec![ClusterId(1)], ..job },
+            _ => job,
+        }));
         let plan = plan(&snapshot, NOW, &policy);
         let mut started: BTreeMap<JobId, u32> = BTreeMap::new();
         for placement in &plan.placements {

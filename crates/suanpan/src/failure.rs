@@ -87,12 +87,7 @@ impl Failure {
             message.push('\n');
             message.push_str(&in_words(&error.detail, Some(&error.field), &error.value));
         }
-        Failure {
-            code,
-            message,
-            hint: problem.remedy.clone(),
-            problem: Some(Box::new(problem)),
-        }
+        Failure { code, message, hint: remedy(&problem), problem: Some(Box::new(problem)) }
     }
 
     /// What is wrong in a job file, error by error.
@@ -131,9 +126,21 @@ impl Failure {
     }
 }
 
+/// What to do, in words of the command line where the server speaks of its routes.
+fn remedy(problem: &Problem) -> Option<String> {
+    match problem.code.as_str() {
+        "unknown-job" | "unknown-task" => {
+            Some("`suanpan ps --all` lists the jobs there are".to_owned())
+        }
+        _ => problem.remedy.clone(),
+    }
+}
+
 fn in_words(detail: &str, field: Option<&str>, value: &Option<String>) -> String {
     // The server's sentences often name the value already.
     let named = |word: &str| detail.contains(word);
+    // Parts of an address are no words of the command line.
+    let field = field.filter(|field| !matches!(*field, "id" | "path"));
     match (field, value) {
         (Some(field), Some(value)) if !named(value) => format!("{field}: `{value}`: {detail}"),
         (Some(field), _) if !named(field) => format!("{field}: {detail}"),

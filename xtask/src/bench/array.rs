@@ -86,11 +86,11 @@ fn watch(connection: &mut Connection, id: u64, tasks: u64, began: Instant) -> Re
     loop {
         let (status, body) = connection.get(&format!("/v1/jobs/{id}"))?;
         let detail: Value = serde_json::from_slice(&body)?;
-        let completed = detail["job"]["array"]["states"]["Completed"].as_u64().unwrap_or(0);
+        let completed = detail["array"]["states"]["Completed"].as_u64().unwrap_or(0);
         if completed == tasks {
             return Ok(());
         }
-        let state = detail["job"]["state"].as_str().unwrap_or_default();
+        let state = detail["state"].as_str().unwrap_or_default();
         ensure!(
             status == 200 && !["Failed", "Cancelled", "NodeFail", "Completed"].contains(&state),
             "status {status}: {detail}"

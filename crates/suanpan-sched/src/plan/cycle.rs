@@ -8,7 +8,6 @@ use crate::plan::floor::Floor;
 use crate::policy::Policy;
 use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
 use crate::timeline::{Need, NodeLine, earliest_gang};
-use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -23,8 +22,6 @@ pub(crate) struct Cycle<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
     stands: Vec<Stand<'a>>,
-    /// Room for the entries of a ranking, kept from one to the next.
-    scratch: Cell<Vec<Reverse<Entry>>>,
 }
 
 /// One cluster in this cycle.
@@ -42,15 +39,15 @@ struct Stand<'a> {
 pub(crate) struct ClassRun<'a> {
     pub(crate) shape: &'a Arc<Shape>,
     pub(crate) class: &'a ShapeClass,
-    /// For each offer: the position of its cluster, and a start that it cannot beat. Within a
-    /// cycle free amounts only shrink, so what was found once stays a lower bound.
-    bounds: Vec<Bound>,
-}
-
-#[derive(Clone, Copy)]
-struct Bound {
-    stand: u32,
-    start: Option<Timestamp>,
+    /// For each offer, the position of its cluster.
+    stands: Vec<u32>,
+    /// The offers that may start, by the best score they could still have. Within a cycle free
+    /// amounts only shrink, so a start that was found once stays a lower bound.
+    open: BinaryHeap<Reverse<Entry>>,
+    /// Offers of clusters out of contact.
+    silent: Vec<usize>,
+    /// Number of the ranking; scores fitted in this one are exact, older ones lower bounds.
+    round: u32,
 }
 
 /// Conditions of one job beyond its shape.
@@ -83,8 +80,8 @@ pub(crate) struct Ranking {
 struct Entry {
     score: Score,
     offer: u32,
-    /// Whether the score is of a fitted start, not of a lower bound.
-    exact: bool,
+    /// The ranking in which it was fitted; 0 if never.
+    round: u32,
 }
 
 impl<'a> Cycle<'a> {
@@ -99,95 +96,90 @@ impl<'a> Cycle<'a> {
             Stand { id, view, lines, floors, free: view.free.clone() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
-        Cycle { snapshot, policy, now, stands, scratch: Cell::default() }
+        Cycle { snapshot, policy, now, stands }
     }
 
     /// Starts with a class, knowing only what no start can beat.
     pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
-        let mut stand = 0;
-        let bound = |offer: &Offer| {
+        let (mut stands, mut silent) = (Vec::with_capacity(class.offers.len()), Vec::new());
+        let mut open = Vec::with_capacity(class.offers.len());
+        let mut place = 0;
+        for (index, offer) in class.offers.iter().enumerate() {
             // Offers and stands are both in the order of clusters.
-            while self.stands[stand].id < offer.cluster {
-                stand += 1;
+            while self.stands[place].id < offer.cluster {
+                place += 1;
             }
-            let floor = &self.stands[stand].floors[offer.pool as usize];
-            let start = floor.start(self.now, &shape.per_node, shape.nodes);
-            Bound { stand: stand as u32, start }
-        };
-        ClassRun { shape, class, bounds: class.offers.iter().map(bound).collect() }
+            let stand = &self.stands[place];
+            stands.push(place as u32);
+            let floor = &stand.floors[offer.pool as usize];
+            if stand.view.contact == Contact::Silent {
+                silent.push(index);
+            } else if let Some(start) = floor.start(self.now, &shape.per_node, shape.nodes) {
+                let score = score(shape.goal, offer, start, &class.yardstick);
+                open.push(Reverse(Entry { score, offer: index as u32, round: 0 }));
+            }
+        }
+        ClassRun { shape, class, stands, open: open.into(), silent, round: 0 }
     }
 
     pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {
-        self.stands[run.bounds[offer].stand as usize].view
+        self.stand(run, offer).view
+    }
+
+    fn stand(&self, run: &ClassRun<'_>, offer: usize) -> &Stand<'a> {
+        &self.stands[run.stands[offer] as usize]
     }
 
     /// The best `keep` offers for a job, best first.
     ///
     /// Offers are looked at in the order of the best score they could still have, so most are
-    /// never fitted: O(offers) to set up, then one fit for each offer that might be among the
-    /// best.
+    /// never fitted: O(log offers) and one fit for each offer that might be among the best.
     pub(crate) fn rank(&self, run: &mut ClassRun<'_>, own: Own<'_>, keep: usize) -> Ranking {
-        let mut ranking = Ranking::default();
-        let mut heap = self.entries(run, own, &mut ranking);
+        let mut ranking = Ranking { silent: run.silent.clone(), ..Ranking::default() };
+        run.round += 1;
+        let mut passed: Vec<Reverse<Entry>> = Vec::new();
         while ranking.choices.len() < keep {
-            let Some(Reverse(entry)) = heap.pop() else { break };
-            let (offer, class) = (entry.offer as usize, run.class);
-            if entry.exact {
+            let Some(Reverse(entry)) = run.open.pop() else { break };
+            let offer = entry.offer as usize;
+            let about = &run.class.offers[offer];
+            if own.refused_by.contains(&about.cluster) {
+                ranking.refused.push(offer);
+                passed.push(Reverse(entry));
+                continue;
+            }
+            if entry.round == run.round {
                 ranking.choices.push(Choice { offer, start: entry.score.start() });
+                passed.push(Reverse(entry));
                 continue;
             }
             let Some(start) = self.fit(run, offer) else { continue };
-            let about = &class.offers[offer];
+            let score = score(run.shape.goal, about, start, &run.class.yardstick);
+            let entry = Reverse(Entry { score, offer: entry.offer, round: run.round });
             if own.deadline.is_some_and(|deadline| start.plus(about.length()) > deadline) {
                 ranking.late.push(Choice { offer, start });
-                continue;
+                passed.push(entry);
+            } else {
+                run.open.push(entry);
             }
-            let score = score(run.shape.goal, about, start, &class.yardstick);
-            heap.push(Reverse(Entry { score, offer: entry.offer, exact: true }));
         }
-        self.scratch.set(heap.into_vec());
+        run.open.extend(passed);
         ranking
     }
 
-    fn entries(
-        &self,
-        run: &ClassRun<'_>,
-        own: Own<'_>,
-        ranking: &mut Ranking,
-    ) -> BinaryHeap<Reverse<Entry>> {
-        let mut entries = self.scratch.take();
-        entries.clear();
-        for (offer, (about, bound)) in run.class.offers.iter().zip(&run.bounds).enumerate() {
-            let stand = &self.stands[bound.stand as usize];
-            if stand.view.contact == Contact::Silent {
-                ranking.silent.push(offer);
-            } else if own.refused_by.contains(&about.cluster) {
-                ranking.refused.push(offer);
-            } else if let Some(start) = bound.start {
-                let score = score(run.shape.goal, about, start, &run.class.yardstick);
-                entries.push(Reverse(Entry { score, offer: offer as u32, exact: false }));
-            }
-        }
-        entries.into()
-    }
-
-    /// Earliest start of an offer that keeps every promise; remembered as its lower bound.
-    pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
+    /// Earliest start of an offer that keeps every promise.
+    pub(crate) fn fit(&self, run: &ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
-        let stand = &self.stands[run.bounds[offer].stand as usize];
-        run.bounds[offer].start?;
+        let stand = self.stand(run, offer);
         let floor = &stand.floors[about.pool as usize];
         let nodes = floor.nodes(self.now, &run.shape.per_node, run.shape.nodes);
         let allowed =
             |node: u32| about.nodes.as_ref().is_none_or(|nodes| nodes.binary_search(&node).is_ok());
-        let start = earliest_gang(
+        earliest_gang(
             &stand.lines,
             nodes.filter(|&(_, node)| allowed(node)),
             &need(run.shape, about),
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
-        );
-        run.bounds[offer].start = start;
-        start
+        )
     }
 
     /// The nodes an offer may choose from.
@@ -202,11 +194,10 @@ impl<'a> Cycle<'a> {
     }
 
     /// Whether any reachable offer could start now, whatever its score.
-    pub(crate) fn any_now(&self, run: &mut ClassRun<'_>) -> bool {
-        (0..run.bounds.len()).any(|offer| {
-            self.view(run, offer).contact == Contact::Reachable
-                && run.bounds[offer].start == Some(self.now)
-                && self.fit(run, offer) == Some(self.now)
+    pub(crate) fn any_now(&self, run: &ClassRun<'_>) -> bool {
+        run.open.iter().any(|Reverse(entry)| {
+            let offer = entry.offer as usize;
+            entry.score.start() == self.now && self.fit(run, offer) == Some(self.now)
         })
     }
 
@@ -224,7 +215,7 @@ impl<'a> Cycle<'a> {
     }
 
     fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
-        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let stand = self.stand(run, offer);
         let capacity = &stand.view.inventory.nodes[node as usize].capacity;
         stand.free[node as usize].covers(&amount_on(run.shape, capacity))
     }
@@ -233,7 +224,7 @@ impl<'a> Cycle<'a> {
     pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
         let about = &run.class.offers[choice.offer];
         let nodes = self.nodes(about).iter().copied();
-        let stand = &mut self.stands[run.bounds[choice.offer].stand as usize];
+        let stand = &mut self.stands[run.stands[choice.offer] as usize];
         let view = stand.view;
         let seat = |node: u32| {
             let capacity = view.inventory.nodes[node as usize].capacity;
@@ -255,7 +246,7 @@ impl<'a> Cycle<'a> {
 
     /// The line and capacity of a node of an offer's cluster.
     pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
-        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let stand = self.stand(run, offer);
         (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
     }
 }

@@ -8,12 +8,16 @@
 //! bounds a gang of n, and nodes tried in that order can be left off at the first that is too
 //! late.
 //!
-//! Thresholds are 1, 2, 3, 4, 6, 8, 12, 16, ... (half steps of powers of two). Laying a pool of
+//! Thresholds are 1, 2, 3, 4, 6, 8, 12, 16, ... (half steps of powers of two) for CPUs and GPUs,
+//! and powers of two of a gibibyte for memory, which is seldom the scarcest. Laying a pool of
 //! `n` nodes with `s` steps out takes O(n s + t n log n) for `t` thresholds; a question O(1).
 
 use crate::timeline::NodeLine;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
+
+#[cfg(test)]
+mod tests;
 
 /// Whole seconds from now, rounded down, before which a node does not have an amount free; and
 /// the node. Small, because a cycle reads these all over the network.
@@ -30,6 +34,7 @@ pub(super) struct Floor {
 
 /// For each threshold of one resource, when each node reaches it, sorted.
 struct Table {
+    scale: Scale,
     nodes: usize,
     reached: Vec<Reach>,
 }
@@ -38,9 +43,9 @@ impl Floor {
     /// The bounds of a pool whose lines hold nothing but what runs.
     pub(super) fn new(now: Timestamp, lines: &[NodeLine], nodes: &[u32]) -> Floor {
         Floor {
-            cpus: Table::new(now, lines, nodes, |tres| tres.cpus.into()),
-            gibibytes: Table::new(now, lines, nodes, gibibytes),
-            gpus: Table::new(now, lines, nodes, |tres| tres.gpus.into()),
+            cpus: Table::new(Scale::Halves, now, lines, nodes, |tres| tres.cpus.into()),
+            gibibytes: Table::new(Scale::Doubles, now, lines, nodes, gibibytes),
+            gpus: Table::new(Scale::Halves, now, lines, nodes, |tres| tres.gpus.into()),
         }
     }
 
@@ -83,24 +88,47 @@ fn gibibytes(tres: &Tres) -> u64 {
     tres.memory.get() >> 10
 }
 
-/// Index of the largest threshold that is not above `amount`, which is not zero.
-fn threshold(amount: u64) -> usize {
-    let power = amount.ilog2();
-    let half = if power == 0 { 0 } else { amount >> (power - 1) & 1 };
-    2 * power as usize + half as usize
+/// How close thresholds are.
+#[derive(Clone, Copy)]
+enum Scale {
+    /// 1, 2, 3, 4, 6, 8, ...
+    Halves,
+    /// 1, 2, 4, 8, ...
+    Doubles,
 }
 
-/// The least amount with this index. Index 1, between 1 and 2, is never asked.
-fn amount_at(index: usize) -> u64 {
-    let power = 1u64 << (index / 2);
-    if index % 2 == 1 { power + power / 2 } else { power }
+impl Scale {
+    /// Index of the largest threshold that is not above `amount`, which is not zero.
+    fn threshold(self, amount: u64) -> usize {
+        let power = amount.ilog2() as usize;
+        match self {
+            Scale::Doubles => power,
+            Scale::Halves if power == 0 => 0,
+            Scale::Halves => 2 * power - 1 + (amount >> (power - 1) & 1) as usize,
+        }
+    }
+
+    /// The threshold with this index.
+    fn amount(self, index: usize) -> u64 {
+        match self {
+            Scale::Doubles => 1 << index,
+            Scale::Halves if index == 0 => 1,
+            Scale::Halves => (2 + (index as u64 + 1) % 2) << ((index + 1) / 2) >> 1,
+        }
+    }
 }
 
 impl Table {
-    fn new(now: Timestamp, lines: &[NodeLine], nodes: &[u32], of: impl Fn(&Tres) -> u64) -> Table {
+    fn new(
+        scale: Scale,
+        now: Timestamp,
+        lines: &[NodeLine],
+        nodes: &[u32],
+        of: impl Fn(&Tres) -> u64,
+    ) -> Table {
         let line = |node: &u32| &lines[*node as usize];
         let most = nodes.iter().map(|node| of(&line(node).free_at(Timestamp::MAX))).max();
-        let thresholds = most.filter(|&most| most > 0).map_or(0, |most| threshold(most) + 1);
+        let thresholds = most.filter(|&most| most > 0).map_or(0, |most| scale.threshold(most) + 1);
         // The row after the last threshold is for asking nothing: all nodes, at once.
         let mut reached = vec![(NEVER, 0); (thresholds + 1) * nodes.len()];
         for (place, &node) in nodes.iter().enumerate() {
@@ -111,7 +139,7 @@ impl Table {
             line(&node).rises(|at, free| {
                 let seconds = at.micros_since(now) / 1_000_000;
                 let seconds = u32::try_from(seconds).unwrap_or(NEVER - 1).min(NEVER - 1);
-                while row < thresholds && of(&free) >= amount_at(row) {
+                while row < thresholds && of(&free) >= scale.amount(row) {
                     reached[row * nodes.len() + place].0 = seconds;
                     row += 1;
                 }
@@ -121,13 +149,13 @@ impl Table {
         for row in reached.chunks_exact_mut(nodes.len().max(1)) {
             row.sort_unstable();
         }
-        Table { nodes: nodes.len(), reached }
+        Table { scale, nodes: nodes.len(), reached }
     }
 
     /// When each node has this amount free, in the order of time.
     fn row(&self, amount: u64) -> &[Reach] {
         let last = (self.reached.len() / self.nodes.max(1)).saturating_sub(1);
-        let row = if amount == 0 { last } else { threshold(amount) };
+        let row = if amount == 0 { last } else { self.scale.threshold(amount) };
         if amount > 0 && row >= last {
             return &[];
         }

@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
     /// Gives a class up if not even its worst offer could start now.
     fn close_if_full(&mut self, next: &Next) -> bool {
         let judged = &mut self.classes[next.class as usize];
-        let full = !self.cycle.any_now(&mut judged.run);
+        let full = !self.cycle.any_now(&judged.run);
         if full {
             judged.standing = Standing::Full;
         }

@@ -61,7 +61,8 @@ impl<'a> Screen<'a> {
         let over = jobs.iter().filter(|job| job.state.is_terminal()).count();
         lines.push(format!("{} {over} of {} jobs are over", self.clock(), jobs.len()));
         lines.push(String::new());
-        lines.extend(sites.iter().map(|site| site_line(self.output, site)));
+        let widest = sites.iter().map(|site| site.capacity.cpus).max().unwrap_or(0);
+        lines.extend(sites.iter().map(|site| site_line(self.output, site, widest)));
         lines.push(String::new());
         lines.extend(live_table(self.output, jobs).lines().map(str::to_owned));
         let mut text = String::new();
@@ -96,7 +97,7 @@ impl<'a> Screen<'a> {
 }
 
 /// `shanghai  ██░░ 2 of 4 CPUs busy  reachable`.
-fn site_line(output: &Output, site: &Site) -> String {
+fn site_line(output: &Output, site: &Site, widest: u32) -> String {
     let (free, all) = (site.free.cpus as usize, site.capacity.cpus as usize);
     let busy = all.saturating_sub(free);
     let bar = format!("{}{}", "█".repeat(busy.min(40)), "░".repeat(free.min(40)));
@@ -108,7 +109,8 @@ fn site_line(output: &Output, site: &Site) -> String {
     };
     let jobs = format::counted(u64::from(site.allocations), "job");
     let flavors = site.flavors.join(", ");
-    format!("{name:10} {}  {busy} of {all} CPUs busy, {jobs:7}  {flavors}{contact}", output.green(&bar))
+    let rest = " ".repeat((widest as usize).saturating_sub(all).min(40));
+    format!("{name:10} {}{rest}  {busy} of {all} CPUs busy, {jobs:7}  {flavors}{contact}", output.green(&bar))
 }
 
 fn live_table(output: &Output, jobs: &[Job]) -> String {
@@ -128,7 +130,8 @@ fn live_table(output: &Output, jobs: &[Job]) -> String {
             format::seconds_between(started, job.ended_at.unwrap_or(now))
         });
         let tasks = job.array.as_ref().map_or_else(|| "1".to_owned(), ps::tasks);
-        let site = if job.state == JobState::Pending { None } else { job.site.clone() };
+        let alone = job.state != JobState::Pending && job.array.is_none();
+        let site = job.site.clone().filter(|_| alone);
         let place = match &job.array {
             Some(_) => job.reason.as_ref().map_or_else(String::new, |r| format!("({r})")),
             None => ps::where_or_why(job),

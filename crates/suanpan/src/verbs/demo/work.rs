@@ -27,6 +27,13 @@ struct Step {
     size: Size,
 }
 
+impl Step {
+    /// Whether it is part of a lab; the others only are somewhere.
+    fn is_lab(&self) -> bool {
+        !self.words.contains(&"--")
+    }
+}
+
 const STEPS: &[Step] = &[
     Step {
         lab: "medical",
@@ -82,7 +89,7 @@ const STEPS: &[Step] = &[
 const KILL: &str = "--kill-on-invalid-dep=yes";
 
 /// A second or less of honest work whose result is known.
-const SUM: &str = "print(sum(n * n for n in range(2000000)))";
+const SUM: &str = "print(sum(range(20_000_000)))";
 
 /// A job of the demo.
 pub struct Submitted {
@@ -105,15 +112,14 @@ pub fn submit_all(
         let before = jobs.last().map_or(0, |job| job.id).to_string();
         let words: Vec<String> =
             step.words.iter().map(|word| word.replace('@', &before)).collect();
-        say(format!("# {}", step.note));
+        let head = step.is_lab().then(|| format!("{}: ", step.lab)).unwrap_or_default();
+        say(format!("# {head}{}", step.note));
         say(format!("$ suanpan submit {}", shown(&words)));
         let id = submit(network, step.lab, &words)?;
         say(format!("Submitted batch job {id}"));
-        let is_file = !step.words.contains(&"--");
-        let another = steps[position + 1..].iter().any(|later| {
-            later.lab == step.lab && !later.words.contains(&"--")
-        });
-        let finishes = (is_file && !another).then_some(step.lab);
+        let another = |later: &&Step| later.lab == step.lab && later.is_lab();
+        let is_last = !steps[position + 1..].iter().any(another);
+        let finishes = (step.is_lab() && is_last).then_some(step.lab);
         jobs.push(Submitted { id, finishes });
     }
     Ok(jobs)

@@ -7,8 +7,11 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
     if typed.len() > 64 {
         return None;
     }
-    let worth = (typed.chars().count() / 3).max(1);
+    let length = typed.chars().count();
+    let worth = (length / 3).max(1);
     known
+        // Each letter too many or too few is a change, so other lengths need no comparing.
+        .filter(|word| word.chars().count().abs_diff(length) <= worth)
         .map(|word| (distance(typed, word), word))
         .filter(|&(changes, _)| changes <= worth)
         .min()

@@ -92,6 +92,8 @@ fn a_log_is_followed_and_a_job_cancelled_on_the_way() {
     let ended = follow.wait_with_output().expect("it ends with its job");
     assert_eq!(ended.status.code(), Some(143));
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "begun\n");
+    let events = network.run(&["show", "--follow", &id]).ok();
+    assert!(events.contains("submitted by") && events.lines().count() >= 4, "{events}");
     let tail = network.run(&["logs", "--tail", "1", &id]).ok();
     assert_eq!(tail, "begun\n");
 }

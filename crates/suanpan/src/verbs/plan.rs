@@ -108,8 +108,12 @@ fn start(candidate: &Candidate) -> String {
 
 /// The table of conditions: after each, how many clusters still match.
 pub fn steps(output: &Output, steps: &[Step]) -> Result<(), Failure> {
-    let heads =
-        [("CONDITION", Align::Left), ("ASKED", Align::Left), ("SITES LEFT", Align::Right), ("RULED OUT", Align::Left)];
+    let heads = [
+        ("CONDITION", Align::Left),
+        ("ASKED", Align::Left),
+        ("SITES LEFT", Align::Right),
+        ("RULED OUT", Align::Left),
+    ];
     let mut rows = Rows::new(output, &heads);
     for step in steps {
         let tone = if step.matching == 0 { Tone::Bad } else { Tone::Plain };

@@ -39,7 +39,7 @@ pub fn run(context: &Context<'_>, args: &Run) -> Outcome {
     }
     let silent = crate::output::Output { form: Form::Text, ..*context.output };
     let follower = follow::Follower::new(&client, &silent, &id, LogStreamName::Stdout, 0);
-    let detail = follower.cancelling(&interrupts).to_the_end()?;
+    let detail = follower.cancelling(&interrupts).until_over()?;
     if context.output.form == Form::Json {
         context.output.json("job", None, &detail)?;
     }

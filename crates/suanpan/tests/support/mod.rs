@@ -169,8 +169,15 @@ impl Network {
         let (site, token, state) = (word(&site), word(&token), word(&state));
         let server = self.server.clone();
         let args = [
-            "agent", "--server", &server, "--token-file", &token, "--site-file", &site,
-            "--state-dir", &state,
+            "agent",
+            "--server",
+            &server,
+            "--token-file",
+            &token,
+            "--site-file",
+            &site,
+            "--state-dir",
+            &state,
         ];
         self.spawn(cluster, &args);
     }

@@ -3,8 +3,10 @@
 //! A bench prints its figures with their units, the machine's cores and load average, and what it
 //! compared with; it asserts no timing. The figures are copied by hand to `docs/performance.md`.
 
+mod array;
 mod cycle;
 pub mod network;
+mod restart;
 mod submit;
 
 use crate::runs::Run;
@@ -12,9 +14,19 @@ use crate::runs::Run;
 /// Every bench, in the order of the list.
 pub const BENCHES: &[Run] = &[
     Run {
+        name: "array",
+        about: "one array of a million tasks to its end at a site that runs nothing",
+        run: array::run,
+    },
+    Run {
         name: "cycle",
         about: "one scheduling cycle: 100,000 pending jobs, 1,000 shapes, 50 busy sites",
         run: cycle::run,
+    },
+    Run {
+        name: "restart",
+        about: "start with 1,000,000 finished and 100,000 live jobs, with and without checkpoint",
+        run: restart::run,
     },
     Run {
         name: "submit",

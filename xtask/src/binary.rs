@@ -35,6 +35,13 @@ fn answering(binary: PathBuf) -> Result<PathBuf, String> {
     }
 }
 
+/// Whether the failpoints are compiled in: their names are nowhere else in a binary.
+#[must_use]
+pub fn has_failpoints(binary: &Path) -> bool {
+    let name = b"journal-before-sync";
+    std::fs::read(binary).is_ok_and(|bytes| bytes.windows(name.len()).any(|part| part == name))
+}
+
 /// What `suanpan <words> --help` prints, if it succeeds.
 pub fn help(binary: &Path, words: &[&str]) -> Option<String> {
     let output = Command::new(binary).args(words).arg("--help").output().ok()?;

@@ -291,7 +291,7 @@ impl Main {
             (Action::Launch, None) | (Action::Report, _) => Ok(()),
         };
         if let Err(error) = done {
-            tracing::warn!(allocation = id.0, ?action, %error, "not possible now, tried again later");
+            tracing::warn!(allocation = id.0, ?action, %error, "not possible now, tried again");
         }
     }
 
@@ -323,7 +323,8 @@ impl Main {
                     != (&self.inventory.site, &self.inventory.cluster, self.inventory.driver)
                 {
                     tracing::error!(
-                        "the site file names another site, cluster or driver: restart the agent for that"
+                        "the site file names another site, cluster or driver; restart the agent \
+                         for that"
                     );
                     return;
                 }

@@ -15,8 +15,10 @@ pub const VARIABLES: [&str; 3] =
     ["FAILPOINTS", "SUANPAN_SUPERVISOR_FAILPOINTS", "SUANPAN_CRASH_ONCE"];
 
 /// Notes that the process reached the named place.
-#[cfg(feature = "failpoints")]
 pub fn reached(name: &str) {
+    if !fail::has_failpoints() {
+        return;
+    }
     let configured = || -> bool {
         fail::fail_point!(name, |_| true);
         false
@@ -28,11 +30,6 @@ pub fn reached(name: &str) {
     }
 }
 
-/// Notes that the process reached the named place; does nothing without the feature.
-#[cfg(not(feature = "failpoints"))]
-pub fn reached(_name: &str) {}
-
-#[cfg(feature = "failpoints")]
 fn crashes_once(name: &str) -> bool {
     let Ok(plan) = std::env::var("SUANPAN_CRASH_ONCE") else { return false };
     plan.split(';').filter_map(|entry| entry.split_once(':')).any(|(wanted, marker)| {
@@ -43,8 +40,7 @@ fn crashes_once(name: &str) -> bool {
 
 /// Reads `FAILPOINTS`; call once at the start of a process.
 pub fn set_up() {
-    #[cfg(feature = "failpoints")]
-    if std::env::var_os("FAILPOINTS").is_some() {
+    if fail::has_failpoints() && std::env::var_os("FAILPOINTS").is_some() {
         // The scenario stays for the whole life of the process; dropping it would clear it.
         std::mem::forget(fail::FailScenario::setup());
     }

@@ -89,7 +89,7 @@ impl Hostlist {
                 }),
             }
         }
-        Self { groups }
+        Self { groups: groups.into_iter().map(Group::plain).collect() }
     }
 }
 
@@ -108,6 +108,14 @@ fn split_number(name: &str) -> (&str, Option<NumberRange>) {
 impl Group {
     fn single(name: &str) -> Self {
         Self { prefix: name.to_owned(), ranges: Vec::new(), suffix: String::new() }
+    }
+
+    /// The same group, as a single name if it stands for one: `gpu[7]` is `gpu7`.
+    fn plain(self) -> Self {
+        match self.ranges[..] {
+            [range] if range.first == range.last => Self::single(&self.to_string()),
+            _ => self,
+        }
     }
 
     fn count(&self) -> u64 {
@@ -183,7 +191,7 @@ fn read_group(text: &str) -> Result<Group, &'static str> {
         return Err(FORMS);
     }
     let ranges = list.split(',').map(read_range).collect::<Result<_, _>>()?;
-    Ok(Group { prefix: prefix.to_owned(), ranges, suffix: suffix.to_owned() })
+    Ok(Group { prefix: prefix.to_owned(), ranges, suffix: suffix.to_owned() }.plain())
 }
 
 fn read_range(text: &str) -> Result<NumberRange, &'static str> {

@@ -51,9 +51,7 @@ mod tests;
 /// One scheduling cycle: which jobs start now, where, and why the others wait.
 #[must_use]
 pub fn plan(snapshot: &Snapshot, now: Timestamp, policy: &Policy) -> Plan {
-    let mut run = Run::new(Cycle::new(snapshot, now, policy));
-    run.decide(None);
-    run.plan
+    Run::new(Cycle::new(snapshot, now, policy)).into_plan()
 }
 
 /// What one scheduling cycle proposes.

@@ -14,7 +14,7 @@
 //! | [`NodeLine::earliest`] | O(s) |
 //! | [`NodeLine::take`] | O(s) |
 //! | [`earliest_gang`], one node | O(n s) |
-//! | [`earliest_gang`], many nodes | O(w log w) for w ≤ n s start windows |
+//! | [`earliest_gang`], many nodes | O(n s) mostly, O(w log w) for w ≤ n s start windows at worst |
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -209,18 +209,66 @@ pub struct Need<'a> {
     pub required: &'a [u32],
 }
 
-/// Earliest time at which `need.count` of `nodes` are free together; `None` if never. `amount_on`
-/// says what is taken on a node; no start before `floor` is possible, so one there ends the search.
+/// Earliest time at which `need.count` of `nodes` are free together; `None` if never. Each node
+/// comes with a time before which it cannot take its share, in rising order, so that the search
+/// can end early; `amount_on` says what is taken on a node.
 pub fn earliest_gang(
+    lines: &[NodeLine],
+    nodes: impl Iterator<Item = (Timestamp, u32)> + Clone,
+    need: &Need<'_>,
+    amount_on: impl Fn(u32) -> Tres,
+) -> Option<Timestamp> {
+    if need.required.is_empty() {
+        // No start is before the time at which enough nodes have had a first one. Mostly it is
+        // the answer: windows are wide. For a single node it always is.
+        let start = nth_earliest(lines, nodes.clone(), need, &amount_on)?;
+        let fitting = nodes
+            .clone()
+            .take_while(|(since, _)| *since <= start)
+            .filter(|(_, node)| lines[*node as usize].fits_at(start, &amount_on(*node), need.hold));
+        if need.count == 1 || fitting.take(need.count).count() == need.count {
+            return Some(start);
+        }
+    }
+    sweep(lines, nodes.map(|(_, node)| node), need, amount_on)
+}
+
+/// The time at which `need.count` nodes have had their first possible start.
+fn nth_earliest(
+    lines: &[NodeLine],
+    nodes: impl Iterator<Item = (Timestamp, u32)>,
+    need: &Need<'_>,
+    amount_on: impl Fn(u32) -> Tres,
+) -> Option<Timestamp> {
+    if need.count == 1 {
+        return earliest_single(lines, nodes, need.hold, amount_on);
+    }
+    let mut first: BinaryHeap<Timestamp> = BinaryHeap::with_capacity(need.count + 1);
+    let mut last = Timestamp::MAX;
+    for (since, node) in nodes {
+        if since >= last {
+            break;
+        }
+        let line = &lines[node as usize];
+        let Some(start) = line.earliest_before(last, &amount_on(node), need.hold) else { continue };
+        first.push(start);
+        if first.len() > need.count {
+            first.pop();
+        }
+        if first.len() == need.count {
+            last = *first.peek()?;
+        }
+    }
+    (first.len() == need.count && need.count > 0).then_some(last)
+}
+
+/// Goes through the windows of all nodes in the order of time until enough are open together.
+fn sweep(
     lines: &[NodeLine],
     nodes: impl Iterator<Item = u32>,
     need: &Need<'_>,
-    floor: Timestamp,
     amount_on: impl Fn(u32) -> Tres,
 ) -> Option<Timestamp> {
-    if need.count == 1 && need.required.is_empty() {
-        return earliest_single(lines, nodes, need.hold, floor, amount_on);
-    }
     let mut windows: Vec<(Timestamp, Timestamp, bool)> = Vec::new();
     for node in nodes {
         let required = need.required.binary_search(&node).is_ok();
@@ -250,20 +298,17 @@ pub fn earliest_gang(
 
 fn earliest_single(
     lines: &[NodeLine],
-    nodes: impl Iterator<Item = u32>,
+    nodes: impl Iterator<Item = (Timestamp, u32)>,
     hold: Seconds,
-    floor: Timestamp,
     amount_on: impl Fn(u32) -> Tres,
 ) -> Option<Timestamp> {
     let mut best: Option<Timestamp> = None;
-    for node in nodes {
-        let line = &lines[node as usize];
-        let before = best.unwrap_or(Timestamp::MAX);
-        let Some(start) = line.earliest_before(before, &amount_on(node), hold) else { continue };
-        if start <= floor {
-            return Some(start);
+    for (since, node) in nodes {
+        let last = best.unwrap_or(Timestamp::MAX);
+        if since >= last {
+            break;
         }
-        best = Some(start);
+        best = lines[node as usize].earliest_before(last, &amount_on(node), hold).or(best);
     }
     best
 }

@@ -27,8 +27,6 @@ use std::process::ExitCode;
 const SHIMS: [&str; 2] = ["srun", "scontrol"];
 
 fn main() -> ExitCode {
-    #[cfg(feature = "failpoints")]
-    let _scenario = fail::FailScenario::setup();
     let args: Vec<OsString> = std::env::args_os().collect();
     let called = args.first().map(std::path::Path::new).and_then(|path| path.file_name());
     if let Some(shim) = SHIMS.into_iter().find(|shim| called.is_some_and(|name| name == *shim)) {

@@ -253,7 +253,7 @@ impl World {
 }
 
 /// One of 1,000 shapes: sizes, gangs, limits, goals and flavors all differ.
-fn shape(number: u64) -> Shape {
+pub fn shape(number: u64) -> Shape {
     let pick = |among: u64, step: u64| number / step % among;
     let minutes = 10 + 20 * pick(10, 10) as u32;
     Shape {
@@ -278,7 +278,8 @@ fn shape(number: u64) -> Shape {
     }
 }
 
-fn inventory(number: u32, name: &str) -> Inventory {
+/// A site of two flavors.
+pub fn inventory(number: u32, name: &str) -> Inventory {
     let price = |micro: i64| Price { cpu_hour: MicroCredits(micro), ..Price::default() };
     let flavor = |name: &str, speed_milli, micro| Flavor {
         name: name.into(),

@@ -22,8 +22,6 @@ pub struct Assignment {
     pub order: Order,
     /// Accelerators of each node that the job may use, by index on the node.
     pub gpus: Vec<Vec<u32>>,
-    /// Processors of each node as the site file states them.
-    pub node_cpus: Vec<u32>,
     /// Whether the nodes have accelerators at all (a job that asked none must not see them).
     pub nodes_have_gpus: bool,
     /// Seconds between TERM and KILL.

@@ -7,7 +7,7 @@
 //!                     start.<generation>              the fence: a supervisor began
 //!                     started                         from here on user code may have run
 //!                     plan.json script setup work/    staged
-//!                     gate.ready                      the gate holds its lock and waits to be released
+//!                     gate.ready                      the gate has its lock and waits
 //!                     payload.json code.json          the gate: pid and start; exit code
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all
@@ -213,13 +213,11 @@ impl LocalDriver {
             return Err(io::Error::other("an order to stop is not launched"));
         };
         let mut gpus = Vec::new();
-        let mut node_cpus = Vec::new();
         let mut nodes_have_gpus = false;
         for name in &run.nodes {
             let node = self.inventory.nodes.iter().find(|node| node.name == *name);
             let capacity = node.map_or(run.per_node, |node| node.capacity);
             nodes_have_gpus |= capacity.gpus > 0;
-            node_cpus.push(capacity.cpus);
             let chosen = devices::choose(capacity.gpus, &self.gpus_in_use(name), run.per_node.gpus);
             gpus.push(chosen.ok_or_else(|| {
                 io::Error::other(format!(
@@ -233,7 +231,6 @@ impl LocalDriver {
             cluster: self.inventory.cluster.clone(),
             order: order.clone(),
             gpus,
-            node_cpus,
             nodes_have_gpus,
             grace_s: self.settings.grace_s,
             exe: self.settings.exe.clone(),

@@ -145,7 +145,7 @@ impl Job {
 
     /// The failpoint after the start means: the payload surely runs.
     fn crash_once_it_runs(&self) {
-        if cfg!(feature = "failpoints") {
+        if fail::has_failpoints() {
             let begun = Instant::now();
             while !self.dir.has("payload.json")
                 && !self.dir.has("code.json")

@@ -101,7 +101,6 @@ fn processes_with(words: &[&str]) -> Vec<i32> {
 }
 
 /// Runs one job through a crash at a failpoint; the agent is started again if it died.
-#[cfg(feature = "failpoints")]
 fn through(point: &str) -> (Outcome, String) {
     let rig = Rig::new();
     let marker = rig.dir.path().join("crashed");
@@ -123,17 +122,8 @@ fn through(point: &str) -> (Outcome, String) {
     (outcome, std::fs::read_to_string(rig.work().join("ran-1")).unwrap_or_default())
 }
 
-#[cfg(not(feature = "failpoints"))]
-fn through(_point: &str) -> (Outcome, String) {
-    unreachable!("only called with failpoints")
-}
-
 #[test]
 fn a_crash_after_the_fence_leaves_a_job_that_never_started() {
-    if cfg!(not(feature = "failpoints")) {
-        eprintln!("SKIPPED: needs the feature failpoints");
-        return;
-    }
     for point in ["supervisor-after-fence", "supervisor-before-release"] {
         let (outcome, lines) = through(point);
         let reached = (outcome.end, outcome.payload);
@@ -144,10 +134,6 @@ fn a_crash_after_the_fence_leaves_a_job_that_never_started() {
 
 #[test]
 fn every_other_crash_keeps_the_outcome_and_runs_the_payload_once() {
-    if cfg!(not(feature = "failpoints")) {
-        eprintln!("SKIPPED: needs the feature failpoints");
-        return;
-    }
     let points = [
         "agent-after-orders",
         "supervisor-after-start",

@@ -32,7 +32,7 @@ mod tests;
 pub struct Score {
     goal: i128,
     preference: u16,
-    second: i128,
+    second: i64,
     start: Timestamp,
     cluster: ClusterId,
     partition: u16,
@@ -61,14 +61,15 @@ impl Yardstick {
 /// The score of an offer that starts at `start`.
 #[must_use]
 pub fn score(goal: Goal, offer: &Offer, start: Timestamp, yardstick: &Yardstick) -> Score {
-    let finish = i128::from(start.plus(offer.length()).0);
-    let cost = i128::from(offer.cost.0);
+    let finish = start.plus(offer.length()).0;
+    let cost = offer.cost.0;
     let (goal, second) = match goal {
-        Goal::Fastest => (finish, cost),
-        Goal::Cheapest => (cost, finish),
+        Goal::Fastest => (i128::from(finish), cost),
+        Goal::Cheapest => (i128::from(cost), finish),
         Goal::Balanced => {
             let length = i128::from(yardstick.length.micros());
-            (finish * i128::from(yardstick.cost.0) + cost * length, finish)
+            let weighed = i128::from(finish) * i128::from(yardstick.cost.0);
+            (weighed + i128::from(cost) * length, finish)
         }
     };
     Score {
@@ -79,6 +80,14 @@ pub fn score(goal: Goal, offer: &Offer, start: Timestamp, yardstick: &Yardstick)
         cluster: offer.cluster,
         partition: offer.partition,
         flavor: offer.flavor,
+    }
+}
+
+impl Score {
+    /// The start it was made for.
+    #[must_use]
+    pub fn start(&self) -> Timestamp {
+        self.start
     }
 }
 

@@ -39,15 +39,15 @@ struct Stand<'a> {
 pub(crate) struct ClassRun<'a> {
     pub(crate) shape: &'a Arc<Shape>,
     pub(crate) class: &'a ShapeClass,
-    /// For each offer: the position of its cluster, and a start that it cannot beat. Within a
-    /// cycle free amounts only shrink, so what was found once stays a lower bound.
-    bounds: Vec<Bound>,
-}
-
-#[derive(Clone, Copy)]
-struct Bound {
-    stand: u32,
-    start: Option<Timestamp>,
+    /// For each offer, the position of its cluster.
+    stands: Vec<u32>,
+    /// The offers that may start, by the best score they could still have. Within a cycle free
+    /// amounts only shrink, so a start that was found once stays a lower bound.
+    open: BinaryHeap<Reverse<Entry>>,
+    /// Offers of clusters out of contact.
+    silent: Vec<usize>,
+    /// Number of the ranking; scores fitted in this one are exact, older ones lower bounds.
+    round: u32,
 }
 
 /// Conditions of one job beyond its shape.
@@ -79,9 +79,9 @@ pub(crate) struct Ranking {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     score: Score,
-    offer: usize,
-    start: Timestamp,
-    exact: bool,
+    offer: u32,
+    /// The ranking in which it was fitted; 0 if never.
+    round: u32,
 }
 
 impl<'a> Cycle<'a> {
@@ -92,7 +92,7 @@ impl<'a> Cycle<'a> {
             let lines: Vec<NodeLine> =
                 nodes.map(|node| line(view, node, now, overdue_end)).collect();
             let pools = snapshot.catalog.pools(id).iter();
-            let floors = pools.map(|pool| Floor::new(&lines, &pool.nodes)).collect();
+            let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
             Stand { id, view, lines, floors, free: view.free.clone() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
@@ -101,85 +101,85 @@ impl<'a> Cycle<'a> {
 
     /// Starts with a class, knowing only what no start can beat.
     pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
-        let mut stand = 0;
-        let bound = |offer: &Offer| {
+        let (mut stands, mut silent) = (Vec::with_capacity(class.offers.len()), Vec::new());
+        let mut open = Vec::with_capacity(class.offers.len());
+        let mut place = 0;
+        for (index, offer) in class.offers.iter().enumerate() {
             // Offers and stands are both in the order of clusters.
-            while self.stands[stand].id < offer.cluster {
-                stand += 1;
+            while self.stands[place].id < offer.cluster {
+                place += 1;
             }
-            let floor = &self.stands[stand].floors[offer.pool as usize];
-            let start = floor.start(self.now, &shape.per_node, shape.nodes);
-            Bound { stand: stand as u32, start }
-        };
-        ClassRun { shape, class, bounds: class.offers.iter().map(bound).collect() }
+            let stand = &self.stands[place];
+            stands.push(place as u32);
+            let floor = &stand.floors[offer.pool as usize];
+            if stand.view.contact == Contact::Silent {
+                silent.push(index);
+            } else if let Some(start) = floor.start(self.now, &shape.per_node, shape.nodes) {
+                let score = score(shape.goal, offer, start, &class.yardstick);
+                open.push(Reverse(Entry { score, offer: index as u32, round: 0 }));
+            }
+        }
+        ClassRun { shape, class, stands, open: open.into(), silent, round: 0 }
     }
 
     pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {
-        self.stands[run.bounds[offer].stand as usize].view
+        self.stand(run, offer).view
+    }
+
+    fn stand(&self, run: &ClassRun<'_>, offer: usize) -> &Stand<'a> {
+        &self.stands[run.stands[offer] as usize]
     }
 
     /// The best `keep` offers for a job, best first.
     ///
     /// Offers are looked at in the order of the best score they could still have, so most are
-    /// never fitted: O(offers) to set up, then one fit for each offer that might be among the
-    /// best.
+    /// never fitted: O(log offers) and one fit for each offer that might be among the best.
     pub(crate) fn rank(&self, run: &mut ClassRun<'_>, own: Own<'_>, keep: usize) -> Ranking {
-        let mut ranking = Ranking::default();
-        let mut heap = self.entries(run, own, &mut ranking);
+        let mut ranking = Ranking { silent: run.silent.clone(), ..Ranking::default() };
+        run.round += 1;
+        let mut passed: Vec<Reverse<Entry>> = Vec::new();
         while ranking.choices.len() < keep {
-            let Some(Reverse(entry)) = heap.pop() else { break };
-            let (offer, class) = (entry.offer, run.class);
-            if entry.exact {
-                ranking.choices.push(Choice { offer, start: entry.start });
+            let Some(Reverse(entry)) = run.open.pop() else { break };
+            let offer = entry.offer as usize;
+            let about = &run.class.offers[offer];
+            if own.refused_by.contains(&about.cluster) {
+                ranking.refused.push(offer);
+                passed.push(Reverse(entry));
+                continue;
+            }
+            if entry.round == run.round {
+                ranking.choices.push(Choice { offer, start: entry.score.start() });
+                passed.push(Reverse(entry));
                 continue;
             }
             let Some(start) = self.fit(run, offer) else { continue };
-            let about = &class.offers[offer];
+            let score = score(run.shape.goal, about, start, &run.class.yardstick);
+            let entry = Reverse(Entry { score, offer: entry.offer, round: run.round });
             if own.deadline.is_some_and(|deadline| start.plus(about.length()) > deadline) {
                 ranking.late.push(Choice { offer, start });
-                continue;
+                passed.push(entry);
+            } else {
+                run.open.push(entry);
             }
-            let score = score(run.shape.goal, about, start, &class.yardstick);
-            heap.push(Reverse(Entry { score, offer, start, exact: true }));
         }
+        run.open.extend(passed);
         ranking
     }
 
-    fn entries(
-        &self,
-        run: &ClassRun<'_>,
-        own: Own<'_>,
-        ranking: &mut Ranking,
-    ) -> BinaryHeap<Reverse<Entry>> {
-        let mut entries = Vec::with_capacity(run.bounds.len());
-        for (offer, (about, bound)) in run.class.offers.iter().zip(&run.bounds).enumerate() {
-            let stand = &self.stands[bound.stand as usize];
-            if stand.view.contact == Contact::Silent {
-                ranking.silent.push(offer);
-            } else if own.refused_by.contains(&about.cluster) {
-                ranking.refused.push(offer);
-            } else if let Some(start) = bound.start {
-                let score = score(run.shape.goal, about, start, &run.class.yardstick);
-                entries.push(Reverse(Entry { score, offer, start, exact: false }));
-            }
-        }
-        entries.into()
-    }
-
-    /// Earliest start of an offer that keeps every promise; remembered as its lower bound.
-    pub(crate) fn fit(&self, run: &mut ClassRun<'_>, offer: usize) -> Option<Timestamp> {
+    /// Earliest start of an offer that keeps every promise.
+    pub(crate) fn fit(&self, run: &ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
-        let stand = &self.stands[run.bounds[offer].stand as usize];
-        let floor = run.bounds[offer].start?;
-        let start = earliest_gang(
+        let stand = self.stand(run, offer);
+        let floor = &stand.floors[about.pool as usize];
+        let nodes = floor.nodes(self.now, &run.shape.per_node, run.shape.nodes);
+        let allowed =
+            |node: u32| about.nodes.as_ref().is_none_or(|nodes| nodes.binary_search(&node).is_ok());
+        earliest_gang(
             &stand.lines,
-            self.nodes(about).iter().copied(),
+            nodes.filter(|&(_, node)| allowed(node)),
             &need(run.shape, about),
-            floor,
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
-        );
-        run.bounds[offer].start = start;
-        start
+        )
     }
 
     /// The nodes an offer may choose from.
@@ -194,11 +194,10 @@ impl<'a> Cycle<'a> {
     }
 
     /// Whether any reachable offer could start now, whatever its score.
-    pub(crate) fn any_now(&self, run: &mut ClassRun<'_>) -> bool {
-        (0..run.bounds.len()).any(|offer| {
-            self.view(run, offer).contact == Contact::Reachable
-                && run.bounds[offer].start == Some(self.now)
-                && self.fit(run, offer) == Some(self.now)
+    pub(crate) fn any_now(&self, run: &ClassRun<'_>) -> bool {
+        run.open.iter().any(|Reverse(entry)| {
+            let offer = entry.offer as usize;
+            entry.score.start() == self.now && self.fit(run, offer) == Some(self.now)
         })
     }
 
@@ -216,7 +215,7 @@ impl<'a> Cycle<'a> {
     }
 
     fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
-        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let stand = self.stand(run, offer);
         let capacity = &stand.view.inventory.nodes[node as usize].capacity;
         stand.free[node as usize].covers(&amount_on(run.shape, capacity))
     }
@@ -225,7 +224,7 @@ impl<'a> Cycle<'a> {
     pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
         let about = &run.class.offers[choice.offer];
         let nodes = self.nodes(about).iter().copied();
-        let stand = &mut self.stands[run.bounds[choice.offer].stand as usize];
+        let stand = &mut self.stands[run.stands[choice.offer] as usize];
         let view = stand.view;
         let seat = |node: u32| {
             let capacity = view.inventory.nodes[node as usize].capacity;
@@ -247,7 +246,7 @@ impl<'a> Cycle<'a> {
 
     /// The line and capacity of a node of an offer's cluster.
     pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
-        let stand = &self.stands[run.bounds[offer].stand as usize];
+        let stand = self.stand(run, offer);
         (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
     }
 }

@@ -11,11 +11,12 @@ use crate::snapshot::{Pending, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::Prediction;
+use suanpan_model::time::Timestamp;
 
 /// A cycle with what it has decided so far.
 pub(crate) struct Run<'a> {
-    pub(crate) cycle: Cycle<'a>,
-    pub(crate) plan: Plan,
+    cycle: Cycle<'a>,
+    plan: Plan,
     snapshot: &'a Snapshot,
     classes: Vec<Judged<'a>>,
     promised: u32,
@@ -27,6 +28,10 @@ struct Judged<'a> {
     /// The explanation its placements share, and the choice it is about.
     told: Option<(u32, Choice)>,
     standing: Standing,
+    /// When the first plain job that waits would finish; later ones finish later.
+    finish: Option<Timestamp>,
+    /// Why the first one waits, and of which kind it is.
+    waiting: Option<(WaitingShape, Kind)>,
 }
 
 /// Whether more jobs of a class need to be tried.
@@ -47,13 +52,15 @@ impl<'a> Run<'a> {
             run: cycle.class(shape, class),
             told: None,
             standing: Standing::Open,
+            finish: None,
+            waiting: None,
         };
         let classes = snapshot.shapes.iter().map(judged).collect();
         Run { cycle, plan: Plan::default(), snapshot, classes, promised: 0 }
     }
 
     /// Decides on the jobs in order, up to but without `until`.
-    pub(crate) fn decide(&mut self, until: Option<JobId>) {
+    fn decide(&mut self, until: Option<JobId>) {
         let mut queue = Queue::new(self.snapshot);
         while let Some(next) = queue.next() {
             if Some(next.job) == until {
@@ -63,6 +70,17 @@ impl<'a> Run<'a> {
                 queue.go_on(&next);
             }
         }
+    }
+
+    /// The plan, once all jobs are decided on.
+    pub(crate) fn into_plan(mut self) -> Plan {
+        self.decide(None);
+        let waiting = self.classes.into_iter().filter_map(|judged| {
+            let (waiting, _) = judged.waiting?;
+            Some((Arc::clone(judged.run.shape), waiting))
+        });
+        self.plan.waiting = waiting.collect();
+        self.plan
     }
 
     /// The timelines once the jobs ahead of `until` are decided on; all jobs if `None`.
@@ -136,14 +154,22 @@ impl<'a> Run<'a> {
         match (judged.standing, next.kind) {
             (Standing::Open, _) => false,
             (Standing::Full, _) | (Standing::Waits, Kind::Plain) => true,
-            (Standing::Waits, Kind::Own) => self.close_if_full(next),
+            (Standing::Waits, Kind::Own) => !self.is_bound(next) || self.close_if_full(next),
         }
+    }
+
+    /// Whether a job's own conditions would have it choose otherwise than its shape did.
+    fn is_bound(&self, next: &Next) -> bool {
+        let pending = &self.snapshot.pending[&next.key];
+        let finish = self.classes[next.class as usize].finish;
+        let late = |deadline| finish.is_none_or(|finish| finish > deadline);
+        !pending.refused_by.is_empty() || pending.deadline.is_some_and(late)
     }
 
     /// Gives a class up if not even its worst offer could start now.
     fn close_if_full(&mut self, next: &Next) -> bool {
         let judged = &mut self.classes[next.class as usize];
-        let full = !self.cycle.any_now(&mut judged.run);
+        let full = !self.cycle.any_now(&judged.run);
         if full {
             judged.standing = Standing::Full;
         }
@@ -213,29 +239,39 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps why a job waits: for the first of its shape in full, for one whose own conditions
-    /// keep it by name.
+    /// keep it by name. What a plain job says of its shape replaces what another said.
     fn wait(&mut self, next: &Next, ranking: &Ranking) {
         let judged = &mut self.classes[next.class as usize];
+        if next.kind == Kind::Plain && judged.standing == Standing::Open {
+            judged.standing = Standing::Waits;
+            let length = |best: &Choice| judged.run.class.offers[best.offer].length();
+            judged.finish = ranking.choices.first().map(|best| best.start.plus(length(best)));
+        }
+        let told = match (&judged.waiting, next.kind) {
+            (None, _) | (Some((_, Kind::Own)), Kind::Plain) => None,
+            (Some((about, _)), _) => Some(about),
+        };
+        if told.is_some() && next.kind == Kind::Plain {
+            return;
+        }
         let reason = self.cycle.reason(&judged.run, ranking);
         if next.kind == Kind::Own {
             self.plan.waiting_jobs.insert(next.job, reason);
-        } else if judged.standing == Standing::Open {
-            judged.standing = Standing::Waits;
         }
-        let shape = judged.run.shape;
-        let known = self.plan.waiting.get(shape);
-        if known.is_some_and(|about| next.kind == Kind::Own || !about.is_of_own(self.snapshot)) {
+        if told.is_some() {
             return;
         }
-        let explanation: Explanation = match ranking.choices.len() < KEPT {
+        let offers = judged.run.class.offers.len();
+        let explanation: Explanation = match ranking.choices.len() < KEPT.min(offers) {
             true => {
                 let full = self.cycle.rank(&mut judged.run, Own::default(), KEPT);
                 self.cycle.explain(&judged.run, &full)
             }
             false => self.cycle.explain(&judged.run, ranking),
         };
-        let waiting = WaitingShape { first: next.job, reason, explanation: Arc::new(explanation) };
-        self.plan.waiting.insert(Arc::clone(shape), waiting);
+        let explanation = Arc::new(explanation);
+        let waiting = WaitingShape { first: next.job, reason, explanation };
+        judged.waiting = Some((waiting, next.kind));
     }
 
     /// Promises a waiting task its best start, so that no job after it can delay it.
@@ -243,14 +279,5 @@ impl<'a> Run<'a> {
         self.cycle.take(&self.classes[next.class as usize].run, best, Rule::Settled);
         self.plan.shadow_starts.entry(next.job).or_insert(best.start);
         self.promised += 1;
-    }
-}
-
-impl WaitingShape {
-    /// Whether it is about a job with conditions of its own, which says less about the shape.
-    fn is_of_own(&self, snapshot: &Snapshot) -> bool {
-        let key = snapshot.keys.get(&self.first);
-        let pending = key.and_then(|key| snapshot.pending.get(key));
-        pending.is_some_and(Pending::has_own_conditions)
     }
 }

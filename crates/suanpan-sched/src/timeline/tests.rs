@@ -45,7 +45,7 @@ fn a_gang_needs_its_nodes_together() {
     lines[0].take(at(200), &cpus(8), Seconds(100));
     let gang = |count, required: &[u32], hold| {
         let need = Need { count, hold: Seconds(hold), required };
-        earliest_gang(&lines, 0..3, &need, NOW, |_| cpus(4))
+        earliest_gang(&lines, (0..3).map(|node| (NOW, node)), &need, |_| cpus(4))
     };
     assert_eq!(gang(3, &[], 100), Some(at(100)));
     assert_eq!(gang(3, &[], 101), Some(at(300)));
@@ -94,7 +94,8 @@ proptest! {
             .map(|second| at(second as u64));
         let required: &[u32] = if require_first { &[0] } else { &[] };
         let need = Need { count, hold: Seconds(hold), required };
-        let found = earliest_gang(&lines, 0..lines.len() as u32, &need, NOW, |_| cpus(amount));
+        let nodes = (0..lines.len() as u32).map(|node| (NOW, node));
+        let found = earliest_gang(&lines, nodes, &need, |_| cpus(amount));
         prop_assert_eq!(found, plain);
     }
 }

@@ -210,6 +210,15 @@ pub(super) async fn log_chunk(
     Params::read(query.as_deref(), &[])?;
     check_protocol(&headers)?;
     let chunk: LogChunk = body.read()?;
+    for (field, number) in
+        [("request", chunk.request), ("offset", chunk.offset), ("size", chunk.size)]
+    {
+        if i64::try_from(number).is_err() {
+            return Err(Refusal::invalid("bad-field", format!("`{field}` is too large"))
+                .at(field, number.to_string())
+                .remedy(format!("write a whole number up to {}", i64::MAX)));
+        }
+    }
     app.plane.orders().note_contact(agent.0);
     app.plane.logs().answer(agent.0, chunk);
     Ok(StatusCode::NO_CONTENT)

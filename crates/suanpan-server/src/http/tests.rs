@@ -22,6 +22,7 @@ use tower::ServiceExt;
 /// A server without a socket.
 struct Rig {
     router: Router,
+    app: Arc<App>,
     user: String,
     agent: String,
     stop: watch::Sender<Phase>,
@@ -74,8 +75,10 @@ impl Rig {
         // No tokens are handed over: the first request with each finds it in the state.
         let data_dir = dir.path().to_owned();
         let app = App::new(plane, data_dir, Tokens::default(), limits, stopping, 7);
+        let app = Arc::new(app);
         Rig {
-            router: router::build(Arc::new(app)),
+            router: router::build(Arc::clone(&app)),
+            app,
             user: format!("Bearer {}", user.reveal()),
             agent: format!("Bearer {}", agent.reveal()),
             stop,
@@ -103,7 +106,7 @@ impl Rig {
 
     fn stop(self) {
         self.stop.send_replace(Phase::Stopping);
-        drop(self.router);
+        drop((self.router, self.app));
         let stopper = self.stopper;
         tokio::task::block_in_place(|| stopper.stop()).expect("an orderly stop");
     }

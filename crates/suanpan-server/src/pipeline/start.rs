@@ -220,7 +220,7 @@ impl Stopper {
     }
 
     /// Stops taking commands, lets everything that was taken become durable and be answered, saves
-    /// a checkpoint and lets the views catch up. Blocks.
+    /// a checkpoint and lets the views catch up for some seconds. Blocks.
     ///
     /// # Errors
     /// With the cause where the journal or a thread had failed; the process should then exit with

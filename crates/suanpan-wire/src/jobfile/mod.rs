@@ -15,6 +15,9 @@ use suanpan_model::parse::ParseError;
 /// The largest job file that is read, in bytes (Slurm's default for scripts).
 pub const SIZE_MAX: usize = 4 * 1024 * 1024;
 
+/// The most errors that are answered for one file.
+pub const ERRORS_MAX: usize = 100;
+
 /// What is wrong in a job file, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobFileError {

@@ -15,7 +15,7 @@ mod tests;
 
 pub use directives::{Directives, read_directives};
 pub use options::{Origin, Setting, parse_options, settings_from_environment};
-pub use table::{ClientOptions, Effect, OptionRow, TABLE, ValueKind};
+pub use table::{ClientOptions, Effect, OptionRow, Owner, TABLE, ValueKind};
 
 use super::{JobFileError, Note, SIZE_MAX};
 use crate::v1::submit::{Payload, SubmitJob};

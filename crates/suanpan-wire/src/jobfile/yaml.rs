@@ -12,7 +12,7 @@ mod sections;
 mod tests;
 
 use super::sbatch::{Effect, TABLE};
-use super::{JobFileError, Note, SIZE_MAX, near};
+use super::{ERRORS_MAX, JobFileError, Note, SIZE_MAX, near};
 use crate::v1::submit::{Payload, SubmitJob};
 use lines::{Path, Step};
 use serde_yaml_ng::{Mapping, Value};
@@ -142,8 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse(&mut self, path: Path<'_>, value: &str, expected: impl Into<String>) {
-        // A file with a thousand errors is answered with the first hundred.
-        if self.errors.len() < 100 {
+        if self.errors.len() < ERRORS_MAX {
             let line = lines::line_of(&self.lines, path);
             let field = lines::field(path);
             self.errors.push(JobFileError::new(line, field, value, expected));

@@ -22,6 +22,9 @@ pub fn run(context: &Context<'_>, args: &Server) -> Outcome {
         Failure::usage(error.to_string())
             .hint("`suanpan server --print-config` prints every setting with its default")
     })?;
+    // Agents and supervisors read `FAILPOINTS` themselves.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     suanpan_server::serve::serve(config).map_err(|error| Failure::other(chain(&error)))?;
     Ok(exit::OK)
 }

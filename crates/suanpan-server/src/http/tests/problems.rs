@@ -10,23 +10,29 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proble
 
 const JOB: &str = r#"{"payload": {"command": ["true"]}, "submit_dir": "/tmp"}"#;
 
-/// Requests of a user that are wrong, one for each kind of error.
-fn wrong() -> Vec<(&'static str, Request<Body>, Who)> {
-    let user = |name, method: &str, path: &str, body: &str| {
-        (name, request(method, path, None, body), Who::User)
-    };
-    let agent = |name, method: &str, path: &str, body: &str| {
-        (name, request(method, path, None, body), Who::Agent)
-    };
-    let header = |name, path: &str, field: &'static str, value: &'static str| {
-        let mut request = request("GET", path, None, "");
-        request.headers_mut().insert(field, value.parse().expect("a header"));
-        (name, request, Who::User)
-    };
-    let mut plain = request("POST", "/v1/jobs", None, JOB);
-    plain.headers_mut().insert("content-type", "text/plain".parse().expect("a header"));
-    let mut keyed = request("POST", "/v1/jobs", None, JOB);
-    keyed.headers_mut().insert("idempotency-key", "two words".parse().expect("a header"));
+type Case = (&'static str, Request<Body>, Who);
+
+fn user(name: &'static str, method: &str, path: &str, body: &str) -> Case {
+    (name, request(method, path, None, body), Who::User)
+}
+
+fn agent(name: &'static str, method: &str, path: &str, body: &str) -> Case {
+    (name, request(method, path, None, body), Who::Agent)
+}
+
+fn with_header(mut request: Request<Body>, field: &'static str, value: &str) -> Request<Body> {
+    request.headers_mut().insert(field, value.parse().expect("a header"));
+    request
+}
+
+/// Requests that are wrong, one for each kind of error.
+fn wrong() -> Vec<Case> {
+    let parts = [wrong_places(), wrong_headers(), unreadable_bodies(), bodies_that_mean_nothing()];
+    parts.into_iter().flatten().collect()
+}
+
+/// Wrong tokens, paths and parameters.
+fn wrong_places() -> Vec<Case> {
     vec![
         ("no token", request("GET", "/v1/jobs", None, ""), Who::Nobody),
         ("unknown token", request("GET", "/v1/jobs", None, ""), Who::Stranger),
@@ -50,11 +56,27 @@ fn wrong() -> Vec<(&'static str, Request<Body>, Who)> {
         user("bad life", "GET", "/v1/jobs?life=half", ""),
         user("bad page", "GET", "/v1/jobs?after=-1", ""),
         user("bad percent code", "GET", "/v1/jobs?name=%zz", ""),
+    ]
+}
+
+fn wrong_headers() -> Vec<Case> {
+    let header = |name, path: &str, field: &'static str, value: &str| {
+        (name, with_header(request("GET", path, None, ""), field, value), Who::User)
+    };
+    let post = || request("POST", "/v1/jobs", None, JOB);
+    let plain = with_header(post(), "content-type", "text/plain");
+    let keyed = with_header(post(), "idempotency-key", "two words");
+    vec![
         header("bad position", "/v1/jobs", "suanpan-seq", "soon"),
         header("unknown position", "/v1/jobs", "suanpan-seq", "999999"),
         header("bad event id", "/v1/events", "last-event-id", "-3"),
         ("no JSON", plain, Who::User),
         ("bad key", keyed, Who::User),
+    ]
+}
+
+fn unreadable_bodies() -> Vec<Case> {
+    vec![
         user("malformed JSON", "POST", "/v1/jobs", "{\"payload\": {\"command\": [\"true\""),
         user(
             "unknown field",
@@ -70,6 +92,11 @@ fn wrong() -> Vec<(&'static str, Request<Body>, Who)> {
             "{\"payload\": {\"command\": [\"a\"]}, \"nodes\": \"two\"}",
         ),
         user("not JSON at all", "POST", "/v1/plan", "hello"),
+    ]
+}
+
+fn bodies_that_mean_nothing() -> Vec<Case> {
+    vec![
         user(
             "several bad values",
             "POST",
@@ -194,6 +221,26 @@ async fn more_requests_than_the_limit_are_told_to_come_back() {
     assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(got.header("retry-after"), "1");
     drop(open);
+    rig.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_answered_and_named_in_the_log() {
+    let rig = Rig::start().await;
+    let boom = || async { panic!("a bug") as StatusCode };
+    let router = axum::Router::new().route("/boom", axum::routing::get(boom)).layer(
+        axum::middleware::from_fn_with_state(
+            std::sync::Arc::clone(&rig.app),
+            crate::http::guard::guard,
+        ),
+    );
+    let request = request("GET", "/boom", None, "");
+    let response = tower::ServiceExt::oneshot(router, request).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let id = response.headers()["x-request-id"].to_str().expect("ASCII").to_owned();
+    let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("a body");
+    let problem: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((&problem["code"], &problem["request_id"]), (&"internal".into(), &id.into()));
     rig.stop();
 }
 

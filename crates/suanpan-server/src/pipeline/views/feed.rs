@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use suanpan_engine::sequencer::Record;
 use tokio::sync::watch;
 
 /// Bytes of records that are kept for views that are behind; beyond, they read the journal.
 const KEPT_BYTES: usize = 16 << 20;
+
+/// How long the views go on after a stop was asked; what is missing then is folded at the start.
+const LAST_WORK: Duration = Duration::from_secs(3);
 
 /// How long records are gathered into one transaction while nobody waits for them.
 const GATHER: Duration = Duration::from_millis(50);
@@ -28,7 +31,16 @@ struct Inner {
     kept_bytes: usize,
     durable: u64,
     wanted: u64,
-    closed: bool,
+    closed: Option<Instant>,
+}
+
+/// Whether there is time for more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// There is.
+    Left,
+    /// The views are to end where they are.
+    Over,
 }
 
 /// What the views do next.
@@ -76,7 +88,7 @@ impl ViewFeed {
     }
 
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.lock().closed = Some(Instant::now());
         self.woken.notify_one();
     }
 
@@ -86,14 +98,16 @@ impl ViewFeed {
         let inner = self.lock();
         let inner = self
             .woken
-            .wait_while(inner, |inner| inner.durable <= folded && !inner.closed)
+            .wait_while(inner, |inner| inner.durable <= folded && inner.closed.is_none())
             .expect("no thread panics while it holds the lock");
-        if inner.durable <= folded {
+        if inner.durable <= folded || inner.time() == Time::Over {
             return Work::Close;
         }
         let (mut inner, _) = self
             .woken
-            .wait_timeout_while(inner, GATHER, |inner| inner.wanted <= folded && !inner.closed)
+            .wait_timeout_while(inner, GATHER, |inner| {
+                inner.wanted <= folded && inner.closed.is_none()
+            })
             .expect("no thread panics while it holds the lock");
         while inner.kept.front().is_some_and(|record| record.seq <= folded) {
             inner.kept.pop_front();
@@ -110,9 +124,14 @@ impl ViewFeed {
         let inner = self.lock();
         let (inner, _) = self
             .woken
-            .wait_timeout_while(inner, length, |inner| !inner.closed)
+            .wait_timeout_while(inner, length, |inner| inner.closed.is_none())
             .expect("no thread panics while it holds the lock");
-        inner.closed
+        inner.closed.is_some()
+    }
+
+    /// Whether there is time for more work.
+    pub(crate) fn time(&self) -> Time {
+        self.lock().time()
     }
 
     pub(crate) fn durable(&self) -> u64 {
@@ -121,5 +140,14 @@ impl ViewFeed {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no thread panics while it holds the lock")
+    }
+}
+
+impl Inner {
+    fn time(&self) -> Time {
+        match self.closed.is_some_and(|closed| closed.elapsed() > LAST_WORK) {
+            true => Time::Over,
+            false => Time::Left,
+        }
     }
 }

@@ -11,7 +11,7 @@ use suanpan_engine::sequencer::Record;
 use suanpan_journal::Reader;
 use suanpan_model::time::Timestamp;
 
-use super::feed::Work;
+use super::feed::{Time, Work};
 use super::fold::Folder;
 use crate::pipeline::{Background, Shared, lower_priority};
 
@@ -91,7 +91,7 @@ impl ViewThread {
     /// Folds records from the journal, up to and including `last`.
     fn read(&mut self, last: u64) -> Result<()> {
         let reader = Reader::open(&self.shared.data_dir)?;
-        while self.mark.seq < last {
+        while self.mark.seq < last && self.shared.view_feed.time() == Time::Left {
             let records = read_some(&reader, self.mark.seq, last)?;
             if records.is_empty() {
                 bail!("the journal ends before record {last}");
@@ -104,7 +104,7 @@ impl ViewThread {
     /// Folds records in as many transactions as it takes.
     fn fold(&mut self, records: &mut dyn Iterator<Item = &Record>) -> Result<()> {
         let mut records = records.peekable();
-        while records.peek().is_some() {
+        while records.peek().is_some() && self.shared.view_feed.time() == Time::Left {
             self.fold_some(&mut records)?;
         }
         Ok(())

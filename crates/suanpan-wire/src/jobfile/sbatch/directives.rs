@@ -1,6 +1,6 @@
 //! Finding `#SBATCH` lines and splitting them into arguments the way sbatch does.
 
-use super::super::{JobFileError, Note};
+use super::super::{ERRORS_MAX, JobFileError, Note};
 use super::options::{Origin, Parsed, Setting, parse_line};
 
 /// What was found in a script's directives.
@@ -38,6 +38,9 @@ pub fn read_directives(script: &str) -> Directives {
         if !reading {
             found.notes.push(note("comes after the first command, so sbatch does not read it."));
             continue;
+        }
+        if found.errors.len() >= ERRORS_MAX {
+            break;
         }
         found.read_line(rest, origin, number);
     }

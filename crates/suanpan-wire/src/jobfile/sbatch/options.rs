@@ -1,7 +1,7 @@
 //! From arguments and variables to settings: getopt's rules over the one table.
 
 use super::super::near;
-use super::super::{JobFileError, Note};
+use super::super::{ERRORS_MAX, JobFileError, Note};
 use super::table::{OptionRow, TABLE, ValueKind};
 use std::collections::BTreeMap;
 
@@ -82,6 +82,9 @@ pub(super) fn parse_line(args: &[String], origin: Origin, line: Option<usize>) -
     let mut reader = Reader { args, next: 0, origin, line, settings: Vec::new() };
     let mut errors = Vec::new();
     while let Some(arg) = args.get(reader.next) {
+        if errors.len() >= ERRORS_MAX {
+            break;
+        }
         if arg == "--" {
             reader.next += 1;
             break;

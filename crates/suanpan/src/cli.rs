@@ -275,6 +275,9 @@ pub struct Server {
     /// Print a commented configuration file with every default, and stop
     #[arg(long)]
     pub print_config: bool,
+    /// Print the API's OpenAPI document, and stop
+    #[arg(long)]
+    pub print_openapi: bool,
     #[command(flatten)]
     pub settings: crate::server_args::SettingArgs,
 }

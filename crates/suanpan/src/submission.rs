@@ -73,11 +73,11 @@ pub fn prepare(sbatch: &SbatchArgs, program: Source<'_>) -> Result<Prepared, Fai
             made(settings, Program::Command(words), &environment).map_err(on_line)?
         }
         Source::Wrap => {
-            let made = made(settings, Program::Wrap, &environment).map_err(on_line);
-            made.map_err(|failure| Failure {
-                hint: Some("name a script or a YAML file, or write a command after `--`".into()),
-                ..failure
-            })?
+            if !settings.iter().any(|setting| setting.row.name == "wrap") {
+                return Err(Failure::usage("there is nothing to run")
+                    .hint("name a script or a YAML file, or write a command after `--`"));
+            }
+            made(settings, Program::Wrap, &environment).map_err(on_line)?
         }
     };
     complete(&mut prepared.job, &environment)?;

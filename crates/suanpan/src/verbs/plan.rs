@@ -115,7 +115,9 @@ pub fn steps(output: &Output, steps: &[Step]) -> Result<(), Failure> {
         ("RULED OUT", Align::Left),
     ];
     let mut rows = Rows::new(output, &heads);
-    for step in steps {
+    // Once nothing is left, the conditions that follow say nothing.
+    let decided = steps.iter().position(|step| step.matching == 0).unwrap_or(steps.len());
+    for step in steps.iter().take(decided + 1) {
         let tone = if step.matching == 0 { Tone::Bad } else { Tone::Plain };
         let ruled_out = match step.ruled_out.as_slice() {
             [] => format::NOTHING.to_owned(),

@@ -102,6 +102,9 @@ fn errors_have_the_documented_codes() {
     let answer = unreachable(&["ps"]);
     assert_eq!(answer.code, 69, "{}", answer.err);
     assert!(answer.err.contains("hint: "), "{}", answer.err);
+    for args in [&["wait", "1"][..], &["run", "--", "true"], &["logs", "-f", "1"]] {
+        assert_eq!(unreachable(args).code, 124, "{args:?}");
+    }
 }
 
 #[test]

@@ -40,9 +40,6 @@ pub fn run(context: &Context<'_>, args: &Logs) -> Outcome {
 
 /// The id, if there is one output to read; of an array one task must be named.
 fn one_task(client: &Client, id: &str) -> Result<String, Failure> {
-    if id.contains('_') {
-        return Ok(id.to_owned());
-    }
     let detail = client.job(id)?;
     match &detail.job.array {
         Some(array) if array.tasks > 1 && detail.task.is_none() => {

@@ -24,9 +24,11 @@ pub fn run(context: &Context<'_>, args: &Run) -> Outcome {
     }
     // A line is to appear when it is printed, not when a buffer is full.
     prepared.job.env.entry("PYTHONUNBUFFERED".to_owned()).or_insert_with(|| "1".to_owned());
-    let client = context.client()?.patient(LONG_PATIENCE);
+    let client = context.client()?;
     let interrupts = Interrupts::watch()?;
     let answer = client.submit(&prepared.job)?;
+    // Patience begins once there is a job to follow: a server that is not there is told at once.
+    let client = client.patient(LONG_PATIENCE);
     let Some(job) = answer.jobs.first() else {
         return Err(Failure::other("the server answered without a job"));
     };

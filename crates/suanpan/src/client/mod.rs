@@ -224,13 +224,23 @@ impl Client {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Err(Failure::usage(format!("the address {server} cannot be used: {error}")))
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Err(Failure::unreachable(format!(
-                "no secure connection to {server}: {error}"
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Err(self.insecure(error)),
+            ureq::Error::Io(io) if io.to_string().contains("certificate") => {
+                Err(self.insecure(error))
+            }
+            // Also what an answer looks like that a crash cut short, so that it is tried again.
+            ureq::Error::Protocol(_) => Ok(Failure::unreachable(format!(
+                "{server} does not answer in HTTP: {error}"
             ))
-            .hint("name the server's certificate, or its authority's, with --ca-file")),
+            .hint("if it serves TLS, write https:// before its name")),
             _ => Ok(Failure::unreachable(format!("cannot reach the server {server}: {error}"))
                 .hint("is it running? `--server` or SUANPAN_SERVER names another; it is safe to try again")),
         }
+    }
+
+    fn insecure(&self, error: &ureq::Error) -> Failure {
+        Failure::unreachable(format!("no secure connection to {}: {error}", self.server))
+            .hint("name the server's certificate, or its authority's, with --ca-file")
     }
 
     fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, Failure> {

@@ -188,8 +188,11 @@ pub struct Show {
     #[arg(value_name = "JOB")]
     pub job: String,
     /// Print the script or command it runs, and nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     pub script: bool,
+    /// Go on with what happens to it, until it is over
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 /// One job.
@@ -272,6 +275,9 @@ pub struct Server {
     /// Print a commented configuration file with every default, and stop
     #[arg(long)]
     pub print_config: bool,
+    /// Print the API's OpenAPI document, and stop
+    #[arg(long)]
+    pub print_openapi: bool,
     #[command(flatten)]
     pub settings: crate::server_args::SettingArgs,
 }

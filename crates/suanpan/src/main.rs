@@ -78,18 +78,34 @@ fn report(failure: &Failure, kind: &str, output: &Output) {
 
 /// Answers arguments that clap refuses, and its own `--help` and `--version`.
 fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
-    let asked = !error.use_stderr();
-    let json = args.iter().any(|arg| arg == "--json");
-    if asked || !json {
+    if !error.use_stderr() {
         // A reader that went away is not worth a message.
         let _ = error.print();
-    } else {
-        let failure = Failure::usage(error.to_string().trim_end());
-        report(&failure, "usage", &Output::of_process(Form::Json));
+        return ExitCode::SUCCESS;
     }
+    let words = |wanted: &str| args.iter().any(|arg| arg == wanted);
+    let form = if words("--json") { Form::Json } else { Form::Text };
     let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();
-    match asked {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(verbs::codes_of_words(verb, args).of(exit::USAGE)),
+    report(&failure_of(error, verb), "usage", &Output::of_process(form));
+    ExitCode::from(verbs::codes_of_words(verb, args).of(exit::USAGE))
+}
+
+/// What clap says, in the form of our own messages.
+fn failure_of(error: &clap::Error, verb: &str) -> Failure {
+    let text = error.to_string();
+    let mut message = Vec::new();
+    let mut tips = Vec::new();
+    for line in text.lines().take_while(|line| !line.starts_with("Usage:")) {
+        match (line.trim().strip_prefix("tip: "), line.trim()) {
+            (Some(tip), _) => tips.push(tip.to_owned()),
+            (None, "") => {}
+            (None, line) => message.push(line.strip_prefix("error: ").unwrap_or(line).to_owned()),
+        }
     }
+    if tips.is_empty() {
+        let known = verbs::NAMES.contains(&verb);
+        let verb = if known { format!(" {verb}") } else { String::new() };
+        tips.push(format!("`suanpan{verb} --help` lists what there is"));
+    }
+    Failure::usage(message.join(" ")).hint(tips.join("; "))
 }

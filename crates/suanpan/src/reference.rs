@@ -59,7 +59,7 @@ fn of_verb(text: &mut String, command: &Command, before: &str, level: usize) {
     let own = |arg: &&Arg| {
         !arg.is_global_set() && !is_help(arg) && !TABLE.iter().any(|row| arg.get_id() == row.name)
     };
-    if command.get_arguments().filter(own).next().is_some() {
+    if command.get_arguments().any(|arg| own(&arg)) {
         options(text, command.get_arguments().filter(own));
     }
     for action in command.get_subcommands().filter(|action| action.get_name() != "help") {
@@ -120,7 +120,9 @@ fn sbatch_options(text: &mut String) {
         );
         line(text, &row);
     }
-    text.push_str("\nRefused by name, with what to do instead:\n\n| option | instead |\n| --- | --- |\n");
+    text.push_str(
+        "\nRefused by name, with what to do instead:\n\n| option | instead |\n| --- | --- |\n",
+    );
     for row in TABLE {
         if let Effect::Refused(remedy) = row.effect {
             line(text, &format!("| `--{}` | {remedy} |", row.name));

@@ -46,4 +46,3 @@ impl FromArgMatches for SettingArgs {
         Ok(())
     }
 }
-

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use suanpan_wire::jobfile::sbatch::{
-    ClientOptions, Effect, Program, Setting, assemble, read_script, settings_from_environment,
+    ClientOptions, Effect, Origin, Program, Setting, assemble, parse_options, read_script,
+    settings_from_environment,
 };
 use suanpan_wire::jobfile::yaml::read_yaml;
 use suanpan_wire::jobfile::{JobFileError, Note, SIZE_MAX, export};
@@ -48,6 +49,12 @@ pub fn is_command(words: &[String]) -> bool {
 pub fn from_words(sbatch: &SbatchArgs, words: &[String]) -> Result<Prepared, Failure> {
     match words {
         words if is_command(words) => prepare(sbatch, Source::Command(words)),
+        // A word that clap took for the file because no option has its name.
+        [option, ..] if option.len() > 1 && option.starts_with('-') => {
+            let errors = parse_options(&words[..1], Origin::CommandLine).err().unwrap_or_default();
+            Err(Failure::from_job_file("", &errors)
+                .hint("`suanpan submit --help` lists the options"))
+        }
         [file, args @ ..] => prepare(sbatch, Source::File(file, args)),
         [] => prepare(sbatch, Source::Wrap),
     }
@@ -66,8 +73,11 @@ pub fn prepare(sbatch: &SbatchArgs, program: Source<'_>) -> Result<Prepared, Fai
             made(settings, Program::Command(words), &environment).map_err(on_line)?
         }
         Source::Wrap => {
-            let made = made(settings, Program::Wrap, &environment).map_err(on_line);
-            made.map_err(|failure| failure.hint("name a script or a YAML file, or give --wrap"))?
+            if !settings.iter().any(|setting| setting.row.name == "wrap") {
+                return Err(Failure::usage("there is nothing to run")
+                    .hint("name a script or a YAML file, or write a command after `--`"));
+            }
+            made(settings, Program::Wrap, &environment).map_err(on_line)?
         }
     };
     complete(&mut prepared.job, &environment)?;

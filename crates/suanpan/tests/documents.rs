@@ -103,10 +103,13 @@ fn prepare(network: &Network, root: &Path) {
         let text = fs::read_to_string(root.join("examples").join(name)).expect("an example");
         // This network has other flavors than the example's.
         let text = text.replace("cpu-kunpeng-920", "cheap").replace("cpu-hygon-7285", "fast");
-        let text = text.replace("cpu-intel-8358", "fast").replace("  - flavor: fast\n  - flavor: fast", "  - flavor: fast");
+        let text = text
+            .replace("cpu-intel-8358", "fast")
+            .replace("  - flavor: fast\n  - flavor: fast", "  - flavor: fast");
         network.write(name, &text);
     }
-    let quick = "#!/bin/sh\n#SBATCH --time=2\n#SBATCH --mem=100M\necho \"task $SLURM_ARRAY_TASK_ID $*\"\n";
+    let quick =
+        "#!/bin/sh\n#SBATCH --time=2\n#SBATCH --mem=100M\necho \"task $SLURM_ARRAY_TASK_ID $*\"\n";
     for name in ["train.sbatch", "job.sh", "sweep.sbatch", "report.sbatch"] {
         network.write(name, quick);
     }

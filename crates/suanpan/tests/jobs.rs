@@ -3,7 +3,8 @@
 mod support;
 
 use std::process::Stdio;
-use support::{Network, wait_for};
+use std::time::Duration;
+use support::{Answer, Network, wait_for};
 
 const HELLO: &str = "#!/bin/sh\n#SBATCH --job-name=hello\n#SBATCH --time=1\n\
     #SBATCH --output=%x-%j.out\necho hello \"$SLURM_JOB_ID\" \"$*\"\n";
@@ -92,8 +93,31 @@ fn a_log_is_followed_and_a_job_cancelled_on_the_way() {
     let ended = follow.wait_with_output().expect("it ends with its job");
     assert_eq!(ended.status.code(), Some(143));
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "begun\n");
+    let events = network.run(&["show", "--follow", &id]).ok();
+    assert!(events.contains("submitted by") && events.lines().count() >= 4, "{events}");
     let tail = network.run(&["logs", "--tail", "1", &id]).ok();
     assert_eq!(tail, "begun\n");
+}
+
+#[test]
+fn followers_outlive_a_crash_of_the_server() {
+    let mut network = Network::start_small();
+    let script = "--wrap=echo one; while [ ! -e go ]; do sleep 0.1; done; echo two; exit 5";
+    let id = network.submit(&["-t", "2", script]);
+    network.await_state(&id, "Running");
+    let start = |args: &[&str]| {
+        let mut command = network.command(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the binary starts")
+    };
+    let (follow, wait) = (start(&["logs", "-f", &id]), start(&["wait", &id]));
+    std::thread::sleep(Duration::from_millis(500));
+    network.restart_server(Duration::from_secs(1));
+    network.write("go", "");
+    let follow = Answer::from(follow.wait_with_output().expect("it ends with its job"));
+    let wait = Answer::from(wait.wait_with_output().expect("it ends with its job"));
+    assert_eq!((follow.code, follow.out.as_str()), (5, "one\ntwo\n"), "{}", follow.err);
+    assert_eq!(wait.code, 5, "{}", wait.err);
 }
 
 #[test]

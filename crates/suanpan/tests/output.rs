@@ -102,6 +102,9 @@ fn errors_have_the_documented_codes() {
     let answer = unreachable(&["ps"]);
     assert_eq!(answer.code, 69, "{}", answer.err);
     assert!(answer.err.contains("hint: "), "{}", answer.err);
+    for args in [&["wait", "1"][..], &["run", "--", "true"], &["logs", "-f", "1"]] {
+        assert_eq!(unreachable(args).code, 124, "{args:?}");
+    }
 }
 
 #[test]
@@ -135,7 +138,8 @@ fn json_is_in_the_envelope_and_errors_are_too() {
 fn there_is_no_escape_sequence_off_a_terminal() {
     let network = Network::start_small();
     network.submit(&["-H", "-t", "1", "--", "true"]);
-    for args in [&["ps"][..], &["sites"], &["flavors"], &["why", "1"], &["show", "1"], &["ps", "-x"]]
+    for args in
+        [&["ps"][..], &["sites"], &["flavors"], &["why", "1"], &["show", "1"], &["ps", "-x"]]
     {
         let answer = network.run(args);
         assert!(!answer.out.contains('\x1b') && !answer.err.contains('\x1b'), "{args:?}");
@@ -145,11 +149,8 @@ fn there_is_no_escape_sequence_off_a_terminal() {
 #[test]
 fn a_reader_that_goes_away_is_no_error_to_talk_about() {
     let mut command = bare_command(&["completions", "bash"]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

@@ -1,5 +1,6 @@
 //! The routes of the API that the command line uses.
 
+use super::sse::Events;
 use super::{Client, fresh_key};
 use crate::failure::Failure;
 use serde::Serialize;
@@ -128,6 +129,15 @@ impl Client {
                 return Ok(list);
             }
         }
+    }
+
+    /// What happens to a job, after the event with this id, until it is over.
+    pub fn job_events(
+        &self,
+        id: &str,
+        last_id: Option<&str>,
+    ) -> Result<Events<ureq::BodyReader<'static>>, Failure> {
+        self.stream(&job_path(id, "/events"), last_id)
     }
 
     /// Why a job waits or is where it is.

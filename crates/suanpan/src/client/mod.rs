@@ -46,6 +46,8 @@ struct Request<'a> {
     body: Option<Vec<u8>>,
     key: Option<&'a str>,
     wait: Duration,
+    /// `Some` asks for a stream of events, after the one with this id.
+    events: Option<Option<&'a str>>,
 }
 
 impl Client {
@@ -99,7 +101,8 @@ impl Client {
         query: &[(&str, String)],
         wait: Duration,
     ) -> Result<T, Failure> {
-        let request = Request { method: "GET", path, query, body: None, key: None, wait };
+        let (body, key, events) = (None, None, None);
+        let request = Request { method: "GET", path, query, body, key, wait, events };
         self.read(self.send(&request)?)
     }
 
@@ -111,20 +114,26 @@ impl Client {
         key: Option<&str>,
     ) -> Result<T, Failure> {
         let body = body.map(|body| serde_json::to_vec(body).expect("wire types are JSON"));
-        let wait = Duration::ZERO;
-        let request = Request { method: "POST", path, query: &[], body, key, wait };
+        let (wait, events) = (Duration::ZERO, None);
+        let request = Request { method: "POST", path, query: &[], body, key, wait, events };
         self.read(self.send(&request)?)
     }
 
-    /// Opens a stream of server-sent events.
+    /// Opens a stream of server-sent events, after the event with this id.
     pub fn stream(
         &self,
         path: &str,
-        query: &[(&str, String)],
+        last_id: Option<&str>,
     ) -> Result<sse::Events<ureq::BodyReader<'static>>, Failure> {
-        // The server sends a line every ten seconds, so silence means a broken connection.
-        let wait = Duration::from_secs(30);
-        let request = Request { method: "GET", path, query, body: None, key: None, wait };
+        let request = Request {
+            method: "GET",
+            path,
+            query: &[],
+            body: None,
+            key: None,
+            wait: Duration::ZERO,
+            events: Some(last_id),
+        };
         let response = self.send(&request)?;
         if response.status().is_success() {
             return Ok(sse::Events::new(response.into_body().into_reader()));
@@ -172,17 +181,27 @@ impl Client {
         if let Some(key) = request.key {
             builder = builder.header("idempotency-key", key);
         }
+        if let Some(last_id) = request.events {
+            builder = builder.header("accept", "text/event-stream");
+            if let Some(id) = last_id {
+                builder = builder.header("last-event-id", id);
+            }
+        }
         let time = Some(ANSWER_TIME + request.wait);
+        // The server sends a line every ten seconds, so that silence is a broken connection.
+        let silence = request.events.map(|_| Duration::from_secs(30));
         match &request.body {
             Some(body) => {
                 let sent = builder.header("content-type", "application/json").body(&body[..])?;
                 let configured = self.agent.configure_request(sent);
-                self.agent.run(configured.timeout_recv_response(time).build())
+                self.agent
+                    .run(configured.timeout_recv_response(time).timeout_per_read(silence).build())
             }
             None => {
                 let sent = builder.body(())?;
                 let configured = self.agent.configure_request(sent);
-                self.agent.run(configured.timeout_recv_response(time).build())
+                self.agent
+                    .run(configured.timeout_recv_response(time).timeout_per_read(silence).build())
             }
         }
     }
@@ -205,13 +224,23 @@ impl Client {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Err(Failure::usage(format!("the address {server} cannot be used: {error}")))
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Err(Failure::unreachable(format!(
-                "no secure connection to {server}: {error}"
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Err(self.insecure(error)),
+            ureq::Error::Io(io) if io.to_string().contains("certificate") => {
+                Err(self.insecure(error))
+            }
+            // Also what an answer looks like that a crash cut short, so that it is tried again.
+            ureq::Error::Protocol(_) => Ok(Failure::unreachable(format!(
+                "{server} does not answer in HTTP: {error}"
             ))
-            .hint("name the server's certificate, or its authority's, with --ca-file")),
+            .hint("if it serves TLS, write https:// before its name")),
             _ => Ok(Failure::unreachable(format!("cannot reach the server {server}: {error}"))
                 .hint("is it running? `--server` or SUANPAN_SERVER names another; it is safe to try again")),
         }
+    }
+
+    fn insecure(&self, error: &ureq::Error) -> Failure {
+        Failure::unreachable(format!("no secure connection to {}: {error}", self.server))
+            .hint("name the server's certificate, or its authority's, with --ca-file")
     }
 
     fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, Failure> {

@@ -121,7 +121,9 @@ fn config_file() -> Result<(PathBuf, File), Failure> {
     let path = config_path();
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((path, File::default())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((path, File::default()));
+        }
         // A home that cannot be looked into is no configuration.
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             return Ok((path, File::default()));
@@ -157,9 +159,8 @@ fn checked(server: &str) -> Result<String, Failure> {
         Some(host) if !host.is_empty() && !host.contains(['/', ' ', '@', '?']) => {
             Ok(server.to_owned())
         }
-        _ => Err(Failure::usage(format!("server address: `{server}` is not an address")).hint(
-            "write it as http://127.0.0.1:7726, or https:// and a name for another machine",
-        )),
+        _ => Err(Failure::usage(format!("server address: `{server}` is not an address"))
+            .hint("write it as http://127.0.0.1:7726, or https:// and a name for another machine")),
     }
 }
 

@@ -53,7 +53,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Prints what there is and what comes, until the job is over and everything was printed.
-    pub fn to_the_end(mut self) -> Result<JobDetail, Failure> {
+    pub fn until_over(mut self) -> Result<JobDetail, Failure> {
         loop {
             self.heed_interrupts()?;
             let grew = match self.client.log(self.id, self.stream, self.offset, CHUNK) {
@@ -87,7 +87,10 @@ impl<'a> Follower<'a> {
                 },
                 Err(failure) if failure.code == exit::NOT_FOUND => return Ok(()),
                 Err(failure) if self.is_about_output(&failure) => {
-                    note(format!("note: the rest of the output cannot be read: {}", failure.message));
+                    note(format!(
+                        "note: the rest of the output cannot be read: {}",
+                        failure.message
+                    ));
                     return Ok(());
                 }
                 Err(failure) => return Err(failure),

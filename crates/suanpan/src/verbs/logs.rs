@@ -30,7 +30,7 @@ pub fn run(context: &Context<'_>, args: &Logs) -> Outcome {
     if args.follow {
         let client = client.patient(LONG_PATIENCE);
         let follower = follow::Follower::new(&client, context.output, &id, stream, begin);
-        return Ok(exit::of_job(&follower.to_the_end()?));
+        return Ok(exit::of_job(&follower.until_over()?));
     }
     if args.tail.is_none() {
         whole(context, &client, &id, stream)?;
@@ -40,14 +40,10 @@ pub fn run(context: &Context<'_>, args: &Logs) -> Outcome {
 
 /// The id, if there is one output to read; of an array one task must be named.
 fn one_task(client: &Client, id: &str) -> Result<String, Failure> {
-    if id.contains('_') {
-        return Ok(id.to_owned());
-    }
     let detail = client.job(id)?;
     match &detail.job.array {
         Some(array) if array.tasks > 1 && detail.task.is_none() => {
-            let first: String =
-                array.indexes.chars().take_while(char::is_ascii_digit).collect();
+            let first: String = array.indexes.chars().take_while(char::is_ascii_digit).collect();
             let message = format!("{id} is an array of {} tasks ({})", array.tasks, array.indexes);
             Err(Failure::usage(message)
                 .hint(format!("name a task: `suanpan logs {id}_{first}`, or --task {first}")))

@@ -20,9 +20,9 @@ mod wait;
 mod why;
 
 use crate::cli::{Cli, Global, Verb};
+use crate::client::Client;
 use crate::client::api::Action;
 use crate::client::settings::{Flags, Settings};
-use crate::client::Client;
 use crate::exit::Codes;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -75,6 +75,30 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Reference => crate::reference::run(&context),
     }
 }
+
+/// The names of all verbs that people use.
+pub const NAMES: [&str; 20] = [
+    "submit",
+    "run",
+    "plan",
+    "ps",
+    "show",
+    "why",
+    "logs",
+    "cancel",
+    "hold",
+    "release",
+    "requeue",
+    "wait",
+    "sites",
+    "flavors",
+    "history",
+    "server",
+    "agent",
+    "demo",
+    "journal",
+    "completions",
+];
 
 /// The verb's name, as it stands on the command line.
 pub fn name(verb: &Verb) -> &'static str {

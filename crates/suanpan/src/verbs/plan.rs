@@ -108,10 +108,16 @@ fn start(candidate: &Candidate) -> String {
 
 /// The table of conditions: after each, how many clusters still match.
 pub fn steps(output: &Output, steps: &[Step]) -> Result<(), Failure> {
-    let heads =
-        [("CONDITION", Align::Left), ("ASKED", Align::Left), ("SITES LEFT", Align::Right), ("RULED OUT", Align::Left)];
+    let heads = [
+        ("CONDITION", Align::Left),
+        ("ASKED", Align::Left),
+        ("SITES LEFT", Align::Right),
+        ("RULED OUT", Align::Left),
+    ];
     let mut rows = Rows::new(output, &heads);
-    for step in steps {
+    // Once nothing is left, the conditions that follow say nothing.
+    let decided = steps.iter().position(|step| step.matching == 0).unwrap_or(steps.len());
+    for step in steps.iter().take(decided + 1) {
         let tone = if step.matching == 0 { Tone::Bad } else { Tone::Plain };
         let ruled_out = match step.ruled_out.as_slice() {
             [] => format::NOTHING.to_owned(),

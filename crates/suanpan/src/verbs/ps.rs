@@ -147,9 +147,9 @@ pub fn id(job: &Job) -> String {
 }
 
 fn ran(job: &Job, now: suanpan_wire::v1::Time) -> String {
-    let seconds = job.started_at.map_or(0, |started| {
-        format::seconds_between(started, job.ended_at.unwrap_or(now))
-    });
+    let seconds = job
+        .started_at
+        .map_or(0, |started| format::seconds_between(started, job.ended_at.unwrap_or(now)));
     format::clock(seconds)
 }
 

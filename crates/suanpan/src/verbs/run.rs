@@ -24,9 +24,11 @@ pub fn run(context: &Context<'_>, args: &Run) -> Outcome {
     }
     // A line is to appear when it is printed, not when a buffer is full.
     prepared.job.env.entry("PYTHONUNBUFFERED".to_owned()).or_insert_with(|| "1".to_owned());
-    let client = context.client()?.patient(LONG_PATIENCE);
+    let client = context.client()?;
     let interrupts = Interrupts::watch()?;
     let answer = client.submit(&prepared.job)?;
+    // Patience begins once there is a job to follow: a server that is not there is told at once.
+    let client = client.patient(LONG_PATIENCE);
     let Some(job) = answer.jobs.first() else {
         return Err(Failure::other("the server answered without a job"));
     };
@@ -39,7 +41,7 @@ pub fn run(context: &Context<'_>, args: &Run) -> Outcome {
     }
     let silent = crate::output::Output { form: Form::Text, ..*context.output };
     let follower = follow::Follower::new(&client, &silent, &id, LogStreamName::Stdout, 0);
-    let detail = follower.cancelling(&interrupts).to_the_end()?;
+    let detail = follower.cancelling(&interrupts).until_over()?;
     if context.output.form == Form::Json {
         context.output.json("job", None, &detail)?;
     }

@@ -12,6 +12,10 @@ pub fn run(context: &Context<'_>, args: &Server) -> Outcome {
         context.output.text(&Config::reference())?;
         return Ok(exit::OK);
     }
+    if args.print_openapi {
+        context.output.text(&suanpan_server::http::openapi::document())?;
+        return Ok(exit::OK);
+    }
     let sources = Sources::from_process(args.config.as_deref()).map_err(|error| {
         let path = args.config.as_deref().unwrap_or_else(|| std::path::Path::new(""));
         let why = crate::submission::plain(&error);

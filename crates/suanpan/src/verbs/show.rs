@@ -2,18 +2,22 @@
 
 use super::{Context, follow, ps};
 use crate::cli::Show;
+use crate::client::{Client, LONG_PATIENCE};
 use crate::exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::table::{Align, Rows, Tone, toned};
 use crate::output::{Form, Output, format};
 use serde_json::Value;
-use suanpan_wire::v1::{Attempt, JobDetail, Time};
+use suanpan_wire::v1::{Attempt, Envelope, JobDetail, JobEvent, Time};
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Show) -> Outcome {
     let client = context.client()?;
     if args.script {
         return script(context, &client.job_with_launch(&args.job)?);
+    }
+    if args.follow {
+        return follow_events(context, &client.patient(LONG_PATIENCE), &args.job);
     }
     match context.output.form {
         Form::Json => {
@@ -29,6 +33,39 @@ pub fn run(context: &Context<'_>, args: &Show) -> Outcome {
     Ok(exit::OK)
 }
 
+/// Prints what happened to the job and what happens, event by event, until it is over.
+fn follow_events(context: &Context<'_>, client: &Client, id: &str) -> Outcome {
+    let output = context.output;
+    let mut last_id: Option<String> = None;
+    loop {
+        let mut events = client.job_events(id, last_id.as_deref())?;
+        // A stream that breaks off is taken up again after the last event seen.
+        while let Ok(Some(message)) = events.next() {
+            if message.name == "end" {
+                return Ok(exit::OK);
+            }
+            let event: JobEvent = serde_json::from_str(&message.data).map_err(|error| {
+                Failure::other(format!("an event of job {id} is not understood: {error}"))
+            })?;
+            match output.form {
+                Form::Json => {
+                    let envelope = Envelope::of("job_event", Some(event.seq), &event);
+                    output.line(serde_json::to_string(&envelope).expect("events are JSON"))?;
+                }
+                Form::Ids => output.line(event.job.to_string())?,
+                Form::Text => output.line(event_line(&event))?,
+            }
+            last_id = Some(message.id);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
+fn event_line(event: &JobEvent) -> String {
+    let task = event.index.map_or_else(String::new, |index| format!("[{index}] "));
+    format!("{}  {task}{}", format::time(event.at), event.text)
+}
+
 /// Prints what is run: a script as it is, a command as a shell would read it.
 fn script(context: &Context<'_>, detail: &JobDetail) -> Outcome {
     let payload = detail.launch.as_ref().map(|launch| &launch["payload"]);
@@ -41,7 +78,11 @@ fn script(context: &Context<'_>, detail: &JobDetail) -> Outcome {
             let words = words.iter().filter_map(Value::as_str).map(quoted);
             context.output.line(words.collect::<Vec<_>>().join(" "))?;
         }
-        _ => return Err(Failure::other("what the job runs is in a form this version does not know")),
+        _ => {
+            return Err(Failure::other(
+                "what the job runs is in a form this version does not know",
+            ));
+        }
     }
     Ok(exit::OK)
 }
@@ -98,8 +139,7 @@ fn print(output: &Output, id: &str, detail: &JobDetail) -> Result<(), Failure> {
     if !detail.events.is_empty() {
         output.line("")?;
         for event in &detail.events {
-            let task = event.index.map_or_else(String::new, |index| format!("[{index}] "));
-            output.line(format!("{}  {task}{}", format::time(event.at), event.text))?;
+            output.line(event_line(event))?;
         }
     }
     Ok(())

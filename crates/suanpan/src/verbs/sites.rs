@@ -113,16 +113,14 @@ struct Added<'a> {
 
 fn add(context: &Context<'_>, name: &str, path: &Path) -> Outcome {
     // The file comes first: a token that cannot be kept is lost.
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| {
-            let why = crate::submission::plain(&error);
-            Failure::usage(format!("cannot write the token to {}: {why}", path.display()))
-                .hint("name a file that does not exist yet")
-        })?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(
+            |error| {
+                let why = crate::submission::plain(&error);
+                Failure::usage(format!("cannot write the token to {}: {why}", path.display()))
+                    .hint("name a file that does not exist yet")
+            },
+        )?;
     let added = context.client().and_then(|client| client.add_site(name)).inspect_err(|_| {
         let _ = std::fs::remove_file(path);
     })?;

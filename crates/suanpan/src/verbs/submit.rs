@@ -42,11 +42,7 @@ pub fn run(context: &Context<'_>, args: &Submit) -> Outcome {
     }
 }
 
-fn print(
-    context: &Context<'_>,
-    prepared: &Prepared,
-    answer: &SubmitAnswer,
-) -> Result<(), Failure> {
+fn print(context: &Context<'_>, prepared: &Prepared, answer: &SubmitAnswer) -> Result<(), Failure> {
     let output = context.output;
     match output.form {
         Form::Json => return output.json("submission", Some(answer.seq), answer),
@@ -56,7 +52,8 @@ fn print(
     let bare = output.form == Form::Ids || prepared.client.parsable;
     for job in &answer.jobs {
         // The sentence is sbatch's own: scripts read the id out of it.
-        let text = if bare { job.id.to_string() } else { format!("Submitted batch job {}", job.id) };
+        let text =
+            if bare { job.id.to_string() } else { format!("Submitted batch job {}", job.id) };
         output.line(text)?;
     }
     if prepared.client.verbose > 0 {

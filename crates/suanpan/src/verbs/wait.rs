@@ -15,11 +15,17 @@ const HOLD: u64 = 20;
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Wait) -> Outcome {
-    let client = context.client()?.patient(LONG_PATIENCE);
+    let client = context.client()?;
+    let ids = super::act::split(&args.jobs);
+    // A job or a server that is not there is told at once; patience is for what happens later.
+    for id in &ids {
+        client.job(id)?;
+    }
+    let client = client.patient(LONG_PATIENCE);
     let until = args.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut ended = Vec::new();
     let mut code = exit::OK;
-    for id in super::act::split(&args.jobs) {
+    for id in ids {
         match until_over(&client, &id, until)? {
             Some(detail) => {
                 let state = follow::state_of(&detail);

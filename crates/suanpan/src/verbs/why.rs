@@ -74,10 +74,9 @@ fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
         ("RUN", Align::Right),
         ("FINISH", Align::Left),
         ("COST AT MOST", Align::Right),
-        ("WHY NOT", Align::Left),
     ];
     let mut rows = Rows::new(output, &heads);
-    let mut add = |candidate: &Candidate, tick: &str, tone: Tone, why_not: &str| {
+    let mut add = |candidate: &Candidate, tick: &str, tone: Tone| {
         rows.row([
             toned(tick, tone),
             toned(&candidate.site, tone),
@@ -87,13 +86,20 @@ fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
             format::length(candidate.run_s).into(),
             format::time(candidate.finish_at).into(),
             format::money_aligned(&candidate.cost).into(),
-            why_not.into(),
         ]);
     };
-    add(&why.chosen, "✓", Tone::Good, "chosen");
+    add(&why.chosen, "✓", Tone::Good);
     for loser in &why.losers {
-        add(&loser.candidate, "", Tone::Plain, &loser.why_not);
+        add(&loser.candidate, "", Tone::Plain);
     }
     rows.print(output)?;
+    if !why.losers.is_empty() {
+        output.line("\nWhy not elsewhere:")?;
+        let names = why.losers.iter().map(|loser| loser.candidate.cluster.chars().count());
+        let widest = names.max().unwrap_or(0);
+        for loser in &why.losers {
+            output.line(format!("  {:widest$}  {}", loser.candidate.cluster, loser.why_not))?;
+        }
+    }
     plan::not_there(output, &why.unfit)
 }

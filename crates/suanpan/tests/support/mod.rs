@@ -169,8 +169,15 @@ impl Network {
         let (site, token, state) = (word(&site), word(&token), word(&state));
         let server = self.server.clone();
         let args = [
-            "agent", "--server", &server, "--token-file", &token, "--site-file", &site,
-            "--state-dir", &state,
+            "agent",
+            "--server",
+            &server,
+            "--token-file",
+            &token,
+            "--site-file",
+            &site,
+            "--state-dir",
+            &state,
         ];
         self.spawn(cluster, &args);
     }
@@ -239,6 +246,19 @@ impl Network {
             last == wanted
         });
         assert!(reached, "job {id} is {last}, not {wanted}: {:?}", self.run(&["why", id]));
+    }
+
+    /// Kills the server, as a crash would, and starts it again after a while at the same address.
+    pub fn restart_server(&mut self, after: Duration) {
+        let mut server = self.children.remove(0);
+        server.kill().expect("it is running");
+        server.wait().expect("it ended");
+        std::thread::sleep(after);
+        let data = self.path().join("server").display().to_string();
+        let address = self.server.trim_start_matches("http://").to_owned();
+        self.spawn("server", &["server", "--listen", &address, "--data-dir", &data]);
+        let server = self.children.pop().expect("it was just started");
+        self.children.insert(0, server);
     }
 
     fn spawn(&mut self, name: &str, args: &[&str]) {

@@ -34,7 +34,11 @@ pub fn run(context: &Context<'_>, args: &Demo) -> Outcome {
     let output = context.output;
     let mut screen = Screen::new(output);
     let mut network = Network::start(&interrupts)?;
-    screen.say(&format!("control plane at {}, files in {}", network.url(), network.path().display()))?;
+    screen.say(&format!(
+        "control plane at {}, files in {}",
+        network.url(),
+        network.path().display()
+    ))?;
     let shown = play(&mut network, &mut screen, output, args, &interrupts);
     let all_well = match shown {
         Ok(all_well) => all_well,
@@ -43,7 +47,9 @@ pub fn run(context: &Context<'_>, args: &Demo) -> Outcome {
             let logs = network.path().display().to_string();
             if args.keep && interrupts.count() == 0 {
                 let stop = network.keep()?;
-                return Err(failure.hint(format!("logs are in {logs}; sh {} ends it", stop.display())));
+                return Err(
+                    failure.hint(format!("logs are in {logs}; sh {} ends it", stop.display()))
+                );
             }
             crate::output::note("stopping");
             network.stop();
@@ -176,7 +182,11 @@ fn result(client: &Client, job: &Job, verdict: Option<bool>) -> Result<JobResult
         id: job.id,
         name: format::cut(&job.name, 14),
         place,
-        why: if sites > 1 { format!("spread over {sites} sites") } else { in_five_words(why.as_ref()) },
+        why: if sites > 1 {
+            format!("spread over {sites} sites")
+        } else {
+            in_five_words(why.as_ref())
+        },
         waited: seconds(Some(job.submitted_at), job.started_at),
         ran: seconds(job.started_at, job.ended_at),
         cost: format::money_aligned(&job.charged),
@@ -192,7 +202,8 @@ fn say_failures(client: &Client, done: &[Job], output: &Output) -> Result<(), Fa
         for attempt in detail.attempts.iter().filter(|a| a.state != JobState::Completed) {
             let task = attempt.index.map_or_else(String::new, |index| format!("_{index}"));
             let end = super::show::ending(attempt);
-            let text = format!("job {}{task} at {}: {}, {end}", job.id, attempt.site, attempt.state);
+            let text =
+                format!("job {}{task} at {}: {}, {end}", job.id, attempt.site, attempt.state);
             output.line(output.red(&text))?;
         }
     }

@@ -110,7 +110,10 @@ fn site_line(output: &Output, site: &Site, widest: u32) -> String {
     let jobs = format::counted(u64::from(site.allocations), "job");
     let flavors = site.flavors.join(", ");
     let rest = " ".repeat((widest as usize).saturating_sub(all).min(40));
-    format!("{name:10} {}{rest}  {busy} of {all} CPUs busy, {jobs:7}  {flavors}{contact}", output.green(&bar))
+    format!(
+        "{name:10} {}{rest}  {busy} of {all} CPUs busy, {jobs:7}  {flavors}{contact}",
+        output.green(&bar)
+    )
 }
 
 fn live_table(output: &Output, jobs: &[Job]) -> String {
@@ -126,9 +129,9 @@ fn live_table(output: &Output, jobs: &[Job]) -> String {
     let mut rows = Rows::new(output, &heads);
     let now = format::now();
     for job in jobs {
-        let ran = job.started_at.map_or(0, |started| {
-            format::seconds_between(started, job.ended_at.unwrap_or(now))
-        });
+        let ran = job
+            .started_at
+            .map_or(0, |started| format::seconds_between(started, job.ended_at.unwrap_or(now)));
         let tasks = job.array.as_ref().map_or_else(|| "1".to_owned(), ps::tasks);
         let alone = job.state != JobState::Pending && job.array.is_none();
         let site = job.site.clone().filter(|_| alone);

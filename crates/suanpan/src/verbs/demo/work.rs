@@ -110,9 +110,8 @@ pub fn submit_all(
         STEPS.iter().filter(|step| size == Size::Full || step.size == Size::Quick).collect();
     for (position, step) in steps.iter().enumerate() {
         let before = jobs.last().map_or(0, |job| job.id).to_string();
-        let words: Vec<String> =
-            step.words.iter().map(|word| word.replace('@', &before)).collect();
-        let head = step.is_lab().then(|| format!("{}: ", step.lab)).unwrap_or_default();
+        let words: Vec<String> = step.words.iter().map(|word| word.replace('@', &before)).collect();
+        let head = if step.is_lab() { format!("{}: ", step.lab) } else { String::new() };
         say(format!("# {head}{}", step.note));
         say(format!("$ suanpan submit {}", shown(&words)));
         let id = submit(network, step.lab, &words)?;

@@ -38,7 +38,8 @@ pub fn check(repo: &Repo, binary: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Every `$ suanpan …` line, and every `$ cargo run … -- …` line, of a document's console blocks.
+/// Every `$ suanpan …` line, and every `$ cargo run … -- …` line, of a document's console
+/// blocks.
 pub fn shown(text: &str) -> Vec<Shown> {
     let mut found = Vec::new();
     let mut in_console = false;

@@ -4,7 +4,8 @@
 //! `cargo run --release -p suanpan-sched --example cycle [cycles] [sites] [pending] [shapes]`
 //! prints p50, p99 and the longest of: folding the changes, planning, and both (by the clock and
 //! in processor time); then the peak memory of the process. Ten cycles before that are not counted:
-//! they fill what the set-up left free. The same arguments give the same network and the same plans.
+//! they fill what the set-up left free. The same arguments give the same network and the same
+//! plans.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

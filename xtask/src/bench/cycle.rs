@@ -50,7 +50,8 @@ pub fn run(args: &[String]) -> Result<()> {
     while world.cycle()?.placements > 0 {}
     world.submit(PENDING.saturating_sub(world.pending()))?;
     println!(
-        "{SITES} sites of {NODES} nodes, {} pending jobs of {} shapes, {} running, CPUs {:.1} % busy",
+        "{SITES} sites of {NODES} nodes, {} pending jobs of {} shapes, {} running, \
+         CPUs {:.1} % busy",
         world.pending(),
         world.snapshot.shapes.len(),
         world.running.len(),
@@ -267,7 +268,7 @@ pub fn shape(number: u64) -> Shape {
         time: Walltime::from_seconds(minutes * 60 + number as u32),
         partitions: Vec::new(),
         sites: Vec::new(),
-        flavors: if number % 3 == 0 { vec!["cpu-a".into()] } else { Vec::new() },
+        flavors: if number.is_multiple_of(3) { vec!["cpu-a".into()] } else { Vec::new() },
         features: Vec::new(),
         nodelist: Vec::new(),
         exclude: Vec::new(),

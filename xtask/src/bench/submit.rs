@@ -75,7 +75,8 @@ fn single(network: &Network, number: usize, length: Duration) -> Result<f64> {
     let rate = latencies.len() as f64 / took;
     let syncs = network.metric("suanpan_journal_syncs_total")? - syncs;
     println!(
-        "single run {number}: {} jobs, {rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms, {syncs:.0} syncs ({:.1} jobs each)",
+        "single run {number}: {} jobs, {rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms, \
+         {syncs:.0} syncs ({:.1} jobs each)",
         latencies.len(),
         percentile(&mut latencies, 0.5),
         percentile(&mut latencies, 0.99),
@@ -140,7 +141,8 @@ fn bulk(network: &Network, number: usize) -> Result<f64> {
     let rate = jobs as f64 / took;
     let (now, most) = network.server_memory_mib()?;
     println!(
-        "bulk run {number}: {jobs} jobs of {} bytes in {took:.2} s, {rate:.0}/s, server {now:.0} MiB (most {most:.0})",
+        "bulk run {number}: {jobs} jobs of {} bytes in {took:.2} s, {rate:.0}/s, \
+         server {now:.0} MiB (most {most:.0})",
         bytes / jobs
     );
     Ok(rate)
@@ -148,9 +150,13 @@ fn bulk(network: &Network, number: usize) -> Result<f64> {
 
 fn array(network: &Network) -> Result<()> {
     let (before, _) = network.server_memory_mib()?;
-    let body = r##"{"payload":{"script":"#!/bin/sh\ntrue\n"},"name":"million","time":"1","submit_dir":"/tmp","array":"1-1000000"}"##;
+    let body = serde_json::json!({
+        "payload": {"script": "#!/bin/sh\ntrue\n"},
+        "name": "million", "time": "1", "submit_dir": "/tmp", "array": "1-1000000",
+    })
+    .to_string();
     let mut connection = Connection::open(&network.address, &network.token)?;
-    let request = connection.post_bytes("/v1/jobs", "million", body);
+    let request = connection.post_bytes("/v1/jobs", "million", &body);
     let began = Instant::now();
     let (status, answer) = connection.send(&request)?;
     let took = began.elapsed().as_secs_f64() * 1_000.0;

@@ -145,7 +145,9 @@ pub(super) async fn reports(
 /// A launch document.
 #[utoipa::path(
     get, path = "/v1/agent/blobs/{hash}", tag = "agents", operation_id = "read_blob",
-    params(("hash" = String, Path, pattern = "^[0-9a-f]{64}$", description = "BLAKE3, hexadecimal")),
+    params(
+        ("hash" = String, Path, pattern = "^[0-9a-f]{64}$", description = "BLAKE3, hexadecimal")
+    ),
     responses(
         (status = 200, description = "The bytes", body = super::openapi::BlobBody,
             content_type = "application/octet-stream"),

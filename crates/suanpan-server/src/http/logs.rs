@@ -79,7 +79,8 @@ struct Wanted {
             (LogChunk = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "There is no such job or attempt", body = v1::Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "It has not been placed yet, or its site is out of contact", body = v1::Problem,
+        (status = 409, description = "It has not been placed yet, or its site is out of contact",
+            body = v1::Problem,
             content_type = "application/problem+json"),
     )
 )]

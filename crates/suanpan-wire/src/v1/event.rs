@@ -1,6 +1,6 @@
 //! What happened to jobs.
 
-use super::common::{JobState, Time};
+use super::value::{JobState, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,7 +1,7 @@
 //! Jobs, their tasks and attempts.
 
-use super::common::{JobState, Money, PerNode, Time};
 use super::event::JobEvent;
+use super::value::{JobState, Money, PerNode, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;

@@ -6,7 +6,6 @@
 //! (never `null` or a magic number), and words are those of the glossary. Fields may be added;
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
-pub mod common;
 pub mod envelope;
 pub mod event;
 pub mod fields;
@@ -19,8 +18,8 @@ pub mod problem;
 pub mod site;
 pub mod submission;
 pub mod submit;
+pub mod value;
 
-pub use common::{JobState, Money, PerNode, Time};
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
 pub use job::{
@@ -40,3 +39,4 @@ pub use site::{
 };
 pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
 pub use submit::SubmitJob;
+pub use value::{JobState, Money, PerNode, Time};

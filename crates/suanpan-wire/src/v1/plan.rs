@@ -1,6 +1,6 @@
 //! Where a job could run, where it will, and why not elsewhere.
 
-use super::common::{JobState, Money, Time};
+use super::value::{JobState, Money, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 //! Sites, their clusters and the flavors they offer.
 
-use super::common::{Money, PerNode, Time};
+use super::value::{Money, PerNode, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

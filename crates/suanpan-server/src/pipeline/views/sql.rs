@@ -28,7 +28,8 @@ pub(crate) const ATTEMPT_COLUMNS: &str = "a.allocation, a.job, a.task, a.state, 
      a.stopping, a.charged_micro, a.\"end\", a.exit_code, a.signal, a.payload, a.requeued, \
      a.wall_us, a.cpu_us, a.memory_peak_bytes, a.message, a.transfer, a.explanation";
 
-const INSERT_JOB: &str = "INSERT INTO jobs (id, tasks, \"array\", name, user, project, state, mixed, held, \
+const INSERT_JOB: &str = "INSERT INTO jobs \
+    (id, tasks, \"array\", name, user, project, state, mixed, held, \
          submitted_seq, submitted_place, submitted_us, begin_us, deadline_us, started_us, \
          ended_us, nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
          partitions, dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, \
@@ -39,7 +40,8 @@ const INSERT_JOB: &str = "INSERT INTO jobs (id, tasks, \"array\", name, user, pr
          ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, \
          ?39, ?40, ?41, ?42, ?43)";
 
-const UPDATE_JOB: &str = "UPDATE jobs SET state = ?2, mixed = ?3, held = ?4, started_us = ?5, ended_us = ?6, \
+const UPDATE_JOB: &str = "UPDATE jobs \
+    SET state = ?2, mixed = ?3, held = ?4, started_us = ?5, ended_us = ?6, \
          attempts = ?7, last_allocation = ?8, charged_micro = ?9, wall_us = ?10, cpu_us = ?11, \
          memory_peak_bytes = ?12, exit_code = ?13, signal = ?14, tasks_pending = ?15, \
          tasks_configuring = ?16, tasks_running = ?17, tasks_completing = ?18, \
@@ -47,7 +49,8 @@ const UPDATE_JOB: &str = "UPDATE jobs SET state = ?2, mixed = ?3, held = ?4, sta
          tasks_node_fail = ?23, tasks_preempted = ?24, tasks_out_of_memory = ?25, \
          tasks_deadline = ?26 WHERE id = ?1";
 
-const PUT_ATTEMPT: &str = "INSERT INTO attempts (allocation, job, task, state, cluster, partition, flavor, \
+const PUT_ATTEMPT: &str = "INSERT INTO attempts \
+    (allocation, job, task, state, cluster, partition, flavor, \
          nodes, cpus_per_node, memory_mib_per_node, gpus_per_node, time_limit_s, \
          predicted_start_us, predicted_start_latest_us, predicted_stage_s, predicted_run_s, \
          predicted_cost_micro, placed_seq, placed_us, staging_seq, staging_us, started_seq, \

@@ -121,6 +121,8 @@ CREATE TABLE attempts (
   explanation INTEGER NOT NULL         -- place in the explanations of record placed_seq
 );
 CREATE INDEX attempts_by_job ON attempts (job, task, allocation);
+-- The newest attempts of a whole array, which may have a million.
+CREATE INDEX attempts_in_order ON attempts (job, allocation);
 
 -- Why attempts were placed where they are: candidates and the clusters ruled out.
 CREATE TABLE explanations (

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 const SITES: usize = 3;
 const CLIENTS: u64 = 4;
 
+/// So many times the tasks are planned, for machines on which they are done faster than killed.
+const SPARE: usize = 10;
+
 /// Longest time in which nothing at all may happen.
 const STANDSTILL: Duration = Duration::from_secs(180);
 
@@ -23,7 +26,8 @@ const STANDSTILL: Duration = Duration::from_secs(180);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "soak crashes", no_binary_name = true)]
 pub struct Settings {
-    /// Tasks, each with a file of its own.
+    /// Tasks at least, each with a file of its own; more where these are done before everything
+    /// was killed that was to be killed.
     #[arg(long, default_value_t = 2_000)]
     pub jobs: usize,
     /// Random kills.
@@ -114,7 +118,7 @@ impl<'a> Soak<'a> {
             names.truncate(settings.failpoints);
         }
         let faults = plan::faults(&mut dice, settings.kills, &names, SITES);
-        let list = plan::submissions(&mut dice, settings.jobs, network.folder());
+        let list = plan::submissions(&mut dice, SPARE * settings.jobs, network.folder());
         ensure!(
             settings.jobs > 2 * settings.unfinished,
             "--jobs {} are too few to have {} unfinished at each kill",
@@ -132,7 +136,7 @@ impl<'a> Soak<'a> {
     }
 
     fn run(mut self) -> Result<String> {
-        let list = std::mem::take(&mut self.list);
+        let mut list = std::mem::take(&mut self.list);
         let (address, token) = (self.network.address.clone(), self.network.token.clone());
         let submitters = Submitters::new(&address, &token, &list);
         let struck = std::thread::scope(|scope| {
@@ -141,24 +145,29 @@ impl<'a> Soak<'a> {
                 let submitters = &submitters;
                 scope.spawn(move || submitters.work(dice));
             }
-            let struck = self.strike_all(&submitters).and_then(|()| self.finish(&submitters));
+            let struck = self.strike_all(&submitters).and_then(|()| {
+                let tasks = submitters.close_at(self.settings.jobs);
+                self.finish(&submitters, tasks)
+            });
             submitters.stop();
             struck
         });
         if let Some(wrong) = submitters.wrong() {
             bail!(wrong);
         }
-        struck?;
+        let tasks = struck?;
         let retries = submitters.retries.load(std::sync::atomic::Ordering::Relaxed);
+        let ids = submitters.into_ids();
+        list.retain(|submission| submission.first < tasks);
         let out = self.network.folder().join("out");
         let api = audit::ask(self.network)?;
         self.end_all()?;
         let run = Run {
             out,
             data: self.network.data.clone(),
-            tasks: self.settings.jobs,
+            tasks,
             submissions: &list,
-            ids: submitters.into_ids(),
+            ids,
             faults: &self.recorded,
             clusters: (0..SITES).map(site_name).collect(),
         };
@@ -167,9 +176,8 @@ impl<'a> Soak<'a> {
         audit::nobody_left(self.network.folder())?;
         let kills = self.recorded.iter().filter(|fault| fault.fault.is_kill()).count();
         Ok(format!(
-            "{} tasks of {} requests ({retries} retries): every file has one line; {kills} random \
-             kills and {} crashes at failpoints; {found}; journal verify clean; nobody left",
-            self.settings.jobs,
+            "{tasks} tasks of {} requests ({retries} retries): every file has one line; {kills} \
+             random kills and {} crashes at failpoints; {found}; journal verify clean; nobody left",
             list.len(),
             self.recorded.len() - kills
         ))
@@ -198,8 +206,7 @@ impl<'a> Soak<'a> {
     }
 
     /// Lets everything be submitted and waits until everything is over.
-    fn finish(&mut self, submitters: &Submitters<'_>) -> Result<()> {
-        let tasks = self.settings.jobs;
+    fn finish(&mut self, submitters: &Submitters<'_>, tasks: usize) -> Result<usize> {
         self.wait_for(submitters, |done, unfinished| done == tasks && unfinished == 0)?;
         let began = Instant::now();
         loop {
@@ -207,7 +214,7 @@ impl<'a> Soak<'a> {
             let (status, body) = connection.get("/v1/jobs?life=live&limit=1000")?;
             let list: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
             if status == 200 && list["jobs"].as_array().is_some_and(Vec::is_empty) {
-                return Ok(());
+                return Ok(tasks);
             }
             if began.elapsed() > STANDSTILL {
                 bail!("all files are there, but jobs are not over: status {status}, {list}");
@@ -228,7 +235,7 @@ impl<'a> Soak<'a> {
                 bail!(wrong);
             }
             let done = std::fs::read_dir(self.network.folder().join("out"))?.count();
-            submitters.allow(self.settings.jobs.min(done + 3 * self.settings.unfinished));
+            submitters.allow(done + 3 * self.settings.unfinished);
             // A task's file may be there before its submission is acknowledged.
             let acknowledged = submitters.acknowledged();
             let unfinished = acknowledged.saturating_sub(done);
@@ -239,7 +246,10 @@ impl<'a> Soak<'a> {
                 (last, moved) = ((done, acknowledged), Instant::now());
             }
             if moved.elapsed() > STANDSTILL {
-                bail!("nothing happens: {done} tasks done, {unfinished} unfinished");
+                bail!(
+                    "nothing happens: {acknowledged} tasks submitted, {done} done (of {} planned)",
+                    SPARE * self.settings.jobs
+                );
             }
             std::thread::sleep(Duration::from_millis(25));
         }

@@ -16,6 +16,8 @@ pub struct Submitters<'a> {
     next: AtomicUsize,
     /// Tasks numbered below this may be submitted.
     allowed: AtomicUsize,
+    /// Tasks numbered from here on will never be submitted.
+    end: AtomicUsize,
     acknowledged: AtomicUsize,
     /// Requests that were repeated because no answer, or not the wanted one, came.
     pub retries: AtomicUsize,
@@ -34,6 +36,7 @@ impl<'a> Submitters<'a> {
             list,
             next: AtomicUsize::new(0),
             allowed: AtomicUsize::new(0),
+            end: AtomicUsize::new(usize::MAX),
             acknowledged: AtomicUsize::new(0),
             retries: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
@@ -44,18 +47,29 @@ impl<'a> Submitters<'a> {
 
     /// Lets tasks numbered below `tasks` be submitted.
     pub fn allow(&self, tasks: usize) {
-        self.allowed.fetch_max(tasks, Ordering::Relaxed);
+        self.allowed.fetch_max(tasks, Ordering::SeqCst);
+    }
+
+    /// Fixes how many tasks there will be: `least`, or what was allowed if that is more, and the
+    /// rest of the last request. Lets them all be submitted.
+    pub fn close_at(&self, least: usize) -> usize {
+        let wanted = least.max(self.allowed.load(Ordering::SeqCst));
+        let mut ends = self.list.iter().map(|submission| submission.first + submission.tasks);
+        let end = ends.find(|end| *end >= wanted).unwrap_or(wanted);
+        self.end.store(end, Ordering::SeqCst);
+        self.allow(end);
+        end
     }
 
     /// Ends all threads soon.
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::SeqCst);
     }
 
     /// Tasks whose submission was acknowledged.
     #[must_use]
     pub fn acknowledged(&self) -> usize {
-        self.acknowledged.load(Ordering::Relaxed)
+        self.acknowledged.load(Ordering::SeqCst)
     }
 
     /// What a submitter was told that it should not be told.
@@ -74,13 +88,10 @@ impl<'a> Submitters<'a> {
     pub fn work(&self, mut dice: Dice) {
         let mut connection = None;
         loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
             let Some(submission) = self.list.get(number) else { return };
-            while self.allowed.load(Ordering::Relaxed) < submission.first + submission.tasks {
-                if self.stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(10));
+            if !self.may_begin(submission) {
+                return;
             }
             let Some(ids) = self.submit(&mut connection, &mut dice, submission) else { return };
             if dice.below(10) == 0 {
@@ -92,8 +103,25 @@ impl<'a> Submitters<'a> {
             }
             let mut all = self.ids.lock().expect("no thread panics with it");
             all.insert(submission.first, ids);
-            self.acknowledged.fetch_add(submission.tasks, Ordering::Relaxed);
+            self.acknowledged.fetch_add(submission.tasks, Ordering::SeqCst);
         }
+    }
+
+    /// Waits until the request may be made; false if it never will be.
+    fn may_begin(&self, submission: &Submission) -> bool {
+        while !self.stopped.load(Ordering::SeqCst) {
+            // The end is fixed before more than it is allowed: it is read after what is allowed.
+            let is_allowed =
+                self.allowed.load(Ordering::SeqCst) >= submission.first + submission.tasks;
+            if submission.first >= self.end.load(Ordering::SeqCst) {
+                return false;
+            }
+            if is_allowed {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 
     fn submit(
@@ -102,7 +130,7 @@ impl<'a> Submitters<'a> {
         dice: &mut Dice,
         submission: &Submission,
     ) -> Option<Vec<u64>> {
-        while !self.stopped.load(Ordering::Relaxed) {
+        while !self.stopped.load(Ordering::SeqCst) {
             match self.ask(connection, submission) {
                 Some((201, body)) => return self.ids_in(submission, &body),
                 Some((status, body)) if status < 500 => {
@@ -112,7 +140,7 @@ impl<'a> Submitters<'a> {
                 }
                 _ => *connection = None,
             }
-            self.retries.fetch_add(1, Ordering::Relaxed);
+            self.retries.fetch_add(1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(20 + dice.below(80) as u64));
         }
         None

@@ -92,6 +92,11 @@ pub enum Event {
         /// The site's words.
         reason: String,
     },
+    /// A job may be offered again to the clusters that refused it.
+    RefusalsForgotten {
+        /// The job.
+        job: JobId,
+    },
     /// Tasks ended without an attempt (cancelled while pending, deadline passed).
     TasksEnded {
         /// The job.

@@ -32,10 +32,13 @@ use std::sync::Arc;
 use suanpan_ledger::Ledger;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::{Shape, TaskRef};
-use suanpan_model::time::Timestamp;
+use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::fit::catalog::Catalog;
 use suanpan_sched::snapshot::Change;
 use suanpan_site::order::StopReason;
+
+/// How long a cluster that refused a job is not asked again.
+const REFUSAL_KEPT: Seconds = Seconds(60);
 
 /// Everything the control plane knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -84,6 +87,8 @@ pub(crate) struct Derived {
     pub(crate) doomed: BTreeSet<JobId>,
     /// What the clusters have, ready to judge shapes.
     pub(crate) catalog: Catalog,
+    /// Jobs that some cluster refused lately.
+    pub(crate) refused: BTreeSet<JobId>,
     /// Whether scheduler changes and touched orders are collected.
     pub(crate) emit: bool,
     pub(crate) changes: Vec<Change>,
@@ -212,8 +217,18 @@ impl State {
     #[must_use]
     pub fn is_due(&self, at: Timestamp) -> bool {
         !self.derived.doomed.is_empty()
+            || self.refusals_due(at).next().is_some()
             || self.derived.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
             || self.keys.are_due(at)
+    }
+
+    /// Jobs whose last refusal is so long ago that the clusters may be asked again.
+    pub(crate) fn refusals_due(&self, at: Timestamp) -> impl Iterator<Item = JobId> + '_ {
+        let is_old = move |id: &&JobId| {
+            let refused_at = self.jobs[*id].refused_at;
+            refused_at.is_some_and(|refused| at.since(refused) > REFUSAL_KEPT)
+        };
+        self.derived.refused.iter().filter(is_old).copied()
     }
 
     /// Finds the live job a target means and checks that the caller may change it.

@@ -1,5 +1,5 @@
-//! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, and old
-//! idempotency keys are forgotten.
+//! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
+//! that refused a job are asked again, and old idempotency keys are forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;
@@ -22,7 +22,9 @@ pub(crate) fn decide(
     if *caller != Caller::System {
         return Err(Rejection::SystemOnly);
     }
-    let mut events = Vec::new();
+    // First, while the jobs are surely live.
+    let refused = state.refusals_due(at).take(BATCH);
+    let mut events: Vec<Event> = refused.map(|job| Event::RefusalsForgotten { job }).collect();
     let mut ended = BTreeSet::new();
     let due = state.derived.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(BATCH) {

@@ -42,7 +42,14 @@ impl State {
             Event::AllocationEnded { allocation, charge, then, .. } => {
                 self.ended(*allocation, Some(*charge), *then);
             }
-            Event::AllocationRefused { allocation, .. } => self.refused(*allocation),
+            Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
+            Event::RefusalsForgotten { job } => {
+                let live = self.job_mut(*job);
+                live.refused_by.clear();
+                live.refused_at = None;
+                self.derived.refused.remove(job);
+                self.publish_pending(*job);
+            }
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
             }
@@ -85,6 +92,7 @@ impl State {
             first_started: None,
             tasks,
             refused_by: Vec::new(),
+            refused_at: None,
             gate: super::Gate::Closed,
         };
         self.index_job(&job);
@@ -184,13 +192,15 @@ impl State {
         }
     }
 
-    fn refused(&mut self, id: AllocationId) {
+    fn refused(&mut self, at: Timestamp, id: AllocationId) {
         let placed = &self.allocations.get(&id).expect("only live allocations are refused").placed;
         let (job, cluster) = (placed.job, placed.cluster);
         let live = self.job_mut(job);
         if !live.refused_by.contains(&cluster) {
             live.refused_by.push(cluster);
         }
+        live.refused_at = Some(at);
+        self.derived.refused.insert(job);
         self.ended(id, None, Then::Requeued);
     }
 

@@ -34,6 +34,7 @@ impl State {
         assert_eq!(mine.by_name, other.by_name, "names are indexed");
         assert_eq!(mine.deadlines, other.deadlines, "deadlines are indexed");
         assert_eq!(mine.doomed, other.doomed, "doomed jobs are indexed");
+        assert_eq!(mine.refused, other.refused, "refused jobs are indexed");
     }
 
     fn check_tasks(&self) {

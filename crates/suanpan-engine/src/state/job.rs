@@ -21,9 +21,12 @@ pub struct Job {
     pub first_started: Option<Timestamp>,
     /// Its tasks.
     pub tasks: Tasks,
-    /// Clusters that refused it.
+    /// Clusters that refused it lately.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_by: Vec<ClusterId>,
+    /// When the last of them did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<Timestamp>,
     /// Whether its dependency lets it start. Derived.
     #[serde(skip)]
     pub gate: Gate,

@@ -102,6 +102,9 @@ impl State {
         if let Some(deadline) = job.spec.deadline {
             self.derived.deadlines.insert((deadline, job.id));
         }
+        if job.refused_at.is_some() {
+            self.derived.refused.insert(job.id);
+        }
     }
 
     pub(super) fn unindex_job(&mut self, job: &Job) {
@@ -120,6 +123,7 @@ impl State {
             }
         }
         self.derived.doomed.remove(&job.id);
+        self.derived.refused.remove(&job.id);
         if let Some(deadline) = job.spec.deadline {
             self.derived.deadlines.remove(&(deadline, job.id));
         }

@@ -286,6 +286,7 @@ fn told(event: &Event) -> String {
         Event::AllocationRefused { allocation, reason } => {
             format!("allocation {allocation} refused: {reason}")
         }
+        Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
         Event::AllocationStopping { allocation, generation, reason } => {
             format!("allocation {allocation} generation {generation} stopping: {reason:?}")
         }

@@ -211,6 +211,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::UserAdded { .. }
         | Event::InventoryRecorded { .. }
         | Event::ContactChanged { .. }
+        | Event::RefusalsForgotten { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

@@ -229,12 +229,15 @@ impl Client {
                 Err(self.insecure(error))
             }
             // Also what an answer looks like that a crash cut short, so that it is tried again.
-            ureq::Error::Protocol(_) => Ok(Failure::unreachable(format!(
-                "{server} does not answer in HTTP: {error}"
-            ))
-            .hint("if it serves TLS, write https:// before its name")),
+            ureq::Error::Protocol(_) => {
+                Ok(Failure::unreachable(format!("{server} does not answer in HTTP: {error}"))
+                    .hint("if it serves TLS, write https:// before its name"))
+            }
             _ => Ok(Failure::unreachable(format!("cannot reach the server {server}: {error}"))
-                .hint("is it running? `--server` or SUANPAN_SERVER names another; it is safe to try again")),
+                .hint(
+                    "is it running? `--server` or SUANPAN_SERVER names another; it is safe to \
+                     try again",
+                )),
         }
     }
 

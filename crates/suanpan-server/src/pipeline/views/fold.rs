@@ -144,7 +144,9 @@ impl<'a> Folder<'a> {
             Event::ContactChanged { cluster, contact } => {
                 self.contact(place.at, *cluster, *contact)
             }
-            Event::UserAdded { .. } | Event::KeysForgotten { .. } => Ok(()),
+            Event::UserAdded { .. }
+            | Event::RefusalsForgotten { .. }
+            | Event::KeysForgotten { .. } => Ok(()),
         }
     }
 

@@ -238,7 +238,8 @@ impl Network {
     fn env_script(&self) -> String {
         let bin = self.exe.parent().unwrap_or_else(|| Path::new("/usr/bin"));
         format!(
-            "export SUANPAN_SERVER='{}'\nexport SUANPAN_TOKEN_FILE='{}'\nexport PATH='{}':\"$PATH\"\n",
+            "export SUANPAN_SERVER='{}'\nexport SUANPAN_TOKEN_FILE='{}'\n\
+             export PATH='{}':\"$PATH\"\n",
             self.url,
             self.token_file().display(),
             bin.display()

@@ -59,7 +59,7 @@ fn job(number: usize) -> String {
 }
 
 fn single(network: &Network, number: usize, length: Duration) -> Result<f64> {
-    let syncs = network.metric("suanpan_journal_syncs_total")?;
+    let syncs = network.metric("suanpan_syncs_total")?;
     let began = Instant::now();
     let mut latencies: Vec<f64> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..CONNECTIONS)
@@ -73,7 +73,7 @@ fn single(network: &Network, number: usize, length: Duration) -> Result<f64> {
     .concat();
     let took = began.elapsed().as_secs_f64();
     let rate = latencies.len() as f64 / took;
-    let syncs = network.metric("suanpan_journal_syncs_total")? - syncs;
+    let syncs = network.metric("suanpan_syncs_total")? - syncs;
     println!(
         "single run {number}: {} jobs, {rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms, \
          {syncs:.0} syncs ({:.1} jobs each)",

@@ -7,6 +7,8 @@
 //! give the same bytes.
 
 pub mod input;
+pub mod metrics;
 pub mod problem;
+pub mod replay;
 pub mod streams;
 pub mod workload;

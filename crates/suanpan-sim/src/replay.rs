@@ -1,0 +1,3 @@
+//! Runs: a workload through sites in virtual time, and what became of each job.
+
+pub mod network;

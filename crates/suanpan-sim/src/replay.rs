@@ -1,3 +1,4 @@
-//! One run: a workload at one site model or at a network of them, to outcomes of each job.
+//! Runs: a workload through sites in virtual time, and what became of each job.
 
 pub mod batch;
+pub mod network;

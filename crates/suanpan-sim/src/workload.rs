@@ -4,4 +4,5 @@
 //! be; it gives an [`Imported`](crate::problem::Imported). It never opens a file itself, so it can
 //! be fuzzed.
 
+pub mod generate;
 pub mod swf;

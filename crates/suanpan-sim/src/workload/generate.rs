@@ -1,0 +1,3 @@
+//! Synthetic workloads.
+
+pub mod steady;

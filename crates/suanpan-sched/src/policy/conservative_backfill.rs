@@ -15,9 +15,6 @@ use crate::order::waiting::{By, Gap, Place, Waiting, WaitingList};
 use crate::timeline::profile::Profile;
 use suanpan_model::time::{Seconds, Timestamp};
 
-#[cfg(test)]
-mod tests;
-
 /// The waiting jobs of a machine under conservative or hybrid backfill.
 #[derive(Clone, Debug)]
 pub struct ConservativeBackfill {
@@ -163,12 +160,7 @@ impl ConservativeBackfill {
         self.next = self.promised.iter().map(|promise| promise.start).min();
     }
 
-    fn backfill(
-        &mut self,
-        now: Timestamp,
-        profile: &mut Profile,
-        start: &mut impl FnMut(Waiting),
-    ) {
+    fn backfill(&mut self, now: Timestamp, profile: &mut Profile, start: &mut impl FnMut(Waiting)) {
         let mut started = Vec::new();
         let mut place = Place::default();
         loop {

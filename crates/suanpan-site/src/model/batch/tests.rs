@@ -170,3 +170,63 @@ fn accasim_holds_the_first_job_until_its_shadow_start() {
     let jobs = [(0, 6, 100, 30), (1, 8, 50, 50), (31, 4, 500, 500), (100, 1, 1, 1)];
     assert_eq!(starts(site, RunTimes::Requested, &jobs), [0, 531, 31, 100]);
 }
+
+fn live(processors: u32, requested: u64) -> BatchJob {
+    BatchJob { processors, requested: Seconds(requested), ..NOBODY }
+}
+
+#[test]
+fn a_live_site_says_when_a_job_would_start() {
+    let submitted = at(0);
+    let running = [RunningJob { job: live(6, 100), submitted, started: at(20) }];
+    let waiting = [(live(8, 50), at(30))];
+    for policy in [BatchPolicy::FCFS, BatchPolicy::EASY, BatchPolicy::CONSERVATIVE] {
+        let site = settings(10, policy);
+        let site = BatchSite::load(at(60), site, RunTimes::Requested, &running, &waiting)
+            .expect("it fits");
+        assert_eq!((site.busy(), site.waiting()), (6, 1));
+        // Nothing has ended here, so everything is taken to run for its requested time.
+        let behind = at(170);
+        let estimate = site.when(&live(10, 10)).expect("it fits");
+        assert_eq!(
+            estimate,
+            StartEstimate { earliest: behind, expected: behind, latest: behind },
+            "{policy:?}"
+        );
+        let short = site.when(&live(4, 60)).expect("it fits").latest;
+        let expected = if policy == BatchPolicy::FCFS { at(170) } else { at(60) };
+        assert_eq!(short, expected, "{policy:?}");
+        assert!(site.when(&live(11, 1)).is_err());
+    }
+}
+
+#[test]
+fn a_site_learns_that_jobs_end_early() {
+    let mut site = BatchSite::new(at(0), settings(10, BatchPolicy::EASY), RunTimes::Requested);
+    let jobs = [(0, 10, 100, 25), (0, 10, 100, 25), (0, 10, 100, 50), (0, 10, 100, 90)];
+    for (id, spec) in jobs.iter().enumerate() {
+        site.submit(at(0), job(id, *spec)).expect("it fits");
+    }
+    site.run_until(at(100));
+    let estimate = site.when(&live(10, 10)).expect("it fits");
+    // The last job started at 100. A tenth of the jobs ended within a little over a quarter.
+    assert_eq!(estimate.latest, at(200));
+    assert_eq!((estimate.earliest, estimate.expected), (at(129), at(129)));
+    let mut calibration = Calibration::default();
+    calibration.grade(&estimate, at(190));
+    calibration.grade(&estimate, at(210));
+    assert_eq!((calibration.graded, calibration.inside(), calibration.after), (2, 1, 1));
+    assert_eq!(calibration.error, Seconds(61 + 81));
+}
+
+#[test]
+fn a_job_past_its_limit_is_expected_to_end_soon() {
+    let running = [RunningJob { job: live(6, 100), submitted: at(0), started: at(0) }];
+    let site = settings(10, BatchPolicy::EASY);
+    let site = BatchSite::load(at(500), site, RunTimes::Requested, &running, &[]).expect("it fits");
+    assert_eq!(site.when(&live(10, 10)).expect("it fits").latest, at(560));
+    let both = [running[0], RunningJob { job: live(5, 9), ..running[0] }];
+    let site = settings(10, BatchPolicy::EASY);
+    let overfull = BatchSite::load(at(500), site, RunTimes::Requested, &both, &[]);
+    assert_eq!(overfull.err(), Some(NeverFits { needs: 11, processors: 10 }));
+}

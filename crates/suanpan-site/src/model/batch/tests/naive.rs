@@ -155,7 +155,8 @@ impl Model {
         tries.sort_unstable();
         let fits = |start: &u64| {
             let inside = changes().filter(|at| at > start && *at < start + length);
-            self.free(*start) >= processors && inside.into_iter().all(|at| self.free(at) >= processors)
+            self.free(*start) >= processors
+                && inside.into_iter().all(|at| self.free(at) >= processors)
         };
         tries.into_iter().find(fits).expect("everything ends")
     }

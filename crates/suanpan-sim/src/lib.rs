@@ -7,6 +7,7 @@
 //! give the same bytes.
 
 pub mod input;
+pub mod metrics;
 pub mod problem;
 pub mod replay;
 pub mod streams;

@@ -5,3 +5,4 @@
 //! be fuzzed.
 
 pub mod generate;
+pub mod swf;

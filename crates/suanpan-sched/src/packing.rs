@@ -1,8 +1,10 @@
 //! Node choice for pods that ask CPU, memory, and whole or shared GPUs: the policies of the
 //! literature on GPU sharing, and ours.
 //!
-//! Every policy is a score of a node for a pod; the pod goes to a node of the best score, drawn
-//! among equals. Only pods that ask the same are alike, and a placement changes one node; so a
+//! Every policy is a score of a node for a pod; the pod goes to the node of the best score, the
+//! first in the list of nodes among equals (as in the simulator of Weng et al., which puts the
+//! nodes in random order once; with scores of whole percents the ties decide much: were they drawn
+//! anew for each pod, FGD would leave twice as much idle). Only pods that ask the same are alike, and a placement changes one node; so a
 //! [`Packer`] keeps the scores of all nodes for each distinct request, and looks again only at
 //! nodes that changed since that request was last seen.
 //!
@@ -130,8 +132,8 @@ impl Packer {
         &self.nodes
     }
 
-    /// Places a pod where the policy wants it; `None` if it fits nowhere now. Draws a number
-    /// where nodes (under Random, GPUs too) are equal.
+    /// Places a pod where the policy wants it; `None` if it fits nowhere now. Only
+    /// [`Policy::Random`] draws numbers.
     pub fn place(
         &mut self,
         request: &PodRequest,
@@ -160,7 +162,7 @@ impl Packer {
         self.recency.touch(placement.node);
     }
 
-    /// One of the nodes of the best score.
+    /// The first node of the best score; under Random, any.
     fn choose(&mut self, request: &PodRequest, random: &mut dyn FnMut() -> u64) -> Option<u32> {
         let Packer { nodes, policy, recency, classes } = self;
         let class = classes
@@ -174,9 +176,11 @@ impl Packer {
         }
         class.seen = recency.now();
         let best = class.scores.iter().copied().max().filter(|&best| best != UNFIT)?;
-        let equals = class.scores.iter().filter(|&&score| score == best).count();
-        let place = if equals == 1 { 0 } else { below(random, equals) };
-        let mut of_best = class.scores.iter().enumerate().filter(|(_, score)| **score == best);
-        of_best.nth(place).map(|(node, _)| u32::try_from(node).expect("fewer nodes than 2^32"))
+        let mut equals = class.scores.iter().enumerate().filter(|(_, score)| **score == best);
+        let place = match policy {
+            Policy::Random => below(random, equals.clone().count()),
+            _ => 0,
+        };
+        equals.nth(place).map(|(node, _)| u32::try_from(node).expect("fewer nodes than 2^32"))
     }
 }

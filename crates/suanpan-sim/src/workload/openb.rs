@@ -4,7 +4,7 @@
 //! | list | columns |
 //! | --- | --- |
 //! | nodes | `sn`, `cpu_milli`, `memory_mib`, `gpu` (how many), `model` (empty without GPUs) |
-//! | pods | `name`, `cpu_milli`, `memory_mib`, `num_gpu`, `gpu_milli` (of each GPU), `gpu_spec` (`A\|B`, empty for any), then, if there, `qos`, `pod_phase`, `creation_time`, `deletion_time`, `scheduled_time` (seconds) |
+//! | pods | `name`, `cpu_milli`, `memory_mib`, `num_gpu`, `gpu_milli` (of each GPU), and, if there, `gpu_spec` (`A\|B`, empty for any), `creation_time`, `deletion_time`, `scheduled_time` (seconds) |
 //!
 //! Columns are found by name, in any order; others are left alone. As in the authors' converter,
 //! more than 1,000 thousandths of a GPU count as 1,000, and an empty name in a specification
@@ -90,10 +90,9 @@ pub fn parse_pods(
     text: &str,
     strictness: Strictness,
 ) -> Result<Imported<OpenbPod>, Problem> {
-    const COLUMNS: [&str; 6] =
-        ["name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec"];
-    const TIMES: [&str; 3] = ["creation_time", "deletion_time", "scheduled_time"];
-    parse(name, text, strictness, &COLUMNS, &TIMES, |line| {
+    const COLUMNS: [&str; 5] = ["name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli"];
+    const OPTIONAL: [&str; 4] = ["gpu_spec", "creation_time", "deletion_time", "scheduled_time"];
+    parse(name, text, strictness, &COLUMNS, &OPTIONAL, |line| {
         let specification = line.field(5).split('|').map(str::trim);
         Ok(OpenbPod {
             name: line.name(0)?,
@@ -282,45 +281,49 @@ impl Models {
     }
 }
 
-/// The arrivals of one run, as the authors' simulator makes them: the pods of the list shuffled;
-/// then, until the GPUs asked reach `percent` of `gpu_milli`, more pods drawn from the list (and
-/// put back), or pods left out at random if the list asks more.
+/// What the authors' simulator is given for one seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The nodes, in the order that decides among equals.
+    pub nodes: Vec<Node>,
+    /// The pods, in the order they come.
+    pub pods: Vec<PodRequest>,
+}
+
+/// Draws the workload of one run, as the authors' simulator does: the pods of the list shuffled;
+/// then, until the GPUs asked reach `percent` of the capacity, more pods drawn from the list (and
+/// put back), or pods left out at random if the list asks more; then the nodes in random order.
 ///
-/// Their rule stops before a pod whose thousandths *of one GPU* would go beyond the aim.
-///
-/// # Panics
-/// If `pods` is empty.
+/// Their rule stops before a pod whose thousandths *of one GPU* would go beyond the aim. A list
+/// that asks no GPU is only shuffled.
 #[must_use]
-pub fn arrivals(
-    pods: &[PodRequest],
-    gpu_milli: u64,
-    percent: u64,
-    random: &mut impl Rng,
-) -> Vec<PodRequest> {
-    assert!(!pods.is_empty(), "a list without pods has no workload");
+pub fn draw(nodes: &[Node], pods: &[PodRequest], percent: u64, random: &mut impl Rng) -> Draw {
     let mut below = |count: usize| ((u128::from(random.next_u64()) * count as u128) >> 64) as usize;
-    let mut arrivals = pods.to_vec();
-    for last in (1..arrivals.len()).rev() {
-        arrivals.swap(last, below(last + 1));
-    }
-    let aim = gpu_milli * percent;
+    let capacity: u64 =
+        nodes.iter().map(|node| node.gpus().len() as u64 * u64::from(WHOLE_GPU)).sum();
+    let (mut nodes, mut arrivals) = (nodes.to_vec(), pods.to_vec());
+    shuffle(&mut arrivals, &mut below);
     let milli = |pod: &PodRequest| u64::from(pod.gpus.milli());
     let mut asked: u64 = pods.iter().map(milli).sum();
-    if asked == 0 {
-        return arrivals;
-    }
-    while asked * 100 > aim {
+    let too_much = |asked: u64| asked * 100 > capacity * percent;
+    while too_much(asked) {
         asked -= milli(&arrivals.remove(below(arrivals.len())));
     }
-    if arrivals.len() < pods.len() {
-        return arrivals;
-    }
-    loop {
+    while asked > 0 && arrivals.len() >= pods.len() {
         let pod = pods[below(pods.len())];
-        if (asked + milli(&pod).min(u64::from(WHOLE_GPU))) * 100 > aim {
-            return arrivals;
+        if too_much(asked + milli(&pod).min(u64::from(WHOLE_GPU))) {
+            break;
         }
         asked += milli(&pod);
         arrivals.push(pod);
+    }
+    shuffle(&mut nodes, &mut below);
+    Draw { nodes, pods: arrivals }
+}
+
+/// Puts things in random order (Fisher and Yates).
+fn shuffle<T>(things: &mut [T], below: &mut impl FnMut(usize) -> usize) {
+    for last in (1..things.len()).rev() {
+        things.swap(last, below(last + 1));
     }
 }

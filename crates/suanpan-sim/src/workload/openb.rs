@@ -11,10 +11,13 @@
 //! counts for nothing.
 
 use crate::problem::{Imported, Problem, Skipped, Strictness, shown};
-use rand_pcg::rand_core::Rng;
 use suanpan_sched::packing::{
     GpuAsk, GpuModel, MAX_GPUS, ModelSet, Node, PodRequest, WHOLE_GPU,
 };
+
+mod go_random;
+
+pub use go_random::GoRandom;
 
 #[cfg(test)]
 mod tests;
@@ -293,37 +296,44 @@ pub struct Draw {
 /// Draws the workload of one run, as the authors' simulator does: the pods of the list shuffled;
 /// then, until the GPUs asked reach `percent` of the capacity, more pods drawn from the list (and
 /// put back), or pods left out at random if the list asks more; then the nodes in random order.
+/// With the lists in the order of their names, and the random numbers of a published seed, it is
+/// the published workload.
 ///
 /// Their rule stops before a pod whose thousandths *of one GPU* would go beyond the aim. A list
 /// that asks no GPU is only shuffled.
 #[must_use]
-pub fn draw(nodes: &[Node], pods: &[PodRequest], percent: u64, random: &mut impl Rng) -> Draw {
-    let mut below = |count: usize| ((u128::from(random.next_u64()) * count as u128) >> 64) as usize;
+pub fn draw(nodes: &[Node], pods: &[PodRequest], percent: u64, random: &mut GoRandom) -> Draw {
     let capacity: u64 =
         nodes.iter().map(|node| node.gpus().len() as u64 * u64::from(WHOLE_GPU)).sum();
-    let (mut nodes, mut arrivals) = (nodes.to_vec(), pods.to_vec());
-    shuffle(&mut arrivals, &mut below);
     let milli = |pod: &PodRequest| u64::from(pod.gpus.milli());
     let mut asked: u64 = pods.iter().map(milli).sum();
     let too_much = |asked: u64| asked * 100 > capacity * percent;
+    let mut arrivals = pods.to_vec();
+    // The simulator draws a number for a message.
+    random.int63();
+    random.shuffle(&mut arrivals);
     while too_much(asked) {
-        asked -= milli(&arrivals.remove(below(arrivals.len())));
+        asked -= milli(&arrivals.remove(random.below(count(arrivals.len())) as usize));
     }
     while asked > 0 && arrivals.len() >= pods.len() {
-        let pod = pods[below(pods.len())];
+        let pod = pods[random.below(count(pods.len())) as usize];
         if too_much(asked + milli(&pod).min(u64::from(WHOLE_GPU))) {
             break;
         }
         asked += milli(&pod);
         arrivals.push(pod);
     }
-    shuffle(&mut nodes, &mut below);
+    // So many numbers go to the lengths of the watches that the simulator's client opens.
+    for _ in 0..10 {
+        random.int63();
+    }
+    let ranks = random.permutation(count(nodes.len()));
+    let mut ranked: Vec<(u32, &Node)> = ranks.into_iter().zip(nodes).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let nodes = ranked.into_iter().map(|(_, node)| node.clone()).collect();
     Draw { nodes, pods: arrivals }
 }
 
-/// Puts things in random order (Fisher and Yates).
-fn shuffle<T>(things: &mut [T], below: &mut impl FnMut(usize) -> usize) {
-    for last in (1..things.len()).rev() {
-        things.swap(last, below(last + 1));
-    }
+fn count(things: usize) -> u32 {
+    u32::try_from(things).expect("lists are shorter than 2^32")
 }

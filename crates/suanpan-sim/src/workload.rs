@@ -5,4 +5,5 @@
 //! be fuzzed.
 
 pub mod generate;
+pub mod openb;
 pub mod swf;

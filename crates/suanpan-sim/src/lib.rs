@@ -8,5 +8,6 @@
 
 pub mod input;
 pub mod problem;
+pub mod replay;
 pub mod streams;
 pub mod workload;

@@ -5,6 +5,7 @@
 //! Orders are derived from the control plane's state and may be repeated or lost; reports too.
 //! An order carries a generation, and nothing older than what was already seen is acted on.
 
+pub mod model;
 pub mod order;
 pub mod reconcile;
 pub mod report;

@@ -7,14 +7,14 @@
 //! [`gavel`] (OSDI'20) shares rounds among jobs of a fixed size, [`sia`] (SOSP'23) chooses flavor
 //! and count of each job by an integer program, which [`choice`] solves.
 
-// pub mod choice;
+pub mod choice;
 pub mod gavel;
-// pub mod goodput;
+pub mod goodput;
 pub mod interpolate;
 pub mod model;
-// pub mod pack;
+pub mod pack;
 pub mod shares;
-// pub mod sia;
+pub mod sia;
 pub mod step_times;
 pub mod training;
 
@@ -148,10 +148,11 @@ pub struct JobView<'a> {
     pub gpus: u32,
     /// Steps per second on the asked number of GPUs, by flavor.
     pub steps_per_s: &'a [f64],
-    /// Estimated goodput, in samples per second, by [`Configuration`]; 0 where it may not run.
+    /// Estimated goodput, in progress per second, by [`Configuration`] in the order of
+    /// [`configurations`]; 0 where it may not run. Empty if batches are fixed.
     pub goodputs: &'a [f64],
-    /// Samples it still needs, if that may be known.
-    pub remaining: Option<f64>,
+    /// Progress that it still has to make.
+    pub remaining: f64,
     /// Seconds since its submission.
     pub age_s: f64,
     /// How often it was stopped and started again.
@@ -176,7 +177,7 @@ pub enum Restart {
 
 /// Who gets which GPUs in the coming round.
 pub trait RoundPolicy {
-    /// An allocation or none for each of `jobs`, in their order. Never more GPUs of a node than
+    /// An allocation or none for each of `jobs`, which come in rising number, in their order. Never more GPUs of a node than
     /// it has, and one flavor per job.
     fn allocate(
         &mut self,

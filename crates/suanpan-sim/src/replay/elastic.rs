@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{anyhow, ensure};
 use suanpan_sched::elastic::model::Model;
 use suanpan_sched::elastic::{FlavorNodes, RoundPolicy};
-use suanpan_site::model::elastic::{ElasticSite, Outcome, Refusal, TrainingJob};
+use suanpan_site::model::elastic::{Batches, ElasticSite, Outcome, Refusal, TrainingJob};
 
 /// One job of a finished replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,7 @@ pub fn replay(
     models: &Arc<[Model]>,
     flavors: &[FlavorNodes],
     round_s: u64,
+    batches: Batches,
     policy: Box<dyn RoundPolicy>,
     workload: &[TrainingJob],
 ) -> anyhow::Result<Vec<Finished>> {
@@ -35,7 +36,7 @@ pub fn replay(
     waiting.sort_by(|a, b| a.submitted_s.total_cmp(&b.submitted_s));
     let last = waiting.last().map_or(0.0, |job| job.submitted_s);
     let mut waiting = waiting.into_iter().peekable();
-    let mut site = ElasticSite::new(models.clone(), flavors.to_vec(), round_s, policy);
+    let mut site = ElasticSite::new(models.clone(), flavors.to_vec(), round_s, batches, policy);
     while waiting.peek().is_some() || site.active() > 0 {
         const LONGEST_S: f64 = 100.0 * 86_400.0;
         ensure!((site.now_s() as f64) < last + LONGEST_S, "{} jobs do not end", site.active());

@@ -10,9 +10,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use suanpan_sched::elastic::goodput::{Candidate, best, candidates, shape};
 use suanpan_sched::elastic::model::{Model, Split};
 use suanpan_sched::elastic::step_times::Times;
-use suanpan_sched::elastic::{Allocation, FlavorNodes, JobView, Restart, RoundPolicy, Shape};
+use suanpan_sched::elastic::training::Gradient;
+use suanpan_sched::elastic::{
+    Allocation, Configuration, FlavorNodes, JobView, Restart, RoundPolicy, Shape, configurations,
+};
 
 /// A training job as its user submits it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,12 +55,26 @@ pub enum Refusal {
     UnknownModel(String),
 }
 
+/// Who sets a job's batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// Its user, once: GPUs do not change either.
+    Fixed,
+    /// The site: always the batch of highest goodput on the GPUs at hand, with all step times
+    /// measured beforehand.
+    Tuned,
+}
+
 /// An elastic training site.
 pub struct ElasticSite {
     models: Arc<[Model]>,
     flavors: Vec<FlavorNodes>,
     round_s: u64,
+    batches: Batches,
     policy: Box<dyn RoundPolicy>,
+    configurations: Vec<Configuration>,
+    /// The batches worth trying, by model that was submitted and by configuration.
+    tables: Vec<Vec<Vec<Candidate>>>,
     now_s: u64,
     jobs: Vec<Job>,
     /// Indexes of jobs that have not ended, rising.
@@ -70,6 +88,8 @@ struct Job {
     asked: TrainingJob,
     model: usize,
     steps_per_s: Vec<f64>,
+    goodputs: Vec<f64>,
+    gradient: Gradient,
     held: Option<Allocation>,
     run: Option<Run>,
     epoch: usize,
@@ -82,7 +102,26 @@ struct Run {
     flavor: usize,
     shape: Shape,
     split: Split,
+    /// The batches to choose from, if batches are tuned.
+    candidates: Vec<Candidate>,
     restart_left_s: u64,
+}
+
+impl Run {
+    /// Sets the batch of highest goodput.
+    fn tune(&mut self, model: &Model, gradient: Gradient) {
+        let initial = model.training.initial_batch();
+        if let Some((chosen, _)) = best(&self.candidates, gradient, initial, |c| c.step_s) {
+            self.split = chosen.split;
+        }
+    }
+}
+
+/// The estimated goodput of each configuration.
+fn goodputs(model: &Model, table: &[Vec<Candidate>], gradient: Gradient) -> Vec<f64> {
+    let initial = model.training.initial_batch();
+    let one = |of: &Vec<Candidate>| best(of, gradient, initial, |c| c.step_s).map_or(0.0, |b| b.1);
+    table.iter().map(one).collect()
 }
 
 impl ElasticSite {
@@ -92,12 +131,16 @@ impl ElasticSite {
         models: Arc<[Model]>,
         flavors: Vec<FlavorNodes>,
         round_s: u64,
+        batches: Batches,
         policy: Box<dyn RoundPolicy>,
     ) -> ElasticSite {
         ElasticSite {
+            tables: vec![Vec::new(); models.len()],
+            configurations: configurations(&flavors),
             models,
             flavors,
             round_s,
+            batches,
             policy,
             now_s: 0,
             jobs: Vec::new(),
@@ -128,9 +171,16 @@ impl ElasticSite {
             gpu_s: vec![0; self.flavors.len()],
             restart_gpu_s: 0,
         };
+        let gradient = about.training.gradient(0, 0).expect("a model has an epoch");
+        if self.batches == Batches::Tuned && self.tables[model].is_empty() {
+            let of = |c: &Configuration| candidates(about, c.flavor, &shape(*c, &self.flavors));
+            self.tables[model] = self.configurations.iter().map(of).collect();
+        }
         let number = self.jobs.len();
         self.active.push(number);
         self.jobs.push(Job {
+            goodputs: goodputs(about, &self.tables[model], gradient),
+            gradient,
             asked,
             model,
             steps_per_s,
@@ -215,11 +265,18 @@ impl ElasticSite {
             return;
         }
         job.run = wanted.map(|(flavor, shape)| Run {
+            candidates: match self.batches {
+                Batches::Fixed => Vec::new(),
+                Batches::Tuned => candidates(model, flavor, &shape),
+            },
             flavor,
             split: model.fixed_split(flavor, &shape, job.asked.batch).unwrap_or_default(),
             shape,
             restart_left_s: u64::from(model.restart_s),
         });
+        if let Some(run) = &mut job.run {
+            run.tune(model, job.gradient);
+        }
         if job.run.is_some() {
             match job.outcome.started_s {
                 None => job.outcome.started_s = Some(now_s),
@@ -238,7 +295,11 @@ impl ElasticSite {
         run.restart_left_s -= restart_s;
         let mut at_s = restart_s;
         while at_s < self.round_s {
-            let Some(rate) = rate(model, job.model, run, job.epoch, &mut self.times) else { break };
+            let Some((rate, gradient)) = rate(model, job.model, run, job.epoch, &mut self.times)
+            else {
+                break;
+            };
+            job.gradient = gradient;
             let end = model.training.end_of(job.epoch).expect("the job has epochs left");
             let left_s = self.round_s - at_s;
             if job.progress + rate * (left_s as f64) < end {
@@ -252,7 +313,9 @@ impl ElasticSite {
                 job.outcome.ended_s = Some(self.now_s + at_s);
                 break;
             }
+            run.tune(model, gradient);
         }
+        job.goodputs = goodputs(model, &self.tables[job.model], job.gradient);
         let held_s = job.outcome.ended_s.map_or(self.round_s, |end| end - self.now_s);
         job.outcome.gpu_s[run.flavor] += held_s * u64::from(gpus);
         job.outcome.restart_gpu_s += restart_s * u64::from(gpus);
@@ -270,8 +333,8 @@ fn view<'a>(number: usize, job: &'a Job, models: &[Model], now_s: u64) -> JobVie
         job: number,
         gpus: job.asked.gpus,
         steps_per_s: &job.steps_per_s,
-        goodputs: &[],
-        remaining: None,
+        goodputs: &job.goodputs,
+        remaining: models[job.model].training.total() - job.progress,
         age_s: now_s as f64 - job.asked.submitted_s,
         restarts: job.outcome.restarts,
         restart_s: f64::from(models[job.model].restart_s),
@@ -280,14 +343,14 @@ fn view<'a>(number: usize, job: &'a Job, models: &[Model], now_s: u64) -> JobVie
     }
 }
 
-/// Progress per second; `None` if the model cannot run so.
+/// Progress per second, and the gradient statistics behind it; `None` if the model cannot run so.
 fn rate(
     model: &Model,
     number: usize,
     run: &Run,
     epoch: usize,
     known: &mut BTreeMap<(usize, usize, Shape, u32), Option<Times>>,
-) -> Option<f64> {
+) -> Option<(f64, Gradient)> {
     let Split { local_batch, .. } = run.split;
     let key = (number, run.flavor, run.shape.clone(), local_batch);
     let times = (*known.entry(key).or_insert_with(|| {
@@ -298,7 +361,7 @@ fn rate(
     let gradient = model.training.gradient(batch, epoch)?;
     let scale = f64::from(batch) / f64::from(model.training.initial_batch());
     let rate = gradient.gain(scale) / run.split.step_s(times) / model.slowdown;
-    (rate > 0.0 && rate.is_finite()).then_some(rate)
+    (rate > 0.0 && rate.is_finite()).then_some((rate, gradient))
 }
 
 /// Whether allocations together stay within every node.

@@ -6,4 +6,6 @@
 
 pub mod generate;
 pub mod openb;
+pub mod sia;
 pub mod swf;
+pub mod table;

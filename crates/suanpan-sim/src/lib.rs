@@ -10,3 +10,6 @@ pub mod input;
 pub mod problem;
 pub mod streams;
 pub mod workload;
+
+#[cfg(test)]
+mod test_data;

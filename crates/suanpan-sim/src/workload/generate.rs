@@ -1,0 +1,7 @@
+//! Synthetic workloads: drawn from a published model, or from one fitted to a log.
+
+mod estimate;
+mod gamma;
+pub mod lublin;
+
+pub use estimate::Estimates;

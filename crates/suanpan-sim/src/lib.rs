@@ -6,6 +6,7 @@
 //! numbers come from one [stream](streams) per kind of thing, so the same experiment and seed
 //! give the same bytes.
 
+pub mod experiment;
 pub mod input;
 pub mod problem;
 pub mod streams;

@@ -175,21 +175,23 @@ pub fn write_csv(workload: &Workload, out: &mut impl Write) -> io::Result<()> {
             write!(line, "{requested_s}")?;
         }
         write!(line, ",{processors},{gpus},")?;
-        line.extend_from_slice(quoted(workload.users.name(user)).as_bytes());
+        field(&mut line, workload.users.name(user));
         line.push(b',');
-        line.extend_from_slice(quoted(workload.queues.name(queue)).as_bytes());
+        field(&mut line, workload.queues.name(queue));
         line.push(b'\n');
         out.write_all(&line)?;
     }
     Ok(())
 }
 
-/// A field as CSV has it: in quotes only if it must be.
-fn quoted(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\"")).into();
+/// Adds a field as CSV has it: in quotes only if it must be.
+pub(crate) fn field(line: &mut Vec<u8>, text: &str) {
+    if !text.contains([',', '"', '\n', '\r']) {
+        return line.extend_from_slice(text.as_bytes());
     }
-    text.into()
+    line.push(b'"');
+    line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+    line.push(b'"');
 }
 
 /// Reads the CSV that [`write_csv`] writes. Columns are found by their names in the header; those

@@ -8,8 +8,11 @@
 
 pub mod experiment;
 pub mod input;
+pub mod output;
 pub mod problem;
+pub mod report;
 pub mod streams;
+pub mod summary;
 pub mod workload;
 
 #[cfg(test)]

@@ -25,9 +25,56 @@ pub(super) fn colour(policy: usize) -> String {
     format!("p{}", policy % COLOURS)
 }
 
-/// The attributes that say where in the summary a number comes from.
-pub(super) fn source(path: &str, decimals: u32) -> String {
-    format!(" data-path=\"{}\" data-decimals=\"{decimals}\"", escaped(path))
+/// How the values of a metric are shown: divided by so much, in this unit, with so many decimals.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shown {
+    scale: f64,
+    /// The unit; empty if there is none.
+    pub(super) unit: String,
+    decimals: u32,
+}
+
+impl Shown {
+    /// The metric's own way, but seconds become minutes or hours where the policies' means are
+    /// that long.
+    pub(super) fn of(metric: &MetricSummary, summary: &Summary) -> Shown {
+        let means = summary.policies.iter().map(|policy| policy.metrics[&metric.name].mean);
+        let longest = means.fold(0.0, f64::max);
+        let (scale, unit, decimals) = match metric.unit.as_str() {
+            "s" if longest >= 7200.0 => (3600.0, "h", 2),
+            "s" if longest >= 600.0 => (60.0, "min", 1),
+            unit => (1.0, unit, metric.decimals),
+        };
+        Shown { scale, unit: unit.to_owned(), decimals }
+    }
+
+    /// A count, as it is.
+    pub(super) fn count() -> Shown {
+        Shown { scale: 1.0, unit: String::new(), decimals: 0 }
+    }
+
+    /// An element with the number and with where in the summary it comes from.
+    pub(super) fn number(&self, value: f64, path: &str, tag: &str) -> String {
+        let Shown { scale, decimals, .. } = self;
+        let text = super::scale::grouped(value / scale, *decimals as usize);
+        format!(
+            "<{tag} data-path=\"{}\" data-scale=\"{scale}\" \
+             data-decimals=\"{decimals}\">{text}</{tag}>",
+            escaped(path)
+        )
+    }
+
+    /// A mean and its interval.
+    pub(super) fn estimate(&self, estimate: &Estimate, path: &str, tag: &str) -> String {
+        let mean = self.number(estimate.mean, &format!("{path}/mean"), tag);
+        match estimate.half_width {
+            Some(half) => {
+                let half = self.number(half, &format!("{path}/half_width"), tag);
+                format!("{mean} <{tag} class=\"interval\">± {half}</{tag}>")
+            }
+            None => mean,
+        }
+    }
 }
 
 /// One metric of all policies: a dot for the mean, a line for its interval.
@@ -35,7 +82,8 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
     const WIDTH: f64 = 500.0;
     const ROW: f64 = 30.0;
     let left = name_room(summary);
-    let right = WIDTH - 132.0;
+    let shown = Shown::of(metric, summary);
+    let right = WIDTH - 148.0;
     let bottom = 8.0 + ROW * summary.policies.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 30.0, &format!("{} of each policy", metric.title));
     let estimates: Vec<Estimate> =
@@ -61,31 +109,10 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
         }
         svg.dot(&format!("dot {class}"), (axis.place(estimate.mean), y), 5.0);
         let path = format!("policies/{index}/metrics/{}", metric.name);
-        let inner = value_with_interval(estimate, &path, metric.decimals, "tspan");
+        let inner = shown.estimate(estimate, &path, "tspan");
         svg.marked("value", (right + 10.0, y + 4.0), Anchor::Start, "", &inner);
     }
     svg.finish()
-}
-
-/// A mean and its interval, each with where it comes from.
-pub(super) fn value_with_interval(
-    estimate: &Estimate,
-    path: &str,
-    decimals: u32,
-    tag: &str,
-) -> String {
-    let number = |value: f64, part: &str| {
-        let text = super::scale::grouped(value, decimals as usize);
-        format!("<{tag}{}>{text}</{tag}>", source(&format!("{path}/{part}"), decimals))
-    };
-    let mean = number(estimate.mean, "mean");
-    match estimate.half_width {
-        Some(half) => {
-            let half = number(half, "half_width");
-            format!("{mean} <{tag} class=\"interval\">± {half}</{tag}>")
-        }
-        None => mean,
-    }
 }
 
 fn unit_of(metric: &MetricSummary) -> Unit {
@@ -114,20 +141,22 @@ fn comparison_scale(estimates: &[Estimate], metric: &MetricSummary, places: (f64
 pub(super) fn over_time(summary: &Summary) -> String {
     const WIDTH: f64 = 1040.0;
     const ROW: f64 = 64.0;
-    const GAP: f64 = 12.0;
+    const GAP: f64 = 22.0;
     let left = name_room(summary);
     let rows = summary.policies.len() as f64;
     let bottom = 26.0 + rows * (ROW + GAP);
-    let mut svg = Svg::new(WIDTH, bottom + 36.0, "Utilization and jobs waiting, over time");
+    let mut svg = Svg::new(WIDTH, bottom + 24.0, "Utilization and jobs waiting, over time");
     let middle = left + (WIDTH - left - 64.0) / 2.0;
     let columns = [(left, middle), (middle + 60.0, WIDTH - 4.0)];
     for (column, (from, to)) in columns.into_iter().enumerate() {
         let lines: Vec<Option<&TimelineSummary>> =
             summary.policies.iter().map(|policy| policy.timelines.get(column)).collect();
         let Some(first) = lines.iter().flatten().next() else { continue };
-        let (title, unit) = match first.name.as_str() {
-            "utilization" => ("Processors in use", Unit::Percent),
-            _ => ("Jobs waiting", Unit::Plain),
+        let most = lines.iter().flatten().flat_map(|line| &line.most).fold(0.0, |a, b| b.max(a));
+        let (title, levels) = match first.name.as_str() {
+            "utilization" => ("Processors in use", Levels::Share),
+            _ if is_far_apart(&lines) => ("Jobs waiting (logarithmic)", Levels::Logarithmic(most)),
+            _ => ("Jobs waiting", Levels::Even(rounded_up(most))),
         };
         svg.text("head", (from, 14.0), Anchor::Start, title);
         let end = first.bin_s as f64 * first.mean.len() as f64;
@@ -135,20 +164,19 @@ pub(super) fn over_time(summary: &Summary) -> String {
         for (at, text) in across.ticks(6, Unit::Seconds) {
             let x = across.place(at);
             svg.line("grid", (x, 26.0), (x, bottom - GAP));
-            svg.text("tick", (x, bottom + 5.0), Anchor::Middle, &text);
+            svg.text("tick", (x, bottom - 4.0), Anchor::Middle, &text);
         }
         let middle = f64::midpoint(from, to);
-        svg.text("axis-title", (middle, bottom + 26.0), Anchor::Middle, "after the first submission");
-        let most = lines.iter().flatten().flat_map(|line| &line.most).fold(0.0, |a, b| b.max(a));
-        let most = if unit == Unit::Percent { 1.0 } else { rounded_up(most) };
+        svg.text("axis-title", (middle, bottom + 16.0), Anchor::Middle, "after the first submission");
         for (index, line) in lines.iter().enumerate() {
             let base = 26.0 + index as f64 * (ROW + GAP) + ROW;
-            let up = Scale::linear((0.0, most), (base, base - ROW));
+            let up = levels.scale((base, base - ROW));
             if column == 0 {
                 let name = short_name(&summary.policies[index].name);
                 svg.text("label", (left - 40.0, base - ROW / 2.0 + 4.0), Anchor::End, &name);
             }
-            for (at, text) in [0.0, most].into_iter().zip(end_texts(most, unit)) {
+            for (at, text) in levels.marks() {
+                svg.line("grid", (from, up.place(at)), (to, up.place(at)));
                 svg.text("tick", (from - 5.0, up.place(at) + 4.0), Anchor::End, &text);
             }
             svg.line("axis", (from, base), (to, base));
@@ -160,11 +188,49 @@ pub(super) fn over_time(summary: &Summary) -> String {
     svg.finish()
 }
 
-fn end_texts(most: f64, unit: Unit) -> [String; 2] {
-    match unit {
-        Unit::Percent => ["0 %".to_owned(), "100 %".to_owned()],
-        _ => ["0".to_owned(), super::scale::grouped(most, usize::from(most < 1.0))],
+/// How an amount goes up.
+#[derive(Clone, Copy)]
+enum Levels {
+    Share,
+    Even(f64),
+    Logarithmic(f64),
+}
+
+impl Levels {
+    fn scale(self, places: (f64, f64)) -> Scale {
+        match self {
+            Levels::Share => Scale::linear((0.0, 1.0), places),
+            Levels::Even(most) => Scale::linear((0.0, most), places),
+            Levels::Logarithmic(most) => Scale::logarithmic_from_zero(most, places),
+        }
     }
+
+    /// The values written beside it.
+    fn marks(self) -> Vec<(f64, String)> {
+        let plain = |most: f64| super::scale::grouped(most, usize::from(most < 1.0));
+        match self {
+            Levels::Share => vec![(0.0, "0 %".to_owned()), (1.0, "100 %".to_owned())],
+            Levels::Even(most) => vec![(0.0, "0".to_owned()), (most, plain(most))],
+            Levels::Logarithmic(most) => {
+                let mut marks = vec![(0.0, "0".to_owned())];
+                let mut mark = 10.0;
+                while mark <= most {
+                    marks.push((mark, plain(mark)));
+                    mark *= if most > 20_000.0 { 100.0 } else { 10.0 };
+                }
+                marks
+            }
+        }
+    }
+}
+
+/// Whether one policy's amounts would be a flat line beside another's.
+fn is_far_apart(lines: &[Option<&TimelineSummary>]) -> bool {
+    let most = |line: &&TimelineSummary| line.mean.iter().copied().fold(0.0, f64::max);
+    let peaks: Vec<f64> = lines.iter().flatten().map(most).collect();
+    let (least, most) =
+        (peaks.iter().copied().fold(f64::INFINITY, f64::min), peaks.iter().copied().fold(0.0, f64::max));
+    most > 50.0 && most > 6.0 * least
 }
 
 /// 1, 2 or 5 times a power of ten, or a step between, so that little room is lost above.

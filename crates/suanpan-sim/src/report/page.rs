@@ -35,9 +35,9 @@ pub fn html(summary: &Summary) -> String {
 
 fn header(summary: &Summary) -> String {
     let jobs = summary.policies[0].metrics.get("jobs");
-    let path = charts::source("policies/0/metrics/jobs/mean", 0);
     let jobs = jobs.map_or_else(String::new, |jobs| {
-        format!("<strong{path}>{}</strong> jobs a run", grouped(jobs.mean, 0))
+        let path = "policies/0/metrics/jobs/mean";
+        format!("{} jobs a run", charts::Shown::count().number(jobs.mean, path, "strong"))
     });
     let count = |number: usize, noun: &str| {
         let plural = if number == 1 { "" } else { "s" };
@@ -81,16 +81,10 @@ fn comparison(summary: &Summary) -> String {
             continue;
         };
         let drawing = charts::comparison(summary, metric);
-        html.push_str(&figure(&caption(metric), better(metric), &drawing));
+        let shown = charts::Shown::of(metric, summary);
+        html.push_str(&figure(&table::titled(metric, &shown), better(metric), &drawing));
     }
     html + "</div>\n</section>\n"
-}
-
-fn caption(metric: &MetricSummary) -> String {
-    match metric.unit.as_str() {
-        "" => escaped(&metric.title),
-        unit => format!("{} <span class=\"unit\">{}</span>", escaped(&metric.title), escaped(unit)),
-    }
 }
 
 fn better(metric: &MetricSummary) -> &'static str {
@@ -111,11 +105,11 @@ fn figure(title: &str, note: &str, drawing: &str) -> String {
 fn over_time(summary: &Summary) -> String {
     let note = match summary.seeds.len() {
         1 => "",
-        _ => " The paler band reaches from the least to the most of all seeds.",
+        _ => " The pale band reaches from the least to the most of all seeds.",
     };
     let bin = summary.policies[0].timelines.first().map_or(0, |line| line.bin_s);
     format!(
-        "<section>\n<h2>Over time</h2>\n<p>Means of {} each.{note}</p>\n<figure>{}</figure>\n\
+        "<section>\n<h2>Over time</h2>\n<p>Each step is the mean of {}.{note}</p>\n<figure>{}</figure>\n\
          </section>\n",
         duration(bin),
         charts::over_time(summary)

@@ -248,10 +248,12 @@ def check_page(check, directory, summary):
     inside = re.search(r'<script type="application/json" id="summary">(.*?)</script>', page, re.S)
     embedded = json.loads(inside.group(1)) if inside else None
     check.equal("report.html: the summary inside", embedded == summary, True)
-    shown = re.findall(r'data-path="([^"]+)" data-decimals="(\d+)">([^<]*)<', page)
+    marks = r'data-path="([^"]+)" data-scale="([^"]+)" data-decimals="(\d+)">([^<]*)<'
+    shown = re.findall(marks, page)
     check.equal("report.html: numbers are shown", len(shown) > 0, True)
-    for path, decimals, text in shown:
-        expected = f"{at_path(summary, path):,.{int(decimals)}f}"
+    check.equal("report.html: numbers without a mark", page.count("data-path="), len(shown))
+    for path, scale, decimals, text in shown:
+        expected = f"{at_path(summary, path) / float(scale):,.{int(decimals)}f}"
         check.equal(f"report.html: {path}", text, expected)
     return len(shown)
 

@@ -12,6 +12,8 @@ pub(super) struct Scale {
 enum Kind {
     Linear,
     Logarithmic,
+    /// Of the value plus one, so that zero has a place.
+    LogarithmicFromZero,
 }
 
 /// What values of an axis are.
@@ -36,6 +38,11 @@ impl Scale {
         Scale { kind: Kind::Logarithmic, values, places }
     }
 
+    /// Even factors of the value plus one, from 0 to `most`.
+    pub(super) fn logarithmic_from_zero(most: f64, places: (f64, f64)) -> Scale {
+        Scale { kind: Kind::LogarithmicFromZero, values: (0.0, most.max(1.0)), places }
+    }
+
     /// Where a value stands; one beyond an end stands at the end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let (low, high) = self.values;
@@ -44,6 +51,7 @@ impl Scale {
             Kind::Logarithmic if high > low => {
                 (value.max(low) / low).ln() / (high / low).ln()
             }
+            Kind::LogarithmicFromZero => value.max(0.0).ln_1p() / high.ln_1p(),
             _ => 0.0,
         };
         self.places.0 + share.clamp(0.0, 1.0) * (self.places.1 - self.places.0)
@@ -54,7 +62,7 @@ impl Scale {
         match (self.kind, unit) {
             (Kind::Logarithmic, Unit::Seconds) => self.durations(),
             (Kind::Logarithmic, _) => self.decades(unit),
-            (Kind::Linear, _) => self.even(about, unit),
+            _ => self.even(about, unit),
         }
     }
 

@@ -39,17 +39,6 @@ impl Svg {
         ));
     }
 
-    /// A rectangle.
-    pub(super) fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64)) {
-        self.add(format_args!(
-            r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"/>"#,
-            short(at.0),
-            short(at.1),
-            short(size.0.max(0.0)),
-            short(size.1.max(0.0))
-        ));
-    }
-
     /// A dot.
     pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64) {
         let (x, y) = (short(at.0), short(at.1));

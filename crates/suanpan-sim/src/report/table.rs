@@ -1,7 +1,6 @@
 //! The tables.
 
-use super::charts::{source, value_with_interval};
-use super::scale::grouped;
+use super::charts::Shown;
 use super::svg::escaped;
 use crate::summary::{Estimate, MetricSummary, Summary};
 
@@ -9,13 +8,14 @@ use crate::summary::{Estimate, MetricSummary, Summary};
 pub(super) fn metrics(summary: &Summary) -> String {
     let mut html = head(summary, 0);
     for metric in &summary.metrics {
-        html.push_str(&format!("<tr>{}", row_head(metric)));
+        let shown = Shown::of(metric, summary);
+        html.push_str(&format!("<tr>{}", row_head(metric, &shown)));
         let values: Vec<Estimate> =
             summary.policies.iter().map(|policy| policy.metrics[&metric.name]).collect();
         let best = best(metric, &values);
         for (index, estimate) in values.iter().enumerate() {
             let path = format!("policies/{index}/metrics/{}", metric.name);
-            let inner = value_with_interval(estimate, &path, metric.decimals, "span");
+            let inner = shown.estimate(estimate, &path, "span");
             let class = if Some(estimate.mean) == best { " class=\"best\"" } else { "" };
             html.push_str(&format!("<td{class}>{inner}</td>"));
         }
@@ -32,12 +32,18 @@ fn head(summary: &Summary, from: usize) -> String {
     html + "</tr></thead><tbody>\n"
 }
 
-fn row_head(metric: &MetricSummary) -> String {
-    let unit = match metric.unit.as_str() {
-        "" => String::new(),
-        unit => format!(" <span class=\"unit\">{}</span>", escaped(unit)),
-    };
-    format!("<th scope=\"row\">{}{unit}</th>", escaped(&metric.title))
+fn row_head(metric: &MetricSummary, shown: &Shown) -> String {
+    format!("<th scope=\"row\">{}</th>", titled(metric, shown))
+}
+
+/// A metric's title with its unit.
+pub(super) fn titled(metric: &MetricSummary, shown: &Shown) -> String {
+    match shown.unit.as_str() {
+        "" => escaped(&metric.title),
+        unit => {
+            format!("{} <span class=\"unit\">{}</span>", escaped(&metric.title), escaped(unit))
+        }
+    }
 }
 
 /// The best mean, if there is one that is better than another.
@@ -57,19 +63,25 @@ pub(super) fn differences(summary: &Summary) -> String {
     let mut html = head(summary, 1);
     let compared = |metric: &&MetricSummary| summary.compare.contains(&metric.name);
     for metric in summary.metrics.iter().filter(compared) {
-        html.push_str(&format!("<tr>{}", row_head(metric)));
+        let shown = Shown::of(metric, summary);
+        html.push_str(&format!("<tr>{}", row_head(metric, &shown)));
         for (index, policy) in summary.policies.iter().enumerate().skip(1) {
             let estimate = policy.difference[&metric.name];
-            html.push_str(&difference(&estimate, index, metric));
+            html.push_str(&difference(&estimate, index, metric, &shown));
         }
         html.push_str("</tr>\n");
     }
     html + "</tbody></table></div>\n"
 }
 
-fn difference(estimate: &Estimate, index: usize, metric: &MetricSummary) -> String {
+fn difference(
+    estimate: &Estimate,
+    index: usize,
+    metric: &MetricSummary,
+    shown: &Shown,
+) -> String {
     let path = format!("policies/{index}/difference/{}", metric.name);
-    let inner = value_with_interval(estimate, &path, metric.decimals, "span");
+    let inner = shown.estimate(estimate, &path, "span");
     let sign = if estimate.mean > 0.0 { "+" } else { "" };
     let sure = estimate.half_width.is_some_and(|half| estimate.mean.abs() > half);
     let good = match metric.better.as_str() {
@@ -90,22 +102,22 @@ fn difference(estimate: &Estimate, index: usize, metric: &MetricSummary) -> Stri
 /// The runs, each with its file.
 pub(super) fn runs(summary: &Summary) -> String {
     let compared = |metric: &&MetricSummary| summary.compare.contains(&metric.name);
-    let metrics: Vec<&MetricSummary> = summary.metrics.iter().filter(compared).collect();
+    let with_unit = |metric| (metric, Shown::of(metric, summary));
+    let metrics: Vec<(&MetricSummary, Shown)> =
+        summary.metrics.iter().filter(compared).map(with_unit).collect();
     let mut html = String::from("<div class=\"wide\"><table><thead><tr><th>Run</th>");
-    for metric in &metrics {
-        let unit = if metric.unit.is_empty() { String::new() } else { format!(", {}", metric.unit) };
-        html.push_str(&format!("<th scope=\"col\">{}{}</th>", escaped(&metric.title), unit));
+    for (metric, shown) in &metrics {
+        html.push_str(&format!("<th scope=\"col\">{}</th>", titled(metric, shown)));
     }
     html.push_str("<th scope=\"col\">Jobs, one a line</th></tr></thead><tbody>\n");
     for (index, policy) in summary.policies.iter().enumerate() {
         for (place, run) in policy.runs.iter().enumerate() {
             let name = escaped(&policy.name);
             html.push_str(&format!("<tr><th scope=\"row\">{name}, seed {}</th>", run.seed));
-            for metric in &metrics {
+            for (metric, shown) in &metrics {
                 let path = format!("policies/{index}/runs/{place}/metrics/{}", metric.name);
-                let text = grouped(run.metrics[&metric.name], metric.decimals as usize);
-                let from = source(&path, metric.decimals);
-                html.push_str(&format!("<td><span{from}>{text}</span></td>"));
+                let number = shown.number(run.metrics[&metric.name], &path, "span");
+                html.push_str(&format!("<td>{number}</td>"));
             }
             let file = escaped(&run.file);
             html.push_str(&format!("<td><a href=\"{file}\">{file}</a></td></tr>\n"));

@@ -82,7 +82,8 @@ pub fn read_summary(out: &Path) -> anyhow::Result<Summary> {
 /// # Errors
 /// The file cannot be read, or something in it is wrong.
 pub fn read_experiment(path: &Path) -> anyhow::Result<(Experiment, String)> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let experiment = file::parse(&text, &path.display().to_string(), folder)?;
     Ok((experiment, text))

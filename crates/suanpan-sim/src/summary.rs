@@ -238,9 +238,7 @@ fn policy(
         too_wide: records.iter().map(|record| record.too_wide).sum(),
         runs: records.iter().map(run).collect(),
         metrics: over_seeds(&value),
-        difference: over_seeds(&|run, place| {
-            value(run, place) - first[run].digest.metrics[place]
-        }),
+        difference: over_seeds(&|run, place| value(run, place) - first[run].digest.metrics[place]),
         timelines: (0..names).map(lines).collect(),
         distributions: distributions(records),
     }

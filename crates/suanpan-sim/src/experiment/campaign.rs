@@ -227,9 +227,8 @@ fn one(
     let finished =
         run::run(&workload, &experiment.site.model, task.policy.rule, &experiment.metrics);
     let file = format!("runs/{}.csv", task.stem);
-    let file_hash = write_hashed(&out.join(&file), |to| {
-        outcome::write_csv(&finished.outcomes, &workload, to)
-    })?;
+    let file_hash =
+        write_hashed(&out.join(&file), |to| outcome::write_csv(&finished.outcomes, &workload, to))?;
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         key: task.key.clone(),

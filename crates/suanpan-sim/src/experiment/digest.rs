@@ -152,10 +152,8 @@ pub fn batch(outcomes: &[Outcome], processors: u32, bounded_slowdown_s: u64) -> 
         utilization.add(outcome.start_s, outcome.end_s, outcome.job.processors.into());
         queue.add(outcome.job.submit_s, outcome.start_s, 1);
     }
-    let timelines = vec![
-        utilization.timeline("utilization", processors.into()),
-        queue.timeline("queue", 1),
-    ];
+    let timelines =
+        vec![utilization.timeline("utilization", processors.into()), queue.timeline("queue", 1)];
     let waits: Vec<f64> = waits.into_iter().map(|wait| wait as f64).collect();
     let distributions =
         vec![distribution("wait_s", &waits, 7), distribution("bounded_slowdown", &slowdowns, 5)];

@@ -42,7 +42,8 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Experiment, Proble
     if workload.is_empty() {
         return Err(top.wrong("workload", "an empty list", "at least one table [[workload]]"));
     }
-    let list = top.need("policies", &format!("a list of policies: {}", Rule::names().join(", ")))?;
+    let list =
+        top.need("policies", &format!("a list of policies: {}", Rule::names().join(", ")))?;
     let policies = policies(list)?;
     let metrics = match top.take("metrics") {
         Some(value) => metrics(value.section("a table [metrics]")?)?,

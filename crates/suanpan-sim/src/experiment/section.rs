@@ -143,9 +143,7 @@ impl<'t> Value<'t> {
     /// A whole number in a range.
     pub(super) fn whole(&self, range: RangeInclusive<u64>, what: &str) -> Result<u64, Problem> {
         let number = match &self.value {
-            DeValue::Integer(number) => {
-                i64::from_str_radix(number.as_str(), number.radix()).ok()
-            }
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
         };
         let number = number.and_then(|number| u64::try_from(number).ok());

@@ -66,9 +66,8 @@ impl<'e> Sources<'e> {
             });
         }
         let mut sources = Sources { experiment, logs, same: None };
-        let drawn = |source: &Source| {
-            !matches!(source.origin, Origin::Log(_)) || source.scale.shake_s > 0
-        };
+        let drawn =
+            |source: &Source| !matches!(source.origin, Origin::Log(_)) || source.scale.shake_s > 0;
         if !experiment.workload.iter().any(drawn) {
             sources.same = Some(Arc::new(sources.draw(0)));
         }

@@ -133,7 +133,8 @@ fn comparison_scale(estimates: &[Estimate], metric: &MetricSummary, places: (f64
     }
     // A dot needs no zero below it, but zero is shown where it is near.
     let spread = (high - low).max(high.abs() * 0.02).max(1e-9);
-    let from = if low < 0.6 * high || low - spread * 0.15 < 0.0 { 0.0 } else { low - spread * 0.15 };
+    let from =
+        if low < 0.6 * high || low - spread * 0.15 < 0.0 { 0.0 } else { low - spread * 0.15 };
     Scale::linear((from.min(low), high + spread * 0.1), places)
 }
 
@@ -167,7 +168,12 @@ pub(super) fn over_time(summary: &Summary) -> String {
             svg.text("tick", (x, bottom - 4.0), Anchor::Middle, &text);
         }
         let middle = f64::midpoint(from, to);
-        svg.text("axis-title", (middle, bottom + 16.0), Anchor::Middle, "after the first submission");
+        svg.text(
+            "axis-title",
+            (middle, bottom + 16.0),
+            Anchor::Middle,
+            "after the first submission",
+        );
         for (index, line) in lines.iter().enumerate() {
             let base = 26.0 + index as f64 * (ROW + GAP) + ROW;
             let up = levels.scale((base, base - ROW));
@@ -228,8 +234,10 @@ impl Levels {
 fn is_far_apart(lines: &[Option<&TimelineSummary>]) -> bool {
     let most = |line: &&TimelineSummary| line.mean.iter().copied().fold(0.0, f64::max);
     let peaks: Vec<f64> = lines.iter().flatten().map(most).collect();
-    let (least, most) =
-        (peaks.iter().copied().fold(f64::INFINITY, f64::min), peaks.iter().copied().fold(0.0, f64::max));
+    let (least, most) = (
+        peaks.iter().copied().fold(f64::INFINITY, f64::min),
+        peaks.iter().copied().fold(0.0, f64::max),
+    );
     most > 50.0 && most > 6.0 * least
 }
 

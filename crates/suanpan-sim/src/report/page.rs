@@ -143,9 +143,8 @@ fn distributions(summary: &Summary) -> String {
 }
 
 fn tables(summary: &Summary) -> String {
-    let mut html = String::from(
-        "<section>\n<h2>Every metric</h2>\n<p>The best of each row is marked.</p>\n",
-    );
+    let mut html =
+        String::from("<section>\n<h2>Every metric</h2>\n<p>The best of each row is marked.</p>\n");
     html.push_str(&table::metrics(summary));
     html.push_str("</section>\n");
     if summary.policies.len() > 1 {
@@ -157,13 +156,16 @@ fn tables(summary: &Summary) -> String {
             table::differences(summary)
         ));
     }
-    html.push_str("<section>\n<h2>Runs</h2>\n<details>\n<summary>Every run and its file</summary>\n");
+    html.push_str(
+        "<section>\n<h2>Runs</h2>\n<details>\n<summary>Every run and its file</summary>\n",
+    );
     html.push_str(&table::runs(summary));
     html + "</details>\n</section>\n"
 }
 
 fn method(summary: &Summary) -> String {
-    let mut html = String::from("<section class=\"method\">\n<h2>How the numbers are made</h2>\n<ul>");
+    let mut html =
+        String::from("<section class=\"method\">\n<h2>How the numbers are made</h2>\n<ul>");
     for source in &summary.workload {
         let mut parts = Vec::new();
         if source.skipped > 0 {

@@ -48,9 +48,7 @@ impl Scale {
         let (low, high) = self.values;
         let share = match self.kind {
             Kind::Linear if high > low => (value - low) / (high - low),
-            Kind::Logarithmic if high > low => {
-                (value.max(low) / low).ln() / (high / low).ln()
-            }
+            Kind::Logarithmic if high > low => (value.max(low) / low).ln() / (high / low).ln(),
             Kind::LogarithmicFromZero => value.max(0.0).ln_1p() / high.ln_1p(),
             _ => 0.0,
         };
@@ -116,15 +114,32 @@ impl Scale {
 /// The smallest of 1, 2, 5 times a power of ten that is not below.
 pub(super) fn round_step(least: f64) -> f64 {
     let power = 10f64.powf(least.max(1e-9).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= least * 0.999_999)
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|n| n * power)
+        .find(|step| *step >= least * 0.999_999)
         .unwrap_or(10.0 * power)
 }
 
 /// The smallest step of a clock or calendar that is not below.
 fn duration_step(least: f64) -> f64 {
     const STEPS: [f64; 16] = [
-        1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 7200.0, 21_600.0, 43_200.0, 86_400.0,
-        172_800.0, 604_800.0, 1_209_600.0, 2_592_000.0, 7_776_000.0,
+        1.0,
+        5.0,
+        15.0,
+        60.0,
+        300.0,
+        900.0,
+        3600.0,
+        7200.0,
+        21_600.0,
+        43_200.0,
+        86_400.0,
+        172_800.0,
+        604_800.0,
+        1_209_600.0,
+        2_592_000.0,
+        7_776_000.0,
     ];
     let found = STEPS.into_iter().find(|step| *step >= least * 0.999_999);
     found.unwrap_or_else(|| round_step(least / 86_400.0) * 86_400.0)

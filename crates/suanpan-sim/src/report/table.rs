@@ -74,12 +74,7 @@ pub(super) fn differences(summary: &Summary) -> String {
     html + "</tbody></table></div>\n"
 }
 
-fn difference(
-    estimate: &Estimate,
-    index: usize,
-    metric: &MetricSummary,
-    shown: &Shown,
-) -> String {
+fn difference(estimate: &Estimate, index: usize, metric: &MetricSummary, shown: &Shown) -> String {
     let path = format!("policies/{index}/difference/{}", metric.name);
     let inner = shown.estimate(estimate, &path, "span");
     let sign = if estimate.mean > 0.0 { "+" } else { "" };

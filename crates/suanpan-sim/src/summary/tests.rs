@@ -23,5 +23,8 @@ fn quantiles_go_on_beyond_the_table() {
 fn a_run_that_ends_early_goes_on_at_zero() {
     let line = |sums: Vec<u64>| Timeline { name: "queue".to_owned(), bin_s: 4, sums, of: 1 };
     let both = timeline(&[line(vec![4, 8]), line(vec![12])], 2);
-    assert_eq!((both.mean, both.least, both.most), (vec![2.0, 1.0], vec![1.0, 0.0], vec![3.0, 2.0]));
+    assert_eq!(
+        (both.mean, both.least, both.most),
+        (vec![2.0, 1.0], vec![1.0, 0.0], vec![3.0, 2.0])
+    );
 }

@@ -33,15 +33,31 @@ fn reads_an_experiment() {
 fn every_wrong_thing_is_told_by_line_and_remedy() {
     let cases = [
         ("seeds = \"1-3\"", "seeds = \"3-1\"", "x.toml:3: seeds is `3-1`: expected seeds as [1"),
-        ("jobs = 1000", "job = 1000", "x.toml:10: workload[0].jobs is `missing`: expected how many"),
+        (
+            "jobs = 1000",
+            "job = 1000",
+            "x.toml:10: workload[0].jobs is `missing`: expected how many",
+        ),
         ("load = 0.9", "laod = 0.9", "x.toml:13: key of workload[0] is `laod`: expected `load`,"),
         ("\"easy\"]", "\"eazy\"]", "x.toml:4: policies[1] is `eazy`: expected `easy`, or one of:"),
-        ("256", "0", "x.toml:8: site.processors is `0`: expected processors, a whole number from 1"),
+        (
+            "256",
+            "0",
+            "x.toml:8: site.processors is `0`: expected processors, a whole number from 1",
+        ),
         ("256", "2.5", "x.toml:8: site.processors is `2.5`: expected processors, a whole number"),
         ("\"batch\"", "\"grid\"", "x.toml:7: site.model is `grid`: expected one of: batch"),
-        ("load = 0.9", "load = 0.9\narrivals = 2", "x.toml:13: workload[0].load is `0.9`: expected `a"),
+        (
+            "load = 0.9",
+            "load = 0.9\narrivals = 2",
+            "x.toml:13: workload[0].load is `0.9`: expected `a",
+        ),
         ("name = \"Backfill\"", "name = 3", "x.toml:2: name is `3`: expected a name in quotes"),
-        ("[\"fcfs\", \"easy\"]", "[]", "x.toml:4: policies is `a list`: expected a list of policies"),
+        (
+            "[\"fcfs\", \"easy\"]",
+            "[]",
+            "x.toml:4: policies is `a list`: expected a list of policies",
+        ),
         ("processors = 256", "processors = ", "x.toml:8: line is `processors = `: expected TOML:"),
         ("name = \"Backfill\"", "", "x.toml:1: name is `missing`: expected a name in quotes"),
     ];

@@ -11,8 +11,10 @@ pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod order;
 pub mod plan;
 pub mod policy;
+pub mod predict;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -8,8 +8,10 @@
 
 pub mod experiment;
 pub mod input;
+pub mod metrics;
 pub mod output;
 pub mod problem;
+pub mod replay;
 pub mod report;
 pub mod streams;
 pub mod summary;

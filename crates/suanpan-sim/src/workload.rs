@@ -7,6 +7,7 @@
 pub mod generate;
 pub mod job;
 pub mod philly;
+pub mod swf;
 
 /// A kind of log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

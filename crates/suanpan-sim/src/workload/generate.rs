@@ -3,5 +3,6 @@
 mod estimate;
 mod gamma;
 pub mod lublin;
+pub mod steady;
 
 pub use estimate::Estimates;

@@ -1,0 +1,4 @@
+//! Runs: a workload through sites in virtual time, and what became of each job.
+
+pub mod batch;
+pub mod network;

@@ -12,6 +12,7 @@ pub mod fit;
 #[cfg(test)]
 mod fixtures;
 pub mod order;
+pub mod packing;
 pub mod plan;
 pub mod policy;
 pub mod predict;

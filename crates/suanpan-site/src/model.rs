@@ -5,3 +5,4 @@
 //! the state of a live site.
 
 pub mod batch;
+pub mod gpu_sharing;

@@ -7,6 +7,7 @@
 //! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
 //! so a cycle never copies the engine's state.
 
+pub mod elastic;
 pub mod explain;
 pub mod fit;
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub mod generate;
 pub mod job;
 pub mod openb;
 pub mod philly;
+pub mod sia;
 pub mod swf;
+mod table;
 
 pub use format::{Clean, Format, read};

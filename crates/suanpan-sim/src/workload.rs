@@ -11,5 +11,6 @@ pub mod openb;
 pub mod philly;
 pub mod sia;
 pub mod swf;
-pub mod table;
 mod table;
+
+pub use format::{FILTERS, Format, read};

@@ -13,4 +13,4 @@ pub mod sia;
 pub mod swf;
 mod table;
 
-pub use format::{Clean, Format, read};
+pub use format::{FILTERS, Format, read};

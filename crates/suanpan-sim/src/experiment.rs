@@ -69,8 +69,12 @@ pub struct Log {
     pub path: PathBuf,
     /// What it is.
     pub format: crate::workload::Format,
-    /// How it is cleaned.
-    pub clean: crate::workload::Clean,
+    /// How an SWF log is cleaned.
+    pub filter: crate::workload::swf::Filter,
+    /// Processors of the log's machine, if it does not say or is wrong.
+    pub processors: Option<u32>,
+    /// Time zone of a log that does not name it.
+    pub zone: String,
     /// What a bad line does.
     pub strictness: crate::problem::Strictness,
 }
@@ -107,6 +111,8 @@ pub enum SiteModel {
     Batch {
         /// How many.
         processors: u32,
+        /// The order of simultaneous events.
+        convention: suanpan_site::model::batch::Convention,
     },
 }
 

@@ -138,7 +138,7 @@ pub fn summarize(
     sources: &Sources<'_>,
     runs: &[Vec<RunRecord>],
 ) -> Summary {
-    let SiteModel::Batch { processors } = experiment.site.model;
+    let SiteModel::Batch { processors, .. } = experiment.site.model;
     let metrics = &BATCH_METRICS;
     let all = || runs.iter().flatten();
     let lines = || all().flat_map(|run| &run.digest.timelines);

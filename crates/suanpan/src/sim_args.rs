@@ -62,9 +62,12 @@ pub struct SimLog {
     /// Stop at the first line that is wrong; the default leaves it out and counts it
     #[arg(long)]
     pub strict: bool,
-    /// Leave out or mend jobs first: gaussier
+    /// Leave out or mend jobs of an SWF log first: gaussier, gaussier-run-times
     #[arg(long, value_name = "FILTER")]
     pub clean: Option<String>,
+    /// Processors of the log's machine, if it does not say
+    #[arg(long, value_name = "COUNT")]
+    pub processors: Option<u32>,
     /// Time zone of a log that does not name it, such as Asia/Shanghai
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
@@ -84,7 +87,7 @@ pub struct SimImport {
     pub to: Option<PathBuf>,
 }
 
-const FORMATS: &str = "Formats: jobs (our own CSV), philly.";
+const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly.";
 
 /// Where a workload comes from.
 #[derive(Debug, Subcommand)]

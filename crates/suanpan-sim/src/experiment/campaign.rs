@@ -169,15 +169,8 @@ fn common_key(experiment: &Experiment, sources: &Sources<'_>) -> blake3::Hasher 
     key.update(format!("{SCHEMA} {}", env!("CARGO_PKG_VERSION")).as_bytes());
     for (source, log) in sources.logs() {
         match log {
-            // Where a log lies does not matter, only what it holds and how it is read.
             Some(log) => {
-                let (format, clean) = match &source.origin {
-                    super::Origin::Log(log) | super::Origin::Fitted { log, .. } => {
-                        (Some(log.format), log.clean)
-                    }
-                    super::Origin::Lublin { .. } => (None, crate::workload::Clean::None),
-                };
-                key.update(format!("{format:?} {clean:?} {:?}", drawn(&source.origin)).as_bytes());
+                key.update(how_read(&source.origin).as_bytes());
                 key.update(log.hash.as_bytes());
             }
             None => {
@@ -191,12 +184,19 @@ fn common_key(experiment: &Experiment, sources: &Sources<'_>) -> blake3::Hasher 
     key
 }
 
-/// How many jobs are drawn, if they are.
-fn drawn(origin: &super::Origin) -> Option<u64> {
+/// How a log is read and how many jobs are drawn from it. Where it lies does not matter, only what
+/// it holds.
+fn how_read(origin: &super::Origin) -> String {
     match origin {
-        super::Origin::Fitted { jobs, .. } | super::Origin::Lublin { jobs, .. } => Some(*jobs),
-        super::Origin::Log(_) => None,
+        super::Origin::Log(log) => reading(log),
+        super::Origin::Fitted { log, jobs } => format!("{} fitted {jobs}", reading(log)),
+        super::Origin::Lublin { .. } => String::new(),
     }
+}
+
+fn reading(log: &super::Log) -> String {
+    let super::Log { format, filter, processors, zone, .. } = log;
+    format!("{format:?} {filter:?} {processors:?} {zone}")
 }
 
 /// A name as part of a file's name.

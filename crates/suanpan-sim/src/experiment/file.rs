@@ -7,8 +7,10 @@ use super::{Experiment, Log, Metrics, Origin, Policy, Scale, Site, SiteModel, So
 use crate::problem::{Problem, Strictness};
 use crate::workload::generate::Estimates;
 use crate::workload::generate::lublin::{Model, Types};
-use crate::workload::{Clean, Format};
+use crate::workload::swf::Filter;
+use crate::workload::{FILTERS, Format};
 use std::path::Path;
+use suanpan_site::model::batch::Convention;
 
 #[cfg(test)]
 mod tests;
@@ -104,8 +106,16 @@ fn site(mut section: Section<'_>) -> Result<Site, Problem> {
     section.need("model", "\"batch\"")?.word(&[("batch", ())])?;
     let processors = section.need("processors", "how many processors the site has")?;
     let processors = processors.whole(1..=PROCESSORS_MAX, "processors")? as u32;
+    let convention = match section.take("convention") {
+        Some(value) => value.word(&[
+            ("instant", Convention::Instant),
+            ("pyss", Convention::Pyss),
+            ("accasim", Convention::AccaSim),
+        ])?,
+        None => Convention::default(),
+    };
     section.finish()?;
-    Ok(Site { name, model: SiteModel::Batch { processors } })
+    Ok(Site { name, model: SiteModel::Batch { processors, convention } })
 }
 
 fn source(mut section: Section<'_>, site: &Site, folder: &Path) -> Result<Source, Problem> {
@@ -144,15 +154,31 @@ fn log(section: &mut Section<'_>, folder: &Path) -> Result<Log, Problem> {
             section.wrong("format", "missing", &format!("one of: {}", known.join(", ")))
         })?,
     };
-    let clean = match section.take("clean") {
-        Some(value) => value.word(&Clean::WORDS)?,
-        None => Clean::None,
+    let filter = match section.take("clean") {
+        Some(value) if format != Format::Swf => {
+            return Err(value.wrong("nothing: only SWF logs are cleaned"));
+        }
+        Some(value) => value.word(&FILTERS)?,
+        None => Filter::None,
+    };
+    let processors = whole(section, "log_processors", 1..=PROCESSORS_MAX, "processors")?;
+    let zone = match section.take("zone") {
+        Some(value) => {
+            let expected = "an IANA time zone such as \"Asia/Shanghai\"";
+            let zone = value.text(expected)?;
+            if jiff::tz::TimeZone::get(&zone).is_err() {
+                return Err(value.wrong(expected));
+            }
+            zone
+        }
+        None => "UTC".to_owned(),
     };
     let strictness = match section.take("bad_lines") {
         Some(value) => value.word(&[("skip", Strictness::Skip), ("stop", Strictness::Strict)])?,
         None => Strictness::Skip,
     };
-    Ok(Log { path: folder.join(text), format, clean, strictness })
+    let processors = processors.map(|count| count as u32);
+    Ok(Log { path: folder.join(text), format, filter, processors, zone, strictness })
 }
 
 fn lublin(section: &mut Section<'_>, site: &Site) -> Result<Origin, Problem> {
@@ -164,7 +190,7 @@ fn lublin(section: &mut Section<'_>, site: &Site) -> Result<Origin, Problem> {
         }
         None => Types::Whole,
     };
-    let SiteModel::Batch { processors } = site.model;
+    let SiteModel::Batch { processors, .. } = site.model;
     let own = whole(section, "processors", 1..=PROCESSORS_MAX, "processors of the machine")?;
     let estimates = match number(section, "estimate_factor", 1.0..=1000.0, "a factor")? {
         Some(factor) if factor > 1.0 => Estimates::Factor(factor),

@@ -5,7 +5,6 @@ use crate::input;
 use crate::streams::{Stream, stream};
 use crate::workload::generate::lublin;
 use crate::workload::job::{Loaded, Workload};
-use anyhow::Context;
 use rand::RngExt;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,8 +38,7 @@ pub fn read_log(log: &Log) -> anyhow::Result<ReadLog> {
     let shown = log.path.display().to_string();
     let bytes = input::read(&log.path)?;
     let hash = blake3::hash(&bytes);
-    let text = String::from_utf8(bytes).with_context(|| format!("{shown} is not UTF-8 text"))?;
-    let loaded = crate::workload::read(&text, &shown, log)?;
+    let loaded = crate::workload::read(&bytes, &shown, log)?;
     Ok(ReadLog { path: log.path.clone(), hash, loaded })
 }
 
@@ -104,7 +102,7 @@ impl<'e> Sources<'e> {
                 (_, Some(log)) => log.loaded.workload.clone(),
                 (_, None) => Workload::default(),
             };
-            let SiteModel::Batch { processors } = self.experiment.site.model;
+            let SiteModel::Batch { processors, .. } = self.experiment.site.model;
             scaled(&mut part, source.scale, processors.into(), seed);
             parts.push((source.name.as_str(), part));
         }

@@ -22,10 +22,25 @@ pub struct Job {
     pub processors: u32,
     /// GPUs among what it holds.
     pub gpus: u32,
-    /// Its user: a place in [`Workload::users`].
+    /// Its user: a place in [`Workload::users`], 0 if nobody knows.
     pub user: u32,
-    /// Its queue, partition or virtual cluster: a place in [`Workload::queues`].
+    /// Its user's group: a place in [`Workload::groups`], 0 if nobody knows.
+    pub group: u32,
+    /// What it runs: a place in [`Workload::programs`], 0 if nobody knows.
+    pub program: u32,
+    /// Its queue, partition or virtual cluster: a place in [`Workload::queues`],
+    /// 0 if nobody knows.
     pub queue: u32,
+}
+
+impl Job {
+    /// A job of which only sizes and times are known.
+    #[must_use]
+    pub fn bare(id: u64, submit_s: u64, run_s: u64, processors: u32) -> Job {
+        let (user, group, program, queue) = (0, 0, 0, 0);
+        let (requested_s, gpus) = (0, 0);
+        Job { id, submit_s, run_s, requested_s, processors, gpus, user, group, program, queue }
+    }
 }
 
 /// Jobs in the order of submission.
@@ -35,6 +50,10 @@ pub struct Workload {
     pub jobs: Vec<Job>,
     /// Their users.
     pub users: Names,
+    /// Their groups.
+    pub groups: Names,
+    /// Their programs or job names.
+    pub programs: Names,
     /// Their queues.
     pub queues: Names,
     /// When it begins, seconds after 1970-01-01 UTC, if the log says.
@@ -59,7 +78,7 @@ impl Loaded {
     }
 }
 
-/// Names, each kept once and numbered in the order they come.
+/// Names, each kept once and numbered from 1 in the order they come; 0 is the empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     list: Vec<String>,
@@ -69,11 +88,14 @@ pub struct Names {
 impl Names {
     /// The number of a name. O(log n) in the names there are.
     pub fn number(&mut self, name: &str) -> u32 {
+        if name.is_empty() {
+            return 0;
+        }
         if let Some(&number) = self.index.get(name) {
             return number;
         }
-        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.list.push(name.to_owned());
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.index.insert(name.to_owned(), number);
         number
     }
@@ -81,10 +103,11 @@ impl Names {
     /// The name of a number; empty if there is none.
     #[must_use]
     pub fn name(&self, number: u32) -> &str {
-        self.list.get(number as usize).map_or("", String::as_str)
+        let place = (number as usize).checked_sub(1);
+        place.and_then(|place| self.list.get(place)).map_or("", String::as_str)
     }
 
-    /// How many there are.
+    /// How many there are, the empty one not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.len()
@@ -150,9 +173,31 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// The names of a job's user, group, program and queue.
+    fn names(&self, job: &Job) -> [&str; 4] {
+        [
+            self.users.name(job.user),
+            self.groups.name(job.group),
+            self.programs.name(job.program),
+            self.queues.name(job.queue),
+        ]
+    }
+}
+
 /// The columns of the CSV, in order.
-pub const COLUMNS: [&str; 8] =
-    ["job", "submit_s", "run_s", "requested_s", "processors", "gpus", "user", "queue"];
+pub const COLUMNS: [&str; 10] = [
+    "job",
+    "submit_s",
+    "run_s",
+    "requested_s",
+    "processors",
+    "gpus",
+    "user",
+    "group",
+    "program",
+    "queue",
+];
 
 /// How the comment line begins that says when a workload begins.
 const BEGINS: &str = "# begins ";
@@ -169,15 +214,16 @@ pub fn write_csv(workload: &Workload, out: &mut impl Write) -> io::Result<()> {
     let mut line = Vec::with_capacity(96);
     for job in &workload.jobs {
         line.clear();
-        let Job { id, submit_s, run_s, requested_s, processors, gpus, user, queue } = *job;
+        let Job { id, submit_s, run_s, requested_s, processors, gpus, .. } = *job;
         write!(line, "{id},{submit_s},{run_s},")?;
         if requested_s > 0 {
             write!(line, "{requested_s}")?;
         }
-        write!(line, ",{processors},{gpus},")?;
-        field(&mut line, workload.users.name(user));
-        line.push(b',');
-        field(&mut line, workload.queues.name(queue));
+        write!(line, ",{processors},{gpus}")?;
+        for name in workload.names(job) {
+            line.push(b',');
+            field(&mut line, name);
+        }
         line.push(b'\n');
         out.write_all(&line)?;
     }
@@ -195,7 +241,7 @@ pub(crate) fn field(line: &mut Vec<u8>, text: &str) {
 }
 
 /// Reads the CSV that [`write_csv`] writes. Columns are found by their names in the header; those
-/// not known here are passed over, `requested_s`, `gpus`, `user` and `queue` may be missing.
+/// not known here are passed over, `requested_s`, `gpus` and the names may be missing.
 ///
 /// # Errors
 /// The header lacks a column, or, if `strictness` says so, the first line with a problem.
@@ -294,7 +340,9 @@ impl Header {
             processors,
             gpus: small(5, or_zero(5)?)?,
             user: workload.users.number(field(6)),
-            queue: workload.queues.number(field(7)),
+            group: workload.groups.number(field(7)),
+            program: workload.programs.number(field(8)),
+            queue: workload.queues.number(field(9)),
         })
     }
 }

@@ -25,7 +25,6 @@ const LARGEST: f64 = 1e12;
 /// The header lacks a column, or, if `strictness` says so, the first line with a problem.
 pub fn read(text: &str, file: &str, strictness: Strictness) -> Result<Loaded, Problem> {
     let mut loaded = Loaded::default();
-    let user = loaded.workload.users.number("");
     let problem = |line: u64, (field, value, expected): Wrong| Problem {
         file: file.to_owned(),
         line,
@@ -53,10 +52,8 @@ pub fn read(text: &str, file: &str, strictness: Strictness) -> Result<Loaded, Pr
             continue;
         }
         let queue = loaded.workload.queues.number(&row.cluster);
-        let (processors, gpus) = (row.gpus, row.gpus);
-        let (submit_s, run_s) = (row.at, row.run_s);
-        let id = number - 1;
-        let job = Job { id, submit_s, run_s, requested_s: 0, processors, gpus, user, queue };
+        let job =
+            Job { gpus: row.gpus, queue, ..Job::bare(number - 1, row.at, row.run_s, row.gpus) };
         loaded.workload.jobs.push(job);
     }
     loaded.workload.begins = Some(0);

@@ -3,8 +3,7 @@ use crate::workload::job::Job;
 use proptest::prelude::*;
 
 fn outcome(submit_s: u64, start_s: u64, end_s: u64, processors: u32) -> Outcome {
-    let (id, run_s) = (1, end_s - start_s);
-    let job = Job { id, submit_s, run_s, requested_s: 0, processors, gpus: 0, user: 0, queue: 0 };
+    let job = Job::bare(1, submit_s, end_s - start_s, processors);
     Outcome { job, start_s, end_s }
 }
 

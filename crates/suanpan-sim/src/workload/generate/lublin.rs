@@ -156,15 +156,13 @@ pub fn generate(model: &Model, jobs: u64, seed: u64) -> Workload {
         model.types.parameters().iter().map(|one| one.sized(model.processors)).collect();
     let mut clocks: Vec<Clock> =
         parameters.iter().map(|one| Clock::new(one, &mut arrivals)).collect();
-    let (mut users, mut queues) = (Names::default(), Names::default());
-    let user = users.number("");
-    match model.types {
-        Types::Whole => queues.number(""),
-        Types::BatchAndInteractive => queues.number("batch"),
+    let mut queues = Names::default();
+    let queue_of: Vec<u32> = match model.types {
+        Types::Whole => vec![0],
+        Types::BatchAndInteractive => {
+            ["batch", "interactive"].map(|name| queues.number(name)).to_vec()
+        }
     };
-    if model.types == Types::BatchAndInteractive {
-        queues.number("interactive");
-    }
     let mut list = Vec::with_capacity(usize::try_from(jobs).unwrap_or(0).min(1 << 24));
     for id in 1..=jobs {
         // Of two types the one whose next job comes first; batch wins a tie.
@@ -176,10 +174,10 @@ pub fn generate(model: &Model, jobs: u64, seed: u64) -> Workload {
         let processors = size(&parameters[next], model.processors, &mut sizes);
         let run_s = run_time(&parameters[next], processors, &mut runs);
         let requested_s = model.estimates.draw(run_s, &mut estimates);
-        let queue = next as u32;
-        list.push(Job { id, submit_s, run_s, requested_s, processors, gpus: 0, user, queue });
+        let queue = queue_of[next];
+        list.push(Job { requested_s, queue, ..Job::bare(id, submit_s, run_s, processors) });
     }
-    Workload { jobs: list, users, queues, begins: None }
+    Workload { jobs: list, queues, ..Workload::default() }
 }
 
 fn size(parameters: &Parameters, most: u32, random: &mut Pcg64) -> u32 {

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn job(id: u64, submit_s: u64, run_s: u64, processors: u32) -> Job {
-    Job { id, submit_s, run_s, requested_s: 0, processors, gpus: 0, user: 0, queue: 0 }
+    Job::bare(id, submit_s, run_s, processors)
 }
 
 fn written(workload: &Workload) -> String {
@@ -62,8 +62,8 @@ proptest! {
         for (id, submit_s, run_s, processors, gpus, name) in rows {
             let (user, queue) = (workload.users.number(&name), workload.queues.number("q"));
             let requested_s = run_s / 2;
-            let job = Job { id, submit_s, run_s, requested_s, processors, gpus, user, queue };
-            workload.jobs.push(job);
+            let bare = Job::bare(id, submit_s, run_s, processors);
+            workload.jobs.push(Job { requested_s, gpus, user, queue, ..bare });
         }
         workload.jobs.sort_by_key(|job| (job.submit_s, job.id));
         let text = written(&workload);

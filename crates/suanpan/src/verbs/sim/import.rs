@@ -12,7 +12,8 @@ use suanpan_sim::experiment::Log;
 use suanpan_sim::experiment::source::read_log;
 use suanpan_sim::problem::{Skipped, Strictness};
 use suanpan_sim::workload::job::{Loaded, Workload};
-use suanpan_sim::workload::{Clean, Format};
+use suanpan_sim::workload::swf::Filter;
+use suanpan_sim::workload::{FILTERS, Format};
 
 /// Problems that are printed; all are counted.
 const PRINTED: usize = 10;
@@ -63,18 +64,19 @@ pub fn log(file: &Path, args: &SimLog) -> Result<Log, Failure> {
                 .hint(format!("name its format with --format: {}", known()))
         })?,
     };
-    let clean = match &args.clean {
-        None => Clean::None,
+    let filter = match &args.clean {
+        None => Filter::None,
         Some(word) => {
-            let found = Clean::WORDS.iter().find(|(known, _)| known == word);
-            found.map(|(_, clean)| *clean).ok_or_else(|| {
-                let known = words(Clean::WORDS.iter().map(|(word, _)| *word).collect());
+            let found = FILTERS.iter().find(|(known, _)| known == word);
+            found.map(|(_, filter)| *filter).ok_or_else(|| {
+                let known = words(FILTERS.iter().map(|(word, _)| *word).collect());
                 Failure::usage(format!("--clean: `{word}`: expected one of: {known}"))
             })?
         }
     };
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Skip };
-    Ok(Log { path: file.to_owned(), format, clean, strictness })
+    let (path, zone) = (file.to_owned(), args.zone.clone());
+    Ok(Log { path, format, filter, processors: args.processors, zone, strictness })
 }
 
 /// What was read, as a document.

@@ -7,6 +7,8 @@
 //!
 //! Orders are derived from the control plane's state and may be repeated or lost; reports too.
 //! An order carries a generation, and nothing older than what was already seen is acted on.
+//!
+//! The [site models](model) behave as a site's own workload manager would.
 
 pub mod model;
 pub mod order;

@@ -5,3 +5,5 @@
 //! the state of a live site.
 
 pub mod batch;
+pub mod elastic;
+pub mod gpu_sharing;

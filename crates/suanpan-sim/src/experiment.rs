@@ -74,7 +74,7 @@ pub struct Log {
     /// Processors of the log's machine, if it does not say or is wrong.
     pub processors: Option<u32>,
     /// Time zone of a log that does not name it.
-    pub zone: String,
+    pub zone: jiff::tz::TimeZone,
     /// What a bad line does.
     pub strictness: crate::problem::Strictness,
 }

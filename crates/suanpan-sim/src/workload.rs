@@ -7,8 +7,11 @@
 mod format;
 pub mod generate;
 pub mod job;
+pub mod journal;
+pub mod kueue;
 pub mod openb;
 pub mod philly;
+pub mod sacct;
 pub mod sia;
 pub mod swf;
 mod table;

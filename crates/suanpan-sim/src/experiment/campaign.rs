@@ -196,7 +196,7 @@ fn how_read(origin: &super::Origin) -> String {
 
 fn reading(log: &super::Log) -> String {
     let super::Log { format, filter, processors, zone, .. } = log;
-    format!("{format:?} {filter:?} {processors:?} {zone}")
+    format!("{format:?} {filter:?} {processors:?} {zone:?}")
 }
 
 /// A name as part of a file's name.

@@ -9,6 +9,7 @@ use crate::workload::generate::Estimates;
 use crate::workload::generate::lublin::{Model, Types};
 use crate::workload::swf::Filter;
 use crate::workload::{FILTERS, Format};
+use jiff::tz::TimeZone;
 use std::path::Path;
 use suanpan_site::model::batch::Convention;
 
@@ -165,13 +166,9 @@ fn log(section: &mut Section<'_>, folder: &Path) -> Result<Log, Problem> {
     let zone = match section.take("zone") {
         Some(value) => {
             let expected = "an IANA time zone such as \"Asia/Shanghai\"";
-            let zone = value.text(expected)?;
-            if jiff::tz::TimeZone::get(&zone).is_err() {
-                return Err(value.wrong(expected));
-            }
-            zone
+            TimeZone::get(&value.text(expected)?).map_err(|_| value.wrong(expected))?
         }
-        None => "UTC".to_owned(),
+        None => TimeZone::UTC,
     };
     let strictness = match section.take("bad_lines") {
         Some(value) => value.word(&[("skip", Strictness::Skip), ("stop", Strictness::Strict)])?,

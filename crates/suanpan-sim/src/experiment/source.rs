@@ -3,8 +3,9 @@
 use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
 use crate::input;
 use crate::streams::{Stream, stream};
-use crate::workload::generate::lublin;
+use crate::workload::generate::{fitted::Fitted, lublin};
 use crate::workload::job::{Loaded, Workload};
+use crate::workload::{Format, journal};
 use rand::RngExt;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,6 +37,10 @@ pub struct ReadLog {
 /// import.
 pub fn read_log(log: &Log) -> anyhow::Result<ReadLog> {
     let shown = log.path.display().to_string();
+    if log.format == Format::Journal {
+        let (loaded, hash) = journal::read(&log.path, log.strictness)?;
+        return Ok(ReadLog { path: log.path.clone(), hash, loaded });
+    }
     let bytes = input::read(&log.path)?;
     let hash = blake3::hash(&bytes);
     let loaded = crate::workload::read(&bytes, &shown, log)?;
@@ -99,6 +104,9 @@ impl<'e> Sources<'e> {
             let seed = seed ^ ((index as u64) << 48);
             let mut part = match (&source.origin, log) {
                 (Origin::Lublin { model, jobs }, _) => lublin::generate(model, *jobs, seed),
+                (Origin::Fitted { jobs, .. }, Some(log)) => {
+                    Fitted::new(&log.loaded.workload).draw(*jobs, seed)
+                }
                 (_, Some(log)) => log.loaded.workload.clone(),
                 (_, None) => Workload::default(),
             };

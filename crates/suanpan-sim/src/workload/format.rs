@@ -2,7 +2,7 @@
 
 use super::job::{Job, Loaded, Names};
 use super::swf::{self, Filter, SwfJob};
-use super::{job, philly};
+use super::{job, kueue, philly, sacct};
 use crate::experiment::Log;
 use crate::problem::Problem;
 
@@ -15,12 +15,24 @@ pub enum Format {
     Swf,
     /// [`philly`].
     Philly,
+    /// [`kueue`].
+    Kueue,
+    /// [`sacct`].
+    Sacct,
+    /// [`super::journal`]: a folder, not a file.
+    Journal,
 }
 
 impl Format {
     /// Their names on the command line and in experiment files.
-    pub const WORDS: [(&'static str, Format); 3] =
-        [("jobs", Format::Jobs), ("swf", Format::Swf), ("philly", Format::Philly)];
+    pub const WORDS: [(&'static str, Format); 6] = [
+        ("jobs", Format::Jobs),
+        ("swf", Format::Swf),
+        ("philly", Format::Philly),
+        ("kueue", Format::Kueue),
+        ("sacct", Format::Sacct),
+        ("journal", Format::Journal),
+    ];
 
     /// The format that a file's name shows without doubt.
     #[must_use]
@@ -48,7 +60,7 @@ pub const FILTERS: [(&str, Filter); 3] = [
     ("gaussier-run-times", Filter::GaussierRunTimes),
 ];
 
-/// Reads the text of a log as its format says.
+/// Reads the text of a log as its format says; a journal has none.
 ///
 /// # Errors
 /// What the format's own reader refuses; text that is not UTF-8 where it must be.
@@ -64,8 +76,10 @@ pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Loaded, Problem> {
         expected: "UTF-8".to_owned(),
     })?;
     match log.format {
-        Format::Swf | Format::Jobs => job::read_csv(text, file, log.strictness),
         Format::Philly => philly::read(text, file, log.strictness),
+        Format::Kueue => kueue::read(text, file),
+        Format::Sacct => sacct::read(text, file, &log.zone, log.strictness),
+        Format::Jobs | Format::Swf | Format::Journal => job::read_csv(text, file, log.strictness),
     }
 }
 

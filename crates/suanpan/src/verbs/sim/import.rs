@@ -75,7 +75,11 @@ pub fn log(file: &Path, args: &SimLog) -> Result<Log, Failure> {
         }
     };
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Skip };
-    let (path, zone) = (file.to_owned(), args.zone.clone());
+    let zone = jiff::tz::TimeZone::get(&args.zone).map_err(|_| {
+        let expected = "an IANA time zone such as Asia/Shanghai";
+        Failure::usage(format!("--zone: `{}`: expected {expected}", args.zone))
+    })?;
+    let path = file.to_owned();
     Ok(Log { path, format, filter, processors: args.processors, zone, strictness })
 }
 

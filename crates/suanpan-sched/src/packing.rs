@@ -166,8 +166,7 @@ impl Packer {
     ) -> Option<Placement> {
         let node = self.choose(request, random)?;
         let place = node as usize;
-        let gpus =
-            self.policy.gpus(&self.nodes[place], self.standings[place], request, random);
+        let gpus = self.policy.gpus(&self.nodes[place], self.standings[place], request, random);
         let placement = Placement { node, gpus };
         assert!(self.occupy(request, placement), "a node that fits holds the pod");
         Some(placement)

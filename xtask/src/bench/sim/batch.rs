@@ -151,7 +151,9 @@ fn differing(ours: &[(i64, i64)], theirs: &[(i64, i64)]) -> usize {
 fn public_input(file: &str) -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = here.ancestors().map(|above| above.join("shared/data").join(file));
-    found.find(|path| path.is_file()).with_context(|| format!("no shared/data/{file} above {here:?}"))
+    found
+        .find(|path| path.is_file())
+        .with_context(|| format!("no shared/data/{file} above {here:?}"))
 }
 
 /// The Python of a virtual environment with AccaSim, made on first use under `target`.
@@ -164,8 +166,9 @@ fn peer() -> Result<PathBuf> {
     }
     let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
     ensure!(made.is_ok_and(|status| status.success()), "python3 cannot make {folder:?}");
-    let installed =
-        Command::new(&python).args(["-m", "pip", "install", "-q", PEER, "setuptools<81"]).status()?;
+    let installed = Command::new(&python)
+        .args(["-m", "pip", "install", "-q", PEER, "setuptools<81"])
+        .status()?;
     ensure!(installed.success(), "{PEER} cannot be installed from PyPI: nothing to compare with");
     Ok(python)
 }

@@ -13,7 +13,7 @@ use suanpan_sched::elastic::gavel::Gavel;
 use suanpan_sched::elastic::model::Model;
 use suanpan_sched::elastic::sia::Sia;
 use suanpan_sched::elastic::{FlavorNodes, RoundPolicy};
-use suanpan_site::model::elastic::{Batches, TrainingJob};
+use suanpan_site::model::elastic::{Batches, Knowledge, TrainingJob};
 
 /// The metrics of a training site. Percentiles are by nearest rank.
 pub const METRICS: [Metric; 9] = [
@@ -33,19 +33,23 @@ pub const METRICS: [Metric; 9] = [
 pub enum ElasticRule {
     /// Gavel for total throughput; jobs keep the GPUs and the batch that their users chose.
     Gavel,
-    /// Sia; GPUs and batches follow goodput.
-    Sia,
+    /// Sia: GPUs and batches follow goodput, which is estimated so.
+    Sia(Knowledge),
 }
 
 impl ElasticRule {
     /// Their names in experiment files.
-    pub const WORDS: [(&'static str, ElasticRule); 2] =
-        [("gavel", ElasticRule::Gavel), ("sia", ElasticRule::Sia)];
+    pub const WORDS: [(&'static str, ElasticRule); 4] = [
+        ("gavel", ElasticRule::Gavel),
+        ("sia", ElasticRule::Sia(Knowledge::OwnRun)),
+        ("sia-all-runs", ElasticRule::Sia(Knowledge::AllRuns)),
+        ("sia-measured", ElasticRule::Sia(Knowledge::Measured)),
+    ];
 
     fn policy(self, round_s: u64) -> (Batches, Box<dyn RoundPolicy>) {
         match self {
             ElasticRule::Gavel => (Batches::Fixed, Box::new(Gavel::new(round_s as f64))),
-            ElasticRule::Sia => (Batches::Tuned, Box::new(Sia::default())),
+            ElasticRule::Sia(knowledge) => (Batches::Tuned(knowledge), Box::new(Sia::default())),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::workload::openb::{GoRandom, draw};
 use rand::Rng;
 use std::io::{self, Write};
 use suanpan_sched::packing::{
-    Fgd, FragmentTable, Node, PodRequest, Policy, TypicalPods, WHOLE_GPU,
+    Fgd, FragmentTable, LeastWaste, Node, PodRequest, Policy, TypicalPods, WHOLE_GPU,
 };
 
 /// The metrics of a packing run; all are of its end.
@@ -34,17 +34,20 @@ pub enum PackingRule {
     BestFit,
     /// [`Policy::Fgd`], with the pods that make up 95 % of the list as the typical ones.
     Fgd,
+    /// [`Policy::LeastWaste`], with the same typical pods.
+    LeastWaste,
 }
 
 impl PackingRule {
     /// Their names in experiment files.
-    pub const WORDS: [(&'static str, PackingRule); 6] = [
+    pub const WORDS: [(&'static str, PackingRule); 7] = [
         ("random", PackingRule::Random),
         ("dot-prod", PackingRule::DotProd),
         ("gpu-clustering", PackingRule::GpuClustering),
         ("gpu-packing", PackingRule::GpuPacking),
         ("best-fit", PackingRule::BestFit),
         ("fgd", PackingRule::Fgd),
+        ("least-waste", PackingRule::LeastWaste),
     ];
 
     fn policy(self, typical: &TypicalPods) -> Policy {
@@ -55,6 +58,7 @@ impl PackingRule {
             PackingRule::GpuPacking => Policy::GpuPacking,
             PackingRule::BestFit => Policy::BestFit,
             PackingRule::Fgd => Policy::Fgd(Box::new(Fgd::new(typical))),
+            PackingRule::LeastWaste => Policy::LeastWaste(Box::new(LeastWaste::new(typical))),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod order;
 pub mod plan;
 pub mod policy;
 pub mod reason;

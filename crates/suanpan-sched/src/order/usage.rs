@@ -115,7 +115,7 @@ fn decay(amount: u64, micros: u64, half_life: Seconds) -> u64 {
         rest *= 2;
         if rest >= length {
             rest -= length;
-            left = (u128::from(left) * u128::from(root) >> 64) as u64;
+            left = ((u128::from(left) * u128::from(root)) >> 64) as u64;
         }
     }
     left

@@ -129,7 +129,7 @@ proptest! {
         for one in &tenants {
             for other in &tenants {
                 let with = other.used.iter().zip(&one.demand).map(|(has, need)| has / need).min();
-                let own = steps(&[one.demand.clone()], &CAPACITY);
+                let own = steps(std::slice::from_ref(&one.demand), &CAPACITY);
                 let slack = steps(&demands, &CAPACITY) / own + 1.0;
                 prop_assert!(with.unwrap_or(0) as f64 <= tasks(one) as f64 + slack);
             }

@@ -14,6 +14,7 @@ mod fixtures;
 pub mod order;
 pub mod plan;
 pub mod policy;
+pub mod quota;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -7,14 +7,22 @@
 //! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
 //! so a cycle never copies the engine's state.
 
+pub mod elastic;
 pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
 pub mod order;
+<<<<<<< HEAD
 pub mod plan;
 pub mod policy;
 pub mod quota;
+=======
+pub mod packing;
+pub mod plan;
+pub mod policy;
+pub mod predict;
+>>>>>>> main
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -357,14 +357,17 @@ proptest! {
     /// and what is chosen makes room.
     #[test]
     fn quotas_hold(
-        quota in prop::collection::vec((0i64..9, prop::option::of(0i64..5), prop::option::of(0i64..5)), 5),
+        quota in prop::collection::vec(
+            (0i64..9, prop::option::of(0i64..5), prop::option::of(0i64..5)), 5,
+        ),
         asks in prop::collection::vec((0usize..3, -2i64..3, 1i64..6), 0..20),
     ) {
         let mut quotas = Quotas::default();
         let root = quotas.add_member(None, WEIGHT_ONE);
         let inner = quotas.add_member(Some(root), WEIGHT_ONE);
         let ids = [Some(root), Some(inner), Some(inner)].map(|p| quotas.add_member(p, WEIGHT_ONE));
-        for (id, (nominal, borrow, lend)) in [root, inner, ids[0], ids[1], ids[2]].iter().zip(&quota) {
+        let all = [root, inner, ids[0], ids[1], ids[2]];
+        for (id, (nominal, borrow, lend)) in all.iter().zip(&quota) {
             let of = Quota { nominal: *nominal, borrowing_limit: *borrow, lending_limit: *lend };
             quotas.set_quota(*id, CPU, of);
         }

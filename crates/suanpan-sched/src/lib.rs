@@ -13,16 +13,11 @@ pub mod fit;
 #[cfg(test)]
 mod fixtures;
 pub mod order;
-<<<<<<< HEAD
-pub mod plan;
-pub mod policy;
-pub mod quota;
-=======
 pub mod packing;
 pub mod plan;
 pub mod policy;
 pub mod predict;
->>>>>>> main
+pub mod quota;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

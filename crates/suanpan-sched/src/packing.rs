@@ -171,8 +171,7 @@ impl Packer {
         for node in recency.since(class.seen) {
             let state = &nodes[node as usize];
             let fits = state.fits(request);
-            class.scores[node as usize] =
-                if fits { policy.score(state, request) } else { UNFIT };
+            class.scores[node as usize] = if fits { policy.score(state, request) } else { UNFIT };
         }
         class.seen = recency.now();
         let best = class.scores.iter().copied().max().filter(|&best| best != UNFIT)?;

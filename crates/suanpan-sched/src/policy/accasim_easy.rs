@@ -66,8 +66,7 @@ impl AccaSimEasy {
         }
         let first = self.waiting.first().map(|first| first.sequence);
         let (mut place, mut started) = (Place::default(), Vec::new());
-        let mut gap =
-            Gap { free: profile.free_at(now), window: Seconds(u64::MAX), spare: 0 };
+        let mut gap = Gap { free: profile.free_at(now), window: Seconds(u64::MAX), spare: 0 };
         while let Some((found, job)) = self.waiting.next_fitting(place, &gap) {
             place = found.next();
             if Some(job.sequence) != first {

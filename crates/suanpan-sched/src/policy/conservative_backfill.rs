@@ -163,12 +163,7 @@ impl ConservativeBackfill {
         self.next = self.promised.iter().map(|promise| promise.start).min();
     }
 
-    fn backfill(
-        &mut self,
-        now: Timestamp,
-        profile: &mut Profile,
-        start: &mut impl FnMut(Waiting),
-    ) {
+    fn backfill(&mut self, now: Timestamp, profile: &mut Profile, start: &mut impl FnMut(Waiting)) {
         let mut started = Vec::new();
         let mut place = Place::default();
         loop {

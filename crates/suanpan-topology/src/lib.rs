@@ -5,3 +5,4 @@
 //! is what a job's ranks send each other. Mapping chooses elements and order, estimating says what
 //! it costs in time and energy and which link is the bottleneck, configuring sets links where they
 //! can be set.
+pub mod map;

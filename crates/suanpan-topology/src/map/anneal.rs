@@ -1,6 +1,6 @@
 //! Simulated annealing over swaps and moves to free slots, priced in O(degree).
 
-use super::problem::{Problem, State};
+use super::instance::{Instance, State};
 use super::random::Random;
 
 /// −ln(u) for evenly spaced u: accepting with probability exp(−δ/T) is δ ≤ T·(−ln u), and a table
@@ -31,17 +31,17 @@ const COOLING: f64 = 1.0 / 400.0;
 
 /// Anneals `state` for `steps` evaluations and leaves the best placement met in it.
 pub(crate) fn anneal(
-    problem: &Problem,
+    instance: &Instance,
     state: &mut State,
     heat: Heat,
     steps: u64,
     random: &mut Random,
 ) {
-    if problem.is_tiny() || steps < 16 {
+    if instance.is_tiny() || steps < 16 {
         return;
     }
     let thresholds = Thresholds::new();
-    let hot = uphill(problem, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
+    let hot = uphill(instance, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
     let cold = hot * if let Heat::Warm(_) = heat { 0.02 } else { COOLING };
     let rounds = 200u64.min(steps / 16);
     let factor = (cold / hot).powf(1.0 / rounds as f64);
@@ -51,8 +51,8 @@ pub(crate) fn anneal(
     for round in 0..rounds {
         let share = steps * (round + 1) / rounds - steps * round / rounds;
         for _ in 0..share {
-            let (rank, slot) = propose(problem, state, random);
-            let delta = state.delta(problem, rank, slot);
+            let (rank, slot) = propose(instance, state, random);
+            let delta = state.delta(instance, rank, slot);
             if delta <= 0 || (delta as f64) <= temperature * thresholds.draw(random) {
                 if ahead && delta > 0 {
                     best.clone_from(state);
@@ -71,15 +71,15 @@ pub(crate) fn anneal(
 
 /// A rank and a slot that is not its own: half the time near one of its peers, since at low
 /// temperature few other moves are ever accepted.
-fn propose(problem: &Problem, state: &State, random: &mut Random) -> (u32, u32) {
+fn propose(instance: &Instance, state: &State, random: &mut Random) -> (u32, u32) {
     loop {
-        let rank = random.below(problem.ranks);
-        let (first, end) = (problem.start[rank] as usize, problem.start[rank + 1] as usize);
+        let rank = random.below(instance.ranks);
+        let (first, end) = (instance.start[rank] as usize, instance.start[rank + 1] as usize);
         let slot = if end > first && random.bits() & 1 == 0 {
-            let peer = problem.peer[first + random.below(end - first)];
-            problem.near(state.slot_of[peer as usize], random)
+            let peer = instance.peer[first + random.below(end - first)];
+            instance.near(state.slot_of[peer as usize], random)
         } else {
-            random.below(problem.slots) as u32
+            random.below(instance.slots) as u32
         };
         if state.slot_of[rank] != slot {
             return (rank as u32, slot);
@@ -88,13 +88,13 @@ fn propose(problem: &Problem, state: &State, random: &mut Random) -> (u32, u32) 
 }
 
 /// The mean of the uphill differences of random moves.
-fn uphill(problem: &Problem, state: &State, random: &mut Random) -> f64 {
+fn uphill(instance: &Instance, state: &State, random: &mut Random) -> f64 {
     let (mut sum, mut count) = (0.0f64, 0.0f64);
     for _ in 0..200 {
-        let rank = random.below(problem.ranks) as u32;
-        let slot = random.below(problem.slots) as u32;
+        let rank = random.below(instance.ranks) as u32;
+        let slot = random.below(instance.slots) as u32;
         if state.slot_of[rank as usize] != slot {
-            let delta = state.delta(problem, rank, slot);
+            let delta = state.delta(instance, rank, slot);
             if delta != 0 {
                 sum += delta.abs() as f64;
                 count += 1.0;

@@ -2,8 +2,8 @@
 //! a few hundred ranks.
 //!
 //! The search is Taillard's robust taboo search ("Robust taboo search for the quadratic assignment
-//! problem", Parallel Computing 17, 1991) with the restarts of iterated tabu search (Misevicius,
-//! "A tabu search algorithm for the quadratic assignment problem", 2005): after a spell without
+//! instance", Parallel Computing 17, 1991) with the restarts of iterated tabu search (Misevicius,
+//! "A tabu search algorithm for the quadratic assignment instance", 2005): after a spell without
 //! progress some ranks of the best placement change places and the search goes on from there.
 //!
 //! Every step prices all pairs. With `G[i][j] = Σₖ bytes[i][k] · distance[pⱼ][pₖ]` a swap changes
@@ -11,13 +11,13 @@
 //! `G[i][j] + G[j][i] − G[i][i] − G[j][j] + 2 · bytes[i][j] · distance[pᵢ][pⱼ]`: O(slots²) a step,
 //! with no indirection in the inner loops.
 
-use super::problem::{FREE, Problem, State};
+use super::instance::{FREE, Instance, State};
 use super::random::Random;
 
 /// One price refreshed in O(1) costs about this much of a price from scratch.
 pub(crate) const PRICES_PER_EVALUATION: u64 = 32;
 
-/// The largest problem whose matrices stay in cache.
+/// The largest instance whose matrices stay in cache.
 pub(crate) const LARGEST: usize = 320;
 
 /// The number type of the matrices: exact for integers up to [`Cell::EXACT`].
@@ -59,27 +59,27 @@ impl Cell for f64 {
 
 /// Searches from `state` for `evaluations` and leaves the best placement met in it.
 ///
-/// Does nothing if the problem is too large for it, or its sums for exact arithmetic.
-pub(crate) fn tabu(problem: &Problem, state: &mut State, evaluations: u64, random: &mut Random) {
-    let size = problem.slots;
-    if problem.is_tiny() || size > LARGEST {
+/// Does nothing if the instance is too large for it, or its sums for exact arithmetic.
+pub(crate) fn tabu(instance: &Instance, state: &mut State, evaluations: u64, random: &mut Random) {
+    let size = instance.slots;
+    if instance.is_tiny() || size > LARGEST {
         return;
     }
-    let bound = largest_sum(problem);
+    let bound = largest_sum(instance);
     let pairs = (size * (size - 1) / 2) as u64;
     let steps = evaluations.saturating_mul(PRICES_PER_EVALUATION) / pairs;
     if bound < f32::EXACT {
-        Search::<f32>::new(problem, state).run(problem, state, steps, random);
+        Search::<f32>::new(instance, state).run(instance, state, steps, random);
     } else if bound < f64::EXACT {
-        Search::<f64>::new(problem, state).run(problem, state, steps, random);
+        Search::<f64>::new(instance, state).run(instance, state, steps, random);
     }
 }
 
 /// No entry of the matrices can exceed four times the largest row sum of bytes × the diameter.
-fn largest_sum(problem: &Problem) -> i64 {
-    let far = i64::from(problem.distance.iter().copied().max().unwrap_or(0));
-    let heavy = |r| problem.peers(r).fold(0i64, |sum, (_, bytes)| sum.saturating_add(bytes));
-    let heaviest = (0..problem.ranks).map(heavy).max().unwrap_or(0);
+fn largest_sum(instance: &Instance) -> i64 {
+    let far = i64::from(instance.distance.iter().copied().max().unwrap_or(0));
+    let heavy = |r| instance.peers(r).fold(0i64, |sum, (_, bytes)| sum.saturating_add(bytes));
+    let heaviest = (0..instance.ranks).map(heavy).max().unwrap_or(0);
     heaviest.saturating_mul(far).saturating_mul(4)
 }
 
@@ -103,12 +103,12 @@ struct Search<C> {
 }
 
 impl<C: Cell> Search<C> {
-    fn new(problem: &Problem, state: &State) -> Self {
-        let size = problem.slots;
+    fn new(instance: &Instance, state: &State) -> Self {
+        let size = instance.slots;
         let zero = vec![C::of(0); size * size];
         let mut bytes = zero.clone();
-        for r in 0..problem.ranks {
-            for (w, b) in problem.peers(r) {
+        for r in 0..instance.ranks {
+            for (w, b) in instance.peers(r) {
                 bytes[r * size + w as usize] = C::of(b);
             }
         }
@@ -119,22 +119,22 @@ impl<C: Cell> Search<C> {
             pull: zero.clone(),
             delta: zero,
             tabu: vec![0; size * size],
-            slot_of: padded(problem, state),
+            slot_of: padded(instance, state),
             value: state.value,
             step: 1,
             x: vec![C::of(0); size],
             y: vec![C::of(0); size],
         };
-        search.rebuild(problem);
+        search.rebuild(instance);
         search
     }
 
     /// All matrices from the placement; O(size³), once a search and once a restart's swap is not
     /// worth following.
-    fn rebuild(&mut self, problem: &Problem) {
+    fn rebuild(&mut self, instance: &Instance) {
         let size = self.size;
         for i in 0..size {
-            let row = problem.row(self.slot_of[i]);
+            let row = instance.row(self.slot_of[i]);
             for j in 0..size {
                 self.apart[i * size + j] = C::of(i64::from(row[self.slot_of[j] as usize]));
             }
@@ -161,7 +161,7 @@ impl<C: Cell> Search<C> {
             + both
     }
 
-    fn run(&mut self, problem: &Problem, state: &mut State, steps: u64, random: &mut Random) {
+    fn run(&mut self, instance: &Instance, state: &mut State, steps: u64, random: &mut Random) {
         let size = self.size;
         let patience = 20 * size as u64;
         let mut best = (self.value, self.slot_of.clone());
@@ -184,13 +184,13 @@ impl<C: Cell> Search<C> {
             }
             if spell > patience {
                 strength += 1;
-                self.restart(problem, &best.1, strength, random);
+                self.restart(instance, &best.1, strength, random);
                 (since, spell) = (self.value, 0);
             }
         }
         if best.0 < state.value {
-            best.1.truncate(problem.ranks);
-            *state = State::new(problem, best.1);
+            best.1.truncate(instance.ranks);
+            *state = State::new(instance, best.1);
         }
     }
 
@@ -272,7 +272,7 @@ impl<C: Cell> Search<C> {
 
     /// Goes back to the best placement with some ranks shuffled, more of them the longer there
     /// has been no progress.
-    fn restart(&mut self, problem: &Problem, best: &[u32], strength: usize, random: &mut Random) {
+    fn restart(&mut self, instance: &Instance, best: &[u32], strength: usize, random: &mut Random) {
         let size = self.size;
         self.slot_of.copy_from_slice(best);
         let share = size / 10 + strength % 10 * size / 25;
@@ -282,8 +282,8 @@ impl<C: Cell> Search<C> {
         for k in 1..count.min(size) {
             self.slot_of.swap(chosen[k - 1], chosen[k]);
         }
-        self.rebuild(problem);
-        self.value = problem.hop_bytes(&self.slot_of[..problem.ranks]);
+        self.rebuild(instance);
+        self.value = instance.hop_bytes(&self.slot_of[..instance.ranks]);
     }
 }
 
@@ -301,10 +301,10 @@ fn minimum<C: Cell>(row: &[C]) -> C {
 }
 
 /// The placement with a rank without traffic on each free slot.
-fn padded(problem: &Problem, state: &State) -> Vec<u32> {
+fn padded(instance: &Instance, state: &State) -> Vec<u32> {
     let mut slot_of = state.slot_of.clone();
     let free = state.rank_at.iter().enumerate().filter(|&(_, &rank)| rank == FREE);
     slot_of.extend(free.map(|(slot, _)| slot as u32));
-    debug_assert_eq!(slot_of.len(), problem.slots, "every slot holds one rank or none");
+    debug_assert_eq!(slot_of.len(), instance.slots, "every slot holds one rank or none");
     slot_of
 }

@@ -1,5 +1,6 @@
-//! The problem the search works on: ranks that exchange bytes, slots that are some distance apart.
+//! The instance the search works on: ranks that exchange bytes, slots that are some distance apart.
 
+use super::graph::Graph;
 use super::random::Random;
 
 /// No rank: the slot is free.
@@ -13,7 +14,7 @@ const NEAR: usize = 8;
 /// A *slot* is room for one rank; an element of capacity `c` is `c` slots at distance zero from
 /// each other. Memory is `4 · slots²` bytes for the distances and 12 bytes per pair of peers.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub(crate) struct Instance {
     pub(crate) ranks: usize,
     pub(crate) slots: usize,
     /// `start[r]..start[r + 1]` are the peers of rank `r`.
@@ -28,8 +29,8 @@ pub struct Problem {
     near_count: usize,
 }
 
-impl Problem {
-    /// A problem from symmetric pairs `(a, b, bytes both ways)`, each pair given once or several
+impl Instance {
+    /// A instance from symmetric pairs `(a, b, bytes both ways)`, each pair given once or several
     /// times (then summed), and a symmetric row-major matrix of distances between slots.
     ///
     /// # Panics
@@ -113,6 +114,16 @@ impl Problem {
         twice / 2
     }
 
+    /// The traffic as a graph of ranks of size 1.
+    pub(crate) fn graph(&self) -> Graph {
+        Graph {
+            start: self.start.clone(),
+            peer: self.peer.clone(),
+            weight: self.bytes.clone(),
+            size: vec![1; self.ranks],
+        }
+    }
+
     /// A random slot among the nearest to `slot`.
     pub(crate) fn near(&self, slot: u32, random: &mut Random) -> u32 {
         self.near[slot as usize * self.near_count + random.below(self.near_count)]
@@ -153,23 +164,23 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn new(problem: &Problem, slot_of: Vec<u32>) -> Self {
-        let mut rank_at = vec![FREE; problem.slots];
+    pub fn new(instance: &Instance, slot_of: Vec<u32>) -> Self {
+        let mut rank_at = vec![FREE; instance.slots];
         for (rank, &slot) in slot_of.iter().enumerate() {
             rank_at[slot as usize] = rank as u32;
         }
-        let value = problem.hop_bytes(&slot_of);
+        let value = instance.hop_bytes(&slot_of);
         Self { slot_of, rank_at, value }
     }
 
     /// What hop-bytes would change by if `rank` went to `slot` and whoever is there came back;
     /// O(degree of both).
-    pub fn delta(&self, problem: &Problem, rank: u32, slot: u32) -> i64 {
+    pub fn delta(&self, instance: &Instance, rank: u32, slot: u32) -> i64 {
         let from = self.slot_of[rank as usize];
         let other = self.rank_at[slot as usize];
-        let (here, there) = (problem.row(from), problem.row(slot));
+        let (here, there) = (instance.row(from), instance.row(slot));
         let mut delta = 0i64;
-        for (w, bytes) in problem.peers(rank as usize) {
+        for (w, bytes) in instance.peers(rank as usize) {
             // A pair that swaps keeps its distance; the two sums below count it both ways, so
             // each leaves it out.
             if w != other {
@@ -178,7 +189,7 @@ impl State {
             }
         }
         if other != FREE {
-            for (w, bytes) in problem.peers(other as usize) {
+            for (w, bytes) in instance.peers(other as usize) {
                 if w != rank {
                     let at = self.slot_of[w as usize] as usize;
                     delta += bytes * (i64::from(here[at]) - i64::from(there[at]));

@@ -1,7 +1,8 @@
 //! Measures mapping against published and measured results, one table per bar.
 //!
 //! `cargo run --release -p suanpan-topology --example mapping_bars -- BAR [EVALUATIONS] [SEEDS]
-//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib` or `wafer`. Reads the public data
+//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib`, `wafer` or
+//! `large`. Reads the public data
 //! that lies in `shared/data/fabric` beside a folder above this crate. Seconds are CPU seconds of
 //! one thread where the system tells them.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads files and clocks")]
@@ -43,7 +44,8 @@ fn main() {
         "fast" => comm(&Asked { evaluations: None, ..asked }),
         "maplib" => maplib(&asked),
         "wafer" => wafer(&asked),
-        other => println!("no bar is called `{other}`: qaplib, comm, fast, maplib or wafer"),
+        "large" => large(&asked),
+        other => println!("no bar is called `{other}`: qaplib, comm, fast, maplib, wafer or large"),
     }
 }
 
@@ -58,7 +60,7 @@ fn measure(
     let mut runs: Vec<(f64, f64, Mapping)> = Vec::new();
     for seed in 1..=asked.seeds {
         let effort = asked.evaluations.map_or(
-            Effort { seed, ..Effort::fast(traffic.ranks()) },
+            Effort { seed, ..Effort::fast(traffic) },
             |evaluations| Effort { evaluations, lanes: 1, seed },
         );
         let before = cpu_seconds();
@@ -237,7 +239,7 @@ fn wafer(asked: &Asked) {
     let list = |name: &str| -> Vec<u32> {
         let from = text.find(name).expect("the list is there");
         let rest = &text[from + name.len() + 3..];
-        let end = rest.find("]], \"").or_else(|| rest.find("], \"")).expect("the list ends");
+        let end = rest.find(", \"").unwrap_or(rest.len());
         rest[..end]
             .split(|c: char| !c.is_ascii_digit())
             .filter_map(|n| n.parse().ok())
@@ -255,7 +257,7 @@ fn wafer(asked: &Asked) {
     let scotch = read("baseline/defect.json");
     let mut ratios = Vec::new();
     for (job, traffic) in
-        [("st2d_12x16", stencil(&[12, 16])), ("st3d_4x6x8", stencil(&[4, 6, 8])), (LLM, llm())]
+        [("st2d_12x16", stencil(&[12, 16])), ("st3d_4x6x8", stencil(&[4, 6, 8])), (LLM, model([8, 4, 6], 145))]
     {
         let line = scotch
             .split('{')
@@ -266,6 +268,28 @@ fn wafer(asked: &Asked) {
         ratios.push(measure(job, best, scale, (&traffic, &distances, None), asked));
     }
     summary("wafer with defects, against Scotch", &ratios);
+}
+
+/// 4,096 ranks in no useful order, against what Scotch 7.0.3 (one thread) found here.
+fn large(asked: &Asked) {
+    let mut ratios = Vec::new();
+    let order: Vec<u32> = {
+        let mut keyed: Vec<(u32, u32)> =
+            (0..4096u32).map(|r| (r.wrapping_mul(2_654_435_761) ^ (r << 7), r)).collect();
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(_, rank)| rank).collect()
+    };
+    let jobs = [("st3d", stencil(&[16, 16, 16])), ("llm", model([8, 32, 16], 127))];
+    for (name, topo, scotch) in LARGE {
+        let title = format!("{name}_4096 {topo}");
+        if title.contains(&asked.filter) {
+            let job = jobs.iter().find(|job| job.0 == name).expect("the job is there");
+            let traffic = job.1.renumbered(&order).expect("a permutation");
+            let distances = topology(topo);
+            ratios.push(measure(&title, scotch, 1.0, (&traffic, &distances, None), asked));
+        }
+    }
+    summary("4,096 ranks against Scotch", &ratios);
 }
 
 /// Neighbours of a grid of ranks, one byte each.
@@ -284,20 +308,29 @@ fn stencil(lengths: &[u32]) -> Traffic {
     Traffic::from_entries(count as usize, Flow::BothWays, entries).expect("a stencil")
 }
 
+/// Job, topology, and what Scotch found.
+const LARGE: [(&str, &str, f64); 6] = [
+    ("st3d", "mesh64x64", 38_079.0),
+    ("st3d", "torus16x16x16", 11_615.0),
+    ("st3d", "tree16:16:16", 165_888.0),
+    ("llm", "mesh64x64", 11_843_184.0),
+    ("llm", "torus16x16x16", 9_971_686.0),
+    ("llm", "tree16:16:16", 19_537_104.0),
+];
+
 const LLM: &str = "llm_tp8dp4pp6_192";
 
-/// A model of 8 × 4 × 6 ranks: rings of 8 that exchange much, rings of 4, chains of 6.
-fn llm() -> Traffic {
-    let (tp, dp, pp) = (8u32, 4u32, 6u32);
+/// A model of tp × dp × pp ranks: rings that exchange much, rings that exchange less, chains.
+fn model([tp, dp, pp]: [u32; 3], second: u64) -> Traffic {
     let at = |t: u32, d: u32, p: u32| t + tp * (d + dp * p);
     let mut entries = Vec::new();
     for p in 0..pp {
         for d in 0..dp {
             for t in 0..tp {
                 entries.push((at(t, d, p), at((t + 1) % tp, d, p), 2000));
-                entries.push((at(t, d, p), at(t, (d + 1) % dp, p), 136));
+                entries.push((at(t, d, p), at(t, (d + 1) % dp, p), second));
                 if p + 1 < pp {
-                    entries.push((at(t, d, p), at(t, d, p + 1), 2));
+                    entries.push((at(t, d, p), at(t, d, p + 1), 9));
                 }
             }
         }

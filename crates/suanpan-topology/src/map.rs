@@ -25,7 +25,7 @@ mod tabu;
 use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
 use crate::traffic::Traffic;
-use instance::{Instance, State};
+use instance::Instance;
 use random::Random;
 
 /// How much to search. The same effort gives the same answer everywhere.
@@ -41,11 +41,15 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// One lane and as many evaluations as take well under 0.1 s of one core for up to 512 ranks,
-    /// growing with the number of ranks beyond.
+    /// One lane and as many evaluations as take about 0.07 s of one core for up to 512 ranks,
+    /// and in proportion to the ranks beyond. A move costs what its two ranks have peers.
     #[must_use]
-    pub fn fast(ranks: usize) -> Self {
-        Self { evaluations: (ranks as u64 * 1_500).max(200_000), lanes: 1, seed: 1 }
+    pub fn fast(traffic: &Traffic) -> Self {
+        let ranks = traffic.ranks() as u64;
+        let degree = traffic.both_ways().entries() as u64 / ranks.max(1);
+        let nanoseconds = 60 + ranks.min(512) / 16 + degree * 6 / 5;
+        let evaluations = 70_000_000 * ranks.max(512) / 512 / nanoseconds;
+        Self { evaluations, lanes: 1, seed: 1 }
     }
 }
 

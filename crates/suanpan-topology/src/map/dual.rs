@@ -11,7 +11,7 @@ use super::random::Random;
 use super::regions;
 
 /// Greedy starts of each bisection.
-const TRIES: usize = 4;
+const TRIES: usize = 6;
 
 /// Ranks still together, and the slots they will fill.
 struct Domain {

@@ -11,7 +11,7 @@ use super::{dual, seeds};
 const MATRIX: usize = 160;
 
 /// Starts by recursive bisection that are kept for the rounds.
-const STARTS: u64 = 6;
+const STARTS: u64 = 16;
 
 /// What a lane has at hand.
 pub(crate) struct Lane<'a> {
@@ -62,7 +62,7 @@ impl Lane<'_> {
 
     /// Polishes the order given, walks and bisections; together at most half of the budget.
     fn seeds(&mut self, budget: u64) {
-        let polish = (budget / 16).min(400 * self.instance.slots as u64);
+        let polish = (budget / 32).min(400 * self.instance.slots as u64);
         let mut state = self.best.clone();
         self.polish(&mut state, Heat::Warm(0.01), polish);
         for slot_of in seeds::walks(self.unwrapped.unwrap_or(self.instance), &mut self.random) {
@@ -73,7 +73,7 @@ impl Lane<'_> {
             }
         }
         for start in 0..STARTS {
-            if self.used > budget / 2 {
+            if self.used > budget * 2 / 5 {
                 break;
             }
             let mut state = self.bisected(start % 2 == 1);
@@ -99,7 +99,7 @@ impl Lane<'_> {
 
     /// Rounds of growing length, from hot and from warm, from the best and from new starts.
     fn rounds(&mut self) {
-        let mut length = 200 * self.instance.slots as u64;
+        let mut length = (1_000 * self.instance.slots as u64).max(self.left / 16);
         let mut round = 0u32;
         while self.left > 0 {
             // A last round that would be short joins this one.

@@ -60,9 +60,9 @@ impl Distances {
                     table(fabric, slots, &Metric::Hops)?
                 }
             }
-            Shape::Tree { fanout } if has_whole_links(fabric) => {
-                let apart = (0..=fanout.len() as u32).map(|layer| 2 * layer).collect();
-                tree_levels(fanout, slots, apart)
+            Shape::Tree { children } if has_whole_links(fabric) => {
+                let apart = (0..=children.len() as u32).map(|layer| 2 * layer).collect();
+                tree_levels(children, slots, apart)
             }
             _ => table(fabric, slots, &Metric::Hops)?,
         };
@@ -271,13 +271,13 @@ fn has_whole_links(fabric: &Fabric) -> bool {
         && fabric.links().iter().all(|link| link.state == State::Up)
 }
 
-fn tree_levels(fanout: &[u32], slots: &[u32], apart: Vec<u32>) -> Form {
+fn tree_levels(children: &[u32], slots: &[u32], apart: Vec<u32>) -> Form {
     let mut domains = Vec::with_capacity(slots.len() * apart.len());
     for &slot in slots {
         let mut domain = slot;
         domains.push(domain);
-        for children in fanout {
-            domain /= children;
+        for count in children {
+            domain /= count;
             domains.push(domain);
         }
     }

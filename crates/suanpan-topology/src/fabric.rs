@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::shape::tree_count;
 pub use self::shape::{Grid, Shape, Twist, Wrap};
 use crate::problem::Problem;
 use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
@@ -65,7 +64,7 @@ pub struct Position {
 /// One vertex of a fabric.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Element {
-    /// Its name, unique in the fabric.
+    /// Its name, unique in the fabric, without brackets and commas.
     pub id: Arc<str>,
     /// What it is.
     pub kind: Kind,
@@ -373,8 +372,9 @@ fn check_elements(parts: &FabricParts) -> Result<(), Problem> {
         return Err(Problem::new("elements.id", pair[0], "an id that no other element has"));
     }
     for element in &parts.elements {
-        if element.id.is_empty() || element.id.chars().any(char::is_control) {
-            let expected = "a name of at least one printable character";
+        let is_wrong = |c: char| c.is_control() || "[],".contains(c);
+        if element.id.is_empty() || element.id.contains(is_wrong) {
+            let expected = "a name without brackets and commas, which make lists of names";
             return Err(Problem::new("elements.id", &element.id, expected));
         }
         if element.kind == Kind::Switch && element.capacity > 0 {

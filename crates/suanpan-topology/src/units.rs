@@ -144,7 +144,7 @@ fn write_quantity(f: &mut fmt::Formatter<'_>, value: u64, units: &[Unit]) -> fmt
         if unit.0.contains('B') {
             continue;
         }
-        if value % unit.1 == 0 && value > 0 && unit.1 > best.1 {
+        if value.is_multiple_of(unit.1) && value > 0 && unit.1 > best.1 {
             best = unit;
         }
     }

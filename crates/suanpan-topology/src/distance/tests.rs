@@ -29,7 +29,7 @@ fn closed_forms_are_what_search_finds() {
         agrees(&torus("t", lengths, Kind::Chip, terms()).expect("it is right"));
     }
     for lengths in [&[2, 4][..], &[4, 4, 8], &[4, 8, 8], &[8, 4, 4], &[3, 6], &[3, 6, 3]] {
-        agrees(&twisted_torus("t", lengths, Kind::Chip, terms()).expect("it is right"));
+        agrees(&twisted_torus("t", lengths, Kind::Chip, &[terms()]).expect("it is right"));
     }
     for fanout in [&[4][..], &[4, 3], &[2, 3, 4]] {
         agrees(&tree("t", fanout, Kind::Node, &[terms()]).expect("it is right"));
@@ -43,7 +43,8 @@ fn twisting_shortens_the_torus() {
     for (lengths, plain, twisted) in [([4, 4, 8], 8, 6), ([4, 8, 8], 10, 6)] {
         let slots: Vec<u32> = (0..lengths.iter().product()).collect();
         let torus = torus("t", &lengths, Kind::Chip, terms()).expect("it is right");
-        let twisted_torus = twisted_torus("t", &lengths, Kind::Chip, terms()).expect("it is right");
+        let twisted_torus =
+            twisted_torus("t", &lengths, Kind::Chip, &[terms()]).expect("it is right");
         assert_eq!(torus.links().len(), twisted_torus.links().len());
         let diameter = |f: &Fabric| Distances::hops(f, &slots).expect("slots exist").diameter();
         assert_eq!((diameter(&torus), diameter(&twisted_torus)), (Some(plain), Some(twisted)));

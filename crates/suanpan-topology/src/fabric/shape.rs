@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FabricParts;
+use super::{FabricParts, Kind};
 use crate::problem::Problem;
 
 /// The regular form of a fabric, if it was generated in one.
@@ -13,11 +13,12 @@ pub enum Shape {
     Irregular,
     /// A mesh, a torus or a twisted torus of all elements, in the order of [`Grid::index`].
     Grid(Grid),
-    /// A tree of switches over equal leaves. The leaves come first, `fanout[0]` to a switch of the
-    /// lowest layer, `fanout[1]` of these to one of the next, and so on.
+    /// A tree or fat tree of switches over equal leaves, which come first and in order: leaves
+    /// `0..children[0]` are under the same switches of layer 1, `0..children[0] * children[1]`
+    /// under the same of layer 2, and so on.
     Tree {
-        /// Children of a switch, the lowest layer first.
-        fanout: Vec<u32>,
+        /// Children of a switch of each layer, the lowest layer first.
+        children: Vec<u32>,
     },
 }
 
@@ -198,24 +199,15 @@ impl Shape {
                 }
                 Ok(())
             }
-            Shape::Tree { fanout } => {
-                if fanout.is_empty() || fanout.contains(&0) || tree_count(fanout) != there {
-                    let value = format!("{fanout:?}");
-                    return Err(Problem::new("fanout", value, "leaves and switches as elements"));
+            Shape::Tree { children } => {
+                let leaves = children.iter().fold(1_u64, |n, &c| n.saturating_mul(c.into()));
+                let first = parts.elements.iter().take_while(|e| e.kind != Kind::Switch).count();
+                if children.is_empty() || leaves == 0 || leaves != first as u64 {
+                    let value = format!("{children:?}");
+                    return Err(Problem::new("children", value, "as many leaves as elements"));
                 }
                 Ok(())
             }
         }
     }
-}
-
-/// Leaves and switches of a tree with this fanout, the root switch included.
-pub(crate) fn tree_count(fanout: &[u32]) -> u64 {
-    let mut width = fanout.iter().fold(1_u64, |n, &f| n.saturating_mul(u64::from(f)));
-    let mut count = width;
-    for &children in fanout {
-        width /= u64::from(children.max(1));
-        count = count.saturating_add(width);
-    }
-    count
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::fabric::{
     ELEMENTS_MAX, Element, Fabric, FabricParts, Grid, Kind, Link, Position, Shape, State, Twist,
     Wrap,
@@ -10,13 +12,16 @@ use crate::problem::Problem;
 use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
 /// What the links of one group have in common.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LinkTerms {
     /// Bandwidth of each direction.
     pub bandwidth: BitsPerSecond,
     /// Latency from end to end.
+    #[serde(default)]
     pub latency: Picoseconds,
     /// Energy to move one bit.
+    #[serde(default)]
     pub energy: FemtojoulesPerBit,
 }
 
@@ -64,7 +69,7 @@ pub fn twisted_torus(
     name: &str,
     lengths: &[u32],
     kind: Kind,
-    terms: LinkTerms,
+    terms: &[LinkTerms],
 ) -> Result<Fabric, Problem> {
     let mut grid_shape = Grid::new(lengths, Wrap::Closed);
     let short = lengths.iter().copied().min().unwrap_or(0);
@@ -79,7 +84,7 @@ pub fn twisted_torus(
             grid_shape.twists.push(Twist { around, along, by: short });
         }
     }
-    grid(name, grid_shape, kind, &[terms])
+    grid(name, grid_shape, kind, terms)
 }
 
 /// Any grid. `terms` are those of each dimension's links, the last one for all that follow; the

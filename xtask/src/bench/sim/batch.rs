@@ -100,7 +100,7 @@ fn peer_once(
     processors: u32,
 ) -> Result<Used> {
     fs::create_dir(results)?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/sim/accasim.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/sim/peer.py");
     let mut command = Command::new(python);
     command.arg(script).args([log, results]);
     used(command.args([nodes.to_string(), processors.to_string()]))

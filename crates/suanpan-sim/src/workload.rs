@@ -4,5 +4,6 @@
 //! be; it gives an [`Imported`](crate::problem::Imported). It never opens a file itself, so it can
 //! be fuzzed.
 
+pub mod gavel;
 pub mod sia;
 pub mod table;

@@ -10,12 +10,13 @@
 pub mod choice;
 pub mod gavel;
 pub mod goodput;
+pub mod horizon;
 pub mod interpolate;
 pub mod learner;
 pub mod model;
 pub mod pack;
 pub mod performance;
-pub mod remaining;
+
 pub mod shares;
 pub mod sia;
 pub mod step_times;

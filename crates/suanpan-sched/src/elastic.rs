@@ -210,4 +210,6 @@ pub fn fits(allocations: &[Option<Allocation>], flavors: &[FlavorNodes]) -> bool
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod tests;

@@ -44,7 +44,8 @@ impl Horizon {
         let positive = view.goodputs.iter().copied().filter(|&g| g > 0.0);
         let least = positive.fold(f64::INFINITY, f64::min);
         let weight = (view.remaining / least).max(1.0).powf(-self.weight);
-        let cost = |(index, &goodput): (usize, &f64)| {
+        let cost = |index: usize| {
+            let goodput = view.goodputs.get(index).copied().unwrap_or_default();
             let lasts_s = self.horizon_s.min(view.remaining / goodput);
             let left = match held {
                 Some(held) if held != index => 1.0 - view.restart_s / lasts_s,
@@ -56,7 +57,7 @@ impl Horizon {
             weight * (goodput / least * left).powf(self.fairness)
         };
         Costs {
-            of: view.goodputs.iter().enumerate().map(cost).collect(),
+            of: (0..configurations.len()).map(cost).collect(),
             none: self.no_allocation * weight,
         }
     }

@@ -18,7 +18,8 @@ fn allowed(learner: &Learner) -> Vec<(usize, u32, f64)> {
 
 fn observe(learner: &mut Learner, flavor: usize, gpus: u32, local_batch: u32) -> News {
     let shape = Shape::filled(gpus, 4);
-    let times = model().step_times[flavor].as_ref().expect("it was measured");
+    let model = model();
+    let times = model.step_times[flavor].as_ref().expect("it was measured");
     let times = times.at(&shape, local_batch).expect("it was measured");
     learner.observe(flavor, Observed { nodes: shape.nodes(), gpus, local_batch, times })
 }

@@ -11,7 +11,7 @@ use suanpan_sched::elastic::sia::Sia;
 use suanpan_sched::elastic::{FlavorNodes, RoundPolicy};
 use suanpan_sim::problem::Strictness;
 use suanpan_sim::replay::elastic::{Finished, Summary, replay, summary};
-use suanpan_sim::workload::sia;
+use suanpan_sim::workload::{gavel, sia};
 use suanpan_site::model::elastic::{Batches, Knowledge};
 
 /// Sia's cluster of 64 GPUs: T4, A100 and 2080 Ti, in the order of its simulator's configuration.
@@ -48,7 +48,7 @@ fn run(
     replay(models, &FLAVORS, round_s, batches, policy, &jobs).expect("all jobs end")
 }
 
-fn gavel(data: &(PathBuf, Arc<[Model]>), workload: &str) -> Summary {
+fn by_gavel(data: &(PathBuf, Arc<[Model]>), workload: &str) -> Summary {
     let policy = Box::new(Gavel::new(360.0));
     summary(&run(data, workload, 360, Batches::Fixed, policy)).expect("there are jobs")
 }
@@ -57,7 +57,7 @@ fn gavel(data: &(PathBuf, Arc<[Model]>), workload: &str) -> Summary {
 #[test]
 fn gavel_on_helios_workload_1_is_as_published() {
     let Some(data) = data() else { return };
-    let got = gavel(&data, "saturn/workload-1.csv");
+    let got = by_gavel(&data, "saturn/workload-1.csv");
     assert_eq!(got.jobs, 160);
     assert!((got.jct_s_mean - 6474.2125).abs() < 1e-6, "{got:?}");
 }
@@ -158,4 +158,24 @@ fn what_each_part_is_worth() {
             assert!(ours.jct_h <= sia.jct_h * 1.02, "{ours:?} against {sia:?}");
         }
     }
+}
+
+#[test]
+fn gavel_files_are_read_whole() {
+    let Some((sia, _)) = data() else { return };
+    let folder = sia.with_file_name("gavel");
+    let text = |file: &str| {
+        let bytes = suanpan_sim::input::read(&folder.join(file)).expect("a file of the data");
+        String::from_utf8(bytes).expect("it is text")
+    };
+    // One of each form.
+    for (file, jobs) in [("msr_seed0_ee9e8c.trace.zst", 2000), ("max_min_fairness.trace", 96)] {
+        let text = text(&format!("traces/{file}"));
+        let read = gavel::parse_trace(file, &text, Strictness::Strict).expect("no bad line");
+        assert_eq!(read.items.len(), jobs, "{file}");
+    }
+    let file = "simulation_throughputs.json.zst";
+    let table = gavel::parse_throughputs(file, &text(file), Strictness::Strict);
+    let table = table.expect("no bad entry").items;
+    assert!(table.iter().any(|one| one.partner.is_none()) && table.len() > 1000);
 }

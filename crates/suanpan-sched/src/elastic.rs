@@ -1,11 +1,15 @@
 //! Elastic training: jobs whose GPUs may change from round to round.
 //!
 //! A training job runs on one flavor of GPU at a time, on some GPUs of some nodes (its
-//! [`Shape`]). What it then does per second is measured in [`step_times`] and, times its
-//! statistical efficiency ([`training`]), is its *goodput* (Pollux, OSDI'21): useful samples per
-//! second. At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none:
-//! [`gavel`] (OSDI'20) shares rounds among jobs of a fixed size, [`sia`] (SOSP'23) chooses flavor
-//! and count of each job by an integer program, which [`choice`] solves.
+//! [`Shape`]). What it then does per second is measured ([`step_times`], and between the
+//! measurements [`interpolate`]) or learnt from what ran ([`performance`], [`learner`]). Times
+//! what a step is worth at its batch size ([`training`]) that is its [`goodput`] (Pollux,
+//! OSDI'21).
+//!
+//! At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none. [`gavel`] (OSDI'20)
+//! shares rounds among jobs of a fixed size, by a linear program ([`shares`]); [`sia`] (SOSP'23)
+//! chooses flavor and count of each job by an integer program, which [`choice`] solves and
+//! [`pack`] turns into nodes; [`horizon`] is ours.
 
 pub mod choice;
 pub mod gavel;

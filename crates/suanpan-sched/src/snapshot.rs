@@ -7,7 +7,7 @@
 //!
 //! | change | time |
 //! | --- | --- |
-//! | `Pending`, `NotPending` | O(log p + log c); the first job of a shape also O(pools) |
+//! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
@@ -46,7 +46,34 @@ pub struct Snapshot {
     pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
     /// The inventories, arranged for judging shapes.
     pub catalog: Catalog,
+    retired: Retired,
 }
+
+/// Classes of shapes that no pending job has at the moment, judged against the inventories as
+/// they are: the next job is likely to have one of them, and judging a shape anew looks at every
+/// pool. A cache, so it plays no part in comparisons.
+#[derive(Clone, Debug, Default)]
+struct Retired(BTreeMap<Arc<Shape>, ShapeClass>);
+
+impl Retired {
+    /// How many are kept; at one more, all are let go.
+    const MOST: usize = 4_096;
+
+    fn keep(&mut self, shape: Arc<Shape>, class: ShapeClass) {
+        if self.0.len() >= Retired::MOST {
+            self.0.clear();
+        }
+        self.0.insert(shape, class);
+    }
+}
+
+impl PartialEq for Retired {
+    fn eq(&self, _: &Retired) -> bool {
+        true
+    }
+}
+
+impl Eq for Retired {}
 
 /// Order of consideration: higher priority first, then earlier submission, then smaller id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -205,6 +232,7 @@ impl Snapshot {
         });
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
+        self.retired = Retired::default();
         for (shape, class) in &mut self.shapes {
             match rejudge {
                 Rejudge::Nothing => break,
@@ -230,11 +258,10 @@ impl Snapshot {
             Some((known, _)) => Arc::clone(known),
             None => Arc::clone(&pending.shape),
         };
-        let catalog = &self.catalog;
-        let class = self
-            .shapes
-            .entry(Arc::clone(&shape))
-            .or_insert_with_key(|shape| ShapeClass::new(catalog, shape));
+        let (catalog, retired) = (&self.catalog, &mut self.retired.0);
+        let class = self.shapes.entry(Arc::clone(&shape)).or_insert_with_key(|shape| {
+            retired.remove(shape).unwrap_or_else(|| ShapeClass::new(catalog, shape))
+        });
         class.insert(key, &pending);
         self.keys.insert(pending.job, key);
         self.pending.insert(key, Pending { shape, ..pending });
@@ -245,8 +272,10 @@ impl Snapshot {
         let pending = self.pending.remove(&key).expect("every key points at a pending job");
         let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
         class.remove(key);
-        if class.is_empty() {
-            self.shapes.remove(&pending.shape);
+        if class.is_empty()
+            && let Some((shape, class)) = self.shapes.remove_entry(&pending.shape)
+        {
+            self.retired.keep(shape, class);
         }
     }
 

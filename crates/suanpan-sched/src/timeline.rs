@@ -16,6 +16,8 @@
 //! | [`earliest_gang`], one node | O(n s) |
 //! | [`earliest_gang`], many nodes | O(n s) mostly, O(w log w) for w ≤ n s start windows at worst |
 
+pub mod profile;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use suanpan_model::time::{Seconds, Timestamp};

@@ -1,3 +1,6 @@
-//! One run: a workload, a site model and a seed, and what became of each job.
+//! Runs: a workload through sites in virtual time, and what became of each job.
 
+pub mod batch;
+pub mod elastic;
+pub mod network;
 pub mod packing;

@@ -87,12 +87,8 @@ impl FragmentTable {
     /// The table of a mix of pods. O(models × distinct CPU amounts × kinds).
     #[must_use]
     pub fn new(typical: &TypicalPods) -> FragmentTable {
-        let gpu_kinds: Vec<(PodRequest, u32)> = typical
-            .kinds
-            .iter()
-            .copied()
-            .filter(|(kind, _)| kind.gpus != GpuAsk::None)
-            .collect();
+        let gpu_kinds: Vec<(PodRequest, u32)> =
+            typical.kinds.iter().copied().filter(|(kind, _)| kind.gpus != GpuAsk::None).collect();
         let mut cpu_steps: Vec<u32> = gpu_kinds.iter().map(|(kind, _)| kind.cpu_milli).collect();
         cpu_steps.sort_unstable();
         cpu_steps.dedup();

@@ -14,7 +14,8 @@ const LARGEST_GPUS: u32 = 8_000;
 /// of what is free and what is asked, the better.
 pub(super) fn dot_product(node: &Node, request: &PodRequest) -> i32 {
     let gpus = f64::from(LARGEST_GPUS);
-    let cpu = f64::from(node.cpu_free()) / LARGEST_CPU * (f64::from(request.cpu_milli) / LARGEST_CPU);
+    let cpu =
+        f64::from(node.cpu_free()) / LARGEST_CPU * (f64::from(request.cpu_milli) / LARGEST_CPU);
     let gpu = f64::from(node.gpu_free()) / gpus * (f64::from(request.gpus.milli()) / gpus);
     (100.0 * (1.0 - (cpu + gpu) / 2.0)) as i32
 }

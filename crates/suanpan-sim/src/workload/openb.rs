@@ -11,9 +11,7 @@
 //! counts for nothing.
 
 use crate::problem::{Imported, Problem, Skipped, Strictness, shown};
-use suanpan_sched::packing::{
-    GpuAsk, GpuModel, MAX_GPUS, ModelSet, Node, PodRequest, WHOLE_GPU,
-};
+use suanpan_sched::packing::{GpuAsk, GpuModel, MAX_GPUS, ModelSet, Node, PodRequest, WHOLE_GPU};
 
 mod go_random;
 

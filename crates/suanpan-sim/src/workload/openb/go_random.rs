@@ -94,8 +94,7 @@ fn seeded(seed: u32, shift: u32) -> Vec<u64> {
         0 => 89_482_311,
         seed => seed,
     };
-    let mut simple =
-        std::iter::successors(Some(start), |x| Some(x * 48_271 % MODULUS)).skip(21);
+    let mut simple = std::iter::successors(Some(start), |x| Some(x * 48_271 % MODULUS)).skip(21);
     let mut next = || simple.next().expect("the sequence has no end");
     (0..LENGTH).map(|_| next() << shift ^ next() << (shift / 2) ^ next()).collect()
 }
@@ -112,8 +111,8 @@ fn ahead(state: &[u64], steps: u64) -> Vec<u64> {
     let mut after = vec![0; LENGTH];
     for index in 0..LENGTH {
         let terms = power.iter().zip(&numbers[index..]);
-        after[place(steps + index as u64)] =
-            terms.fold(0u64, |sum, (factor, number)| sum.wrapping_add(factor.wrapping_mul(*number)));
+        after[place(steps + index as u64)] = terms
+            .fold(0u64, |sum, (factor, number)| sum.wrapping_add(factor.wrapping_mul(*number)));
     }
     after
 }

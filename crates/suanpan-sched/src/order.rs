@@ -1,0 +1,4 @@
+//! In which order waiting jobs are considered.
+
+pub mod list_order;
+pub mod waiting;

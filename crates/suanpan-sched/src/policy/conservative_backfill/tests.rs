@@ -1,0 +1,1 @@
+//! Small cases, each on one screen.

@@ -1,0 +1,1 @@
+//! Quirks of logs in the wild.

@@ -1,0 +1,1 @@
+//! Small sites, each on one screen.

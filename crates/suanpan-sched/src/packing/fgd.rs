@@ -79,7 +79,8 @@ impl Fgd {
     }
 
     fn grade(&self, before: i64, after: u64) -> i32 {
-        let gpus = (after as i64 - before) as f64 / (self.table.total() * u64::from(WHOLE_GPU)) as f64;
+        let gpus =
+            (after as i64 - before) as f64 / (self.table.total() * u64::from(WHOLE_GPU)) as f64;
         (100.0 / (1.0 + gpus.exp())) as i32
     }
 }

@@ -16,4 +16,4 @@ pub mod sia;
 pub mod swf;
 mod table;
 
-pub use format::{FILTERS, Format, read};
+pub use format::{Content, FILTERS, Format, read};

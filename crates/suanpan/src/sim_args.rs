@@ -87,7 +87,7 @@ pub struct SimImport {
     pub to: Option<PathBuf>,
 }
 
-const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly, kueue, sacct, journal. Names that end in \
+const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly, kueue, sacct, journal, openb, sia. Names that end in \
     .jobs.csv or .swf say it themselves.";
 
 /// Where a workload comes from.

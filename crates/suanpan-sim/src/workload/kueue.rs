@@ -101,9 +101,10 @@ impl Visitor<'_> for Cpus {
             Some(digits) => (digits, 1000.0),
             None => (text, 1.0),
         };
-        let amount: Option<f64> = digits.parse().ok();
-        let wrong = || E::invalid_value(Unexpected::Str(text), &self);
-        self.visit_f64(amount.ok_or_else(wrong)? / share)
+        match digits.parse::<f64>() {
+            Ok(amount) => self.visit_f64(amount / share),
+            Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Log {
     pub processors: Option<u32>,
     /// Time zone of a log that does not name it.
     pub zone: jiff::tz::TimeZone,
+    /// Only what was submitted then.
+    pub window: crate::workload::Window,
     /// What a bad line does.
     pub strictness: crate::problem::Strictness,
 }

@@ -193,8 +193,8 @@ fn how_read(origin: &super::Origin) -> String {
 }
 
 fn reading(log: &super::Log) -> String {
-    let super::Log { format, filter, processors, zone, .. } = log;
-    format!("{format:?} {filter:?} {processors:?} {zone:?}")
+    let super::Log { format, filter, processors, zone, window, .. } = log;
+    format!("{format:?} {filter:?} {processors:?} {zone:?} {window:?}")
 }
 
 /// A name as part of a file's name.

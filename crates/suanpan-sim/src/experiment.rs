@@ -129,8 +129,8 @@ pub enum SiteModel {
         flavors: Vec<ElasticFlavor>,
         /// Folder with the profiles of models, in Sia's form.
         profiles: PathBuf,
-        /// Length of a round, seconds.
-        round_s: u64,
+        /// Length of a round, seconds; that of the policy's authors if nothing is said.
+        round_s: Option<u64>,
     },
 }
 

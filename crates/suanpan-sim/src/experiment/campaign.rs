@@ -222,7 +222,8 @@ fn one(
     task: &Task<'_>,
 ) -> anyhow::Result<(RunRecord, u64)> {
     let input = sources.input(task.seed)?;
-    let finished = run::run(experiment, &input, task.policy.rule, task.seed)?;
+    let finished = run::run(experiment, &input, task.policy.rule, task.seed)
+        .with_context(|| format!("policy {}, seed {}", task.policy.name, task.seed))?;
     drop(input);
     let file = format!("runs/{}.csv", task.stem);
     let file_hash = write_hashed(&out.join(&file), |to| finished.rows.write(to))?;

@@ -148,7 +148,7 @@ fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteMode
 fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {
     let expected = "the path of a folder with profiles in Sia's form";
     let profiles = folder.join(section.need("profiles", expected)?.text(expected)?);
-    let round_s = whole(section, "round_s", 1..=86_400, "seconds")?.unwrap_or(60);
+    let round_s = whole(section, "round_s", 1..=86_400, "seconds")?;
     let expected = "at least one table [[site.flavor]]";
     let list = section.need("flavor", expected)?;
     let empty = list.wrong(expected);

@@ -17,6 +17,7 @@ pub mod packing;
 pub mod plan;
 pub mod policy;
 pub mod predict;
+pub mod quota;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod flavor_speed;
 pub mod order;
 pub mod packing;
 pub mod plan;

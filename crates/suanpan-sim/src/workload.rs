@@ -5,6 +5,7 @@
 //! form of a job. It never opens a file itself, so it can be fuzzed.
 
 mod format;
+pub mod gavel;
 pub mod generate;
 pub mod job;
 pub mod journal;

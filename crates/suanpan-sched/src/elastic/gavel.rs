@@ -107,7 +107,11 @@ impl Gavel {
         for same_width in chosen.chunk_by(|&a, &b| jobs[a].gpus == jobs[b].gpus) {
             for &index in same_width {
                 let Some((before, held)) = self.holds.get(&jobs[index].job) else { continue };
-                if *before == flavor && held.iter().all(|&gpu| !used[gpu as usize]) {
+                let width = jobs[index].gpus as usize;
+                if *before == flavor
+                    && held.len() == width
+                    && held.iter().all(|&gpu| !used[gpu as usize])
+                {
                     held.iter().for_each(|&gpu| used[gpu as usize] = true);
                     seats.insert(index, held.clone());
                 }

@@ -1,53 +1,42 @@
-//! Our policy.
+//! Ours: Sia's program, with more weight on jobs that have little left to do.
+//!
+//! Sia counts all jobs alike, which is right as long as nobody knows how long they run. A training
+//! job's epochs are known, though, and the mean completion time falls if short remainders go
+//! first (Smith's rule, 1956; for jobs that share processors with falling returns, Berg et al.,
+//! heSRPT, 2020). So each job's costs are multiplied by (its longest remaining time)⁻ʷ.
 
-use super::choice::Costs;
-use super::sia::{allocate_by_cost, held, pinned};
-use super::{Allocation, Configuration, FlavorNodes, JobView, Restart, RoundPolicy};
+use super::sia::{Sia, allocate_by_cost};
+use super::{Allocation, FlavorNodes, JobView, RoundPolicy};
 
-/// Experiment.
+/// Sia's policy, weighted by remaining time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Remaining {
-    /// p
-    pub fairness: f64,
-    /// a
+pub struct ShortestRemaining {
+    /// The policy that is weighted.
+    pub sia: Sia,
+    /// w: 0 is Sia, 1 counts jobs per unit of remaining time.
     pub weight: f64,
-    /// λₙ
-    pub no_allocation: f64,
-    /// restarts by true cost
-    pub restart: f64,
 }
 
-impl Remaining {
-    fn costs(self, view: &JobView<'_>, configurations: &[Configuration]) -> Costs {
-        let held = held(view, configurations);
-        if let (Some(held), Restart::UnderWay) = (held, view.state) {
-            return pinned(held, configurations.len());
-        }
-        let positive = view.goodputs.iter().copied().filter(|&g| g > 0.0);
-        let least = positive.fold(f64::INFINITY, f64::min);
-        let longest = view.remaining.max(1e-9) / least;
-        let weight = longest.powf(-self.weight);
-        let cost = |(index, &goodput): (usize, &f64)| {
-            if goodput <= 0.0 {
-                return f64::INFINITY;
-            }
-            let restart = if Some(index) == held { 0.0 } else { view.restart_s * self.restart };
-            let time = restart + view.remaining / goodput;
-            (longest / time).powf(self.fairness) * weight
-        };
-        Costs {
-            of: view.goodputs.iter().enumerate().map(cost).collect(),
-            none: self.no_allocation * weight,
-        }
+impl Default for ShortestRemaining {
+    fn default() -> ShortestRemaining {
+        ShortestRemaining { sia: Sia::default(), weight: 0.5 }
     }
 }
 
-impl RoundPolicy for Remaining {
+impl RoundPolicy for ShortestRemaining {
     fn allocate(
         &mut self,
         jobs: &[JobView<'_>],
         flavors: &[FlavorNodes],
     ) -> Vec<Option<Allocation>> {
-        allocate_by_cost(jobs, flavors, |view, configurations| self.costs(view, configurations))
+        allocate_by_cost(jobs, flavors, |view, configurations| {
+            let mut costs = self.sia.costs(view, configurations);
+            let slowest = view.goodputs.iter().copied().filter(|&g| g > 0.0);
+            let longest_s = view.remaining / slowest.fold(f64::INFINITY, f64::min);
+            let weight = longest_s.max(1.0).powf(-self.weight);
+            costs.none *= weight;
+            costs.of.iter_mut().for_each(|cost| *cost *= weight);
+            costs
+        })
     }
 }

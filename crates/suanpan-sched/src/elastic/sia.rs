@@ -30,7 +30,8 @@ const COST_MOST: f64 = 3000.0;
 
 impl Sia {
     /// The costs of one job, over all configurations.
-    fn costs(self, view: &JobView<'_>, configurations: &[Configuration]) -> Costs {
+    #[must_use]
+    pub fn costs(self, view: &JobView<'_>, configurations: &[Configuration]) -> Costs {
         let held = held(view, configurations);
         if let (Some(held), Restart::UnderWay) = (held, view.state) {
             return pinned(held, configurations.len());

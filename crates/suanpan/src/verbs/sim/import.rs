@@ -128,7 +128,8 @@ impl Found {
             Content::Jobs(loaded) => ("job", Some(JobsFound::of(&loaded.workload))),
             Content::Pods(_) => ("pod", None),
             Content::Nodes(_) => ("node", None),
-            Content::Training(_) => ("training job", None),
+            Content::Training(_) | Content::Trace(_) => ("training job", None),
+            Content::Throughputs(_) => ("throughput", None),
         };
         Found {
             file: log.path.display().to_string(),

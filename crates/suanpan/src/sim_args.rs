@@ -56,7 +56,8 @@ pub struct SimRun {
 /// How a log is read.
 #[derive(Clone, Debug, Args)]
 pub struct SimLog {
-    /// What it is: jobs, swf, philly, kueue, sacct, journal, openb, sia, gavel [default: what its name says]
+    /// What it is, if its name does not say: jobs, swf, philly, kueue, sacct, journal, openb, sia,
+    /// gavel
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Stop at the first line that is wrong; the default leaves it out and counts it

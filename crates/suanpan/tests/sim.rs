@@ -1,5 +1,5 @@
-//! The simulator by its command line: the guide as shown, a report that recomputes, runs that do not
-//! depend on threads, campaigns that go on, and bad input told by its place.
+//! The simulator by its command line: the guide as shown, a report that recomputes, runs that do
+//! not depend on threads, campaigns that go on, and bad input told by its place.
 
 mod support;
 

@@ -115,8 +115,8 @@ fn over_time(summary: &Summary) -> String {
     };
     let bin = summary.policies[0].timelines.first().map_or(0, |line| line.bin_s);
     format!(
-        "<section>\n<h2>Over time</h2>\n<p>Each step is the mean of {}.{note}</p>\n<figure>{}</figure>\n\
-         </section>\n",
+        "<section>\n<h2>Over time</h2>\n<p>Each step is the mean of {}.{note}</p>\n\
+         <figure>{}</figure>\n</section>\n",
         duration(bin),
         charts::over_time(summary)
     )

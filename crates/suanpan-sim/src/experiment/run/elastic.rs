@@ -46,9 +46,9 @@ impl ElasticRule {
         ("sia-measured", ElasticRule::Sia(Knowledge::Measured)),
     ];
 
-    /// Length of a round in the authors' evaluation, seconds: Sia (SOSP 2023) runs its own policy in
-    /// rounds of one minute and Gavel in rounds of six, as Gavel (OSDI 2020) does. Jobs that restart
-    /// for longer than a round never get on under a policy that takes turns.
+    /// Length of a round in the authors' evaluation, seconds: Sia (SOSP 2023) runs its own policy
+    /// in rounds of one minute and Gavel in rounds of six, as Gavel (OSDI 2020) does. Jobs that
+    /// restart for longer than a round never get on under a policy that takes turns.
     fn round_s(self) -> u64 {
         match self {
             ElasticRule::Gavel => 360,

@@ -16,5 +16,7 @@ pub mod sacct;
 pub mod sia;
 pub mod swf;
 mod table;
+mod window;
 
 pub use format::{Content, FILTERS, Format, read};
+pub use window::{A_MOMENT, Window};

@@ -54,12 +54,7 @@ pub(crate) fn bisect(
 
 /// Pairs each vertex with the free neighbour of the heaviest edge; vertices without one pair with
 /// each other, so that graphs without edges shrink too.
-fn matching(
-    graph: &Graph,
-    lean: &[i64],
-    target: Target,
-    random: &mut Random,
-) -> (Vec<u32>, usize) {
+fn matching(graph: &Graph, lean: &[i64], target: Target, random: &mut Random) -> (Vec<u32>, usize) {
     const NONE: u32 = u32::MAX;
     let n = graph.len();
     let most = (graph.total() / 12).max(target.slack).max(2);
@@ -73,8 +68,7 @@ fn matching(
             continue;
         }
         let fits = |w: u32| {
-            group_of[w as usize] == NONE
-                && graph.size[v as usize] + graph.size[w as usize] <= most
+            group_of[w as usize] == NONE && graph.size[v as usize] + graph.size[w as usize] <= most
         };
         let mate = graph
             .edges(v as usize)

@@ -8,6 +8,8 @@
 //! A prediction decides the order of a queue and what fits in a gap. It is never a limit: a job is
 //! killed when its requested time is over, not its predicted one.
 
+pub mod learnt;
+pub mod range;
 pub mod tsafrir;
 
 use suanpan_model::time::{Seconds, Timestamp};

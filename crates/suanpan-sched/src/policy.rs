@@ -7,6 +7,7 @@ pub mod accasim_easy;
 pub mod conservative_backfill;
 pub mod easy_backfill;
 pub mod fcfs;
+pub mod learnt_backfill;
 
 use serde::{Deserialize, Serialize};
 use suanpan_model::time::Seconds;

@@ -9,6 +9,8 @@
 //! killed when its requested time is over, not its predicted one.
 
 pub mod correction;
+pub mod learnt;
+pub mod range;
 pub mod tsafrir;
 
 use correction::Correction;

@@ -7,6 +7,7 @@ use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
+use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::Placement;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
@@ -56,6 +57,8 @@ pub enum Command {
     ReserveNodes(ReserveNodes),
     /// Let go of a reservation.
     EndReservation(EndReservation),
+    /// How jobs are ordered; nothing means by submission.
+    SetPriorities(Option<Box<PriorityPolicy>>),
     /// The scheduler proposes starts.
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.

@@ -16,6 +16,7 @@ use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
+use suanpan_sched::order::priority::{PriorityPolicy, UserShare};
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::{Closure, ClosureId, Contact};
 use suanpan_site::order::StopReason;
@@ -158,6 +159,16 @@ pub enum Event {
         closure: ClosureId,
         /// Which of its nodes.
         nodes: Vec<String>,
+    },
+    /// Jobs are ordered by another policy, or by submission.
+    PrioritiesSet {
+        /// The policy.
+        policy: Option<Box<PriorityPolicy>>,
+    },
+    /// The priorities of all jobs that wait were worked out anew, with these fair shares.
+    JobsPrioritized {
+        /// Of each user in each project.
+        shares: Vec<UserShare>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

@@ -226,6 +226,8 @@ impl World {
             deadline: None,
             hold: Default::default(),
             requeue: Default::default(),
+            qos: None,
+            nice: 0,
         }
     }
 

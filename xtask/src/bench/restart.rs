@@ -304,6 +304,8 @@ impl World {
             deadline: None,
             hold,
             requeue: Default::default(),
+            qos: None,
+            nice: 0,
         }
     }
 }

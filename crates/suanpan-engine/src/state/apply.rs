@@ -39,7 +39,8 @@ impl State {
                 self.allocation_mut(*allocation).staging_at = Some(*at);
             }
             Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
-            Event::AllocationEnded { allocation, charge, then, .. } => {
+            Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
+                self.count_usage(at, *allocation, outcome);
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
@@ -82,6 +83,8 @@ impl State {
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
             }
+            Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
+            Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
     }
@@ -93,7 +96,7 @@ impl State {
         }
         let tasks = Tasks::new(&spec);
         self.next.job = self.next.job.max(submitted.id.0 + tasks.id_count());
-        let job = Job {
+        let mut job = Job {
             id: submitted.id,
             submitted: at,
             spec,
@@ -101,8 +104,10 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            priority: 0,
             gate: super::Gate::Closed,
         };
+        job.priority = self.priority_of(at, &job);
         self.index_job(&job);
         self.jobs.insert(job.id, job);
         self.refresh_gate(submitted.id);
@@ -268,6 +273,7 @@ impl State {
         cluster.free = inventory.nodes.iter().map(|node| node.capacity).collect();
         let live: Vec<AllocationId> = cluster.allocations.iter().copied().collect();
         self.derived.catalog.set(id, Arc::clone(inventory));
+        self.count_machine();
         self.emit(|| Change::Inventory(id, Arc::clone(inventory)));
         for allocation_id in live {
             self.emit(|| Change::Freed(id, allocation_id));

@@ -54,6 +54,7 @@ impl State {
             cluster.free = nodes.map(|node| node.capacity).collect();
             cluster.allocations.clear();
         }
+        self.count_machine();
         let live: Vec<AllocationId> = self.allocations.keys().copied().collect();
         for id in live {
             let placed = &self.allocations[&id].placed;

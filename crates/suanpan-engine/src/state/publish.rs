@@ -58,7 +58,7 @@ impl State {
         };
         Some(Pending {
             job: job.id,
-            priority: 0,
+            priority: job.priority,
             submitted: job.submitted,
             shape: Arc::clone(&job.spec.shape),
             begin: job.spec.begin.max(not_before),

@@ -23,6 +23,8 @@ use suanpan_model::money::{MicroCredits, Price};
 use suanpan_model::site::{DriverKind, Flavor, Inventory, Node, Partition};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
+use suanpan_sched::order::multifactor::Weights;
+use suanpan_sched::order::priority::{Entitlement, PriorityPolicy, Qos, UserShare};
 use suanpan_sched::policy::Policy;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::{Fact, Outcome, Report};
@@ -124,6 +126,8 @@ impl World {
             "release" => self.ask(user(&named), Command::ReleaseJob(target(&plain[0]))),
             "requeue" => self.ask(user(&named), Command::RequeueJob(target(&plain[0]))),
             "drain" | "undrain" | "reserve" | "end-reservation" => self.close(verb, &plain, &named),
+            "priorities" => self.priorities(&named),
+            "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "orders" => self.orders(),
             "balance" => self.balance(),
@@ -213,6 +217,46 @@ impl World {
         };
         let caller = if words.contains_key("user") { user(words) } else { Caller::System };
         self.ask(caller, command)
+    }
+
+    /// `priorities off=yes`, or `priorities [age=W] [fair=W] [size=W] [qos=W] [every=S]
+    /// [projects=NAME:SHARES,..] [qoses=NAME:PRIORITY[:PREEMPTS],..]`.
+    fn priorities(&mut self, words: &Words) -> Vec<String> {
+        let weight = |key: &str| words.get(key).map_or(0, |text| text.parse().expect("a weight"));
+        let list = |key: &str| {
+            let text = words.get(key).map_or("", String::as_str);
+            let some = text.split(',').filter(|item| !item.is_empty());
+            some.map(|item| item.split(':').map(str::to_owned).collect()).collect::<Vec<Vec<_>>>()
+        };
+        let mut policy = PriorityPolicy { half_life: None, ..PriorityPolicy::default() };
+        policy.weights = Weights {
+            age: weight("age"),
+            fair_share: weight("fair"),
+            job_size: weight("size"),
+            qos: weight("qos"),
+            ..Weights::default()
+        };
+        policy.every = Seconds(weight("every").max(1).into());
+        policy.age_max = Seconds(1_000);
+        for one in list("projects") {
+            let shares = one[1].parse().expect("shares");
+            let entitlement = Entitlement { shares, ..Entitlement::default() };
+            policy.shares.insert(one[0].clone(), entitlement);
+        }
+        for one in list("qoses") {
+            let priority = one[1].parse().expect("a priority");
+            let preempts = one.get(2).cloned().into_iter().collect();
+            policy.qos.insert(one[0].clone(), Qos { priority, preempts, ..Qos::default() });
+        }
+        let policy = (!words.contains_key("off")).then(|| Box::new(policy));
+        let caller = if words.contains_key("user") { user(words) } else { Caller::System };
+        self.ask(caller, Command::SetPriorities(policy))
+    }
+
+    /// Waiting jobs in the order in which they are considered, with their priority.
+    fn queue(&self) -> Vec<String> {
+        let pending = self.snapshot.pending.values();
+        pending.map(|one| format!("job {} priority {}", one.job, one.priority)).collect()
     }
 
     fn submit(&mut self, words: &Words) -> Vec<String> {
@@ -352,6 +396,17 @@ fn told(event: &Event) -> String {
         Event::JobReleased { job } => format!("job {job} released"),
         Event::InventoryRecorded { cluster, .. } => format!("cluster {cluster} inventory"),
         Event::ContactChanged { cluster, contact } => format!("cluster {cluster} {contact:?}"),
+        Event::PrioritiesSet { policy: None } => "jobs go by submission".into(),
+        Event::PrioritiesSet { policy: Some(policy) } => {
+            format!("jobs go by priority, anew every {} s", policy.every.0)
+        }
+        Event::JobsPrioritized { shares } => {
+            let share = |one: &UserShare| {
+                format!("{}/{} {}", one.project, one.user, one.factor.billionths() / 1_000)
+            };
+            let shares: Vec<String> = shares.iter().map(share).collect();
+            format!("shares {}", shares.join(", "))
+        }
         Event::NodesClosed { cluster, closure, .. } => {
             let nodes = closure.nodes.join(",");
             format!("cluster {cluster} {nodes} {} ({})", closure.words(), closure.id.0)
@@ -444,6 +499,8 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
         deadline: get("deadline").map(|text| now.plus(seconds(text))),
         hold: if get("hold").is_some() { Hold::User } else { Hold::None },
         requeue: if get("requeue").is_some() { Requeue::OnFailure } else { Requeue::Never },
+        qos: get("qos").map(str::to_owned),
+        nice: get("nice").map_or(0, |text| text.parse().expect("nice=NUMBER")),
     }
 }
 

@@ -212,6 +212,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::InventoryRecorded { .. }
         | Event::ContactChanged { .. }
         | Event::RefusalsForgotten { .. }
+        | Event::NodesClosed { .. }
+        | Event::NodesOpened { .. }
+        | Event::PrioritiesSet { .. }
+        | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

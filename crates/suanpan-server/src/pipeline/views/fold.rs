@@ -146,6 +146,10 @@ impl<'a> Folder<'a> {
             }
             Event::UserAdded { .. }
             | Event::RefusalsForgotten { .. }
+            | Event::NodesClosed { .. }
+            | Event::NodesOpened { .. }
+            | Event::PrioritiesSet { .. }
+            | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

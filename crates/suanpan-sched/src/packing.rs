@@ -15,6 +15,7 @@
 
 mod fgd;
 mod fragment;
+mod least_waste;
 mod node;
 mod published;
 mod recency;
@@ -22,6 +23,7 @@ mod request;
 
 pub use fgd::Fgd;
 pub use fragment::{FragmentTable, TypicalPods};
+pub use least_waste::LeastWaste;
 pub use node::{GpuSet, Node};
 pub use request::{GpuAsk, GpuModel, MAX_GPUS, ModelSet, PodRequest, WHOLE_GPU};
 
@@ -46,24 +48,43 @@ pub enum Policy {
     BestFit,
     /// Fragmentation gradient descent.
     Fgd(Box<Fgd>),
+    /// Ours: the node whose expected waste grows least.
+    LeastWaste(Box<LeastWaste>),
 }
 
 impl Policy {
+    /// What the policy thinks of a node as it is, whatever comes: kept for each node until it
+    /// changes.
+    fn standing(&self, node: &Node) -> i64 {
+        match self {
+            Policy::Fgd(fgd) => fgd.fragment(node),
+            Policy::LeastWaste(least) => least.waste(node),
+            _ => 0,
+        }
+    }
+
     /// The score of a node that fits; more is better.
-    fn score(&self, node: &Node, request: &PodRequest) -> i32 {
+    fn score(&self, node: &Node, standing: i64, request: &PodRequest) -> i32 {
         match self {
             Policy::Random => 0,
             Policy::DotProd => published::dot_product(node, request),
             Policy::GpuClustering => published::gpu_clustering(node, request),
             Policy::GpuPacking => published::gpu_packing(node, request),
             Policy::BestFit => published::best_fit(node, request),
-            Policy::Fgd(fgd) => fgd.score(node, request),
+            Policy::Fgd(fgd) => fgd.best(node, request, standing).0,
+            Policy::LeastWaste(least) => least.best(node, request, standing).0,
         }
     }
 
     /// The GPUs to take on the node that was chosen: the first free ones; for a share, the GPU
     /// with the least left, but for the policies that say which.
-    fn gpus(&self, node: &Node, request: &PodRequest, random: &mut dyn FnMut() -> u64) -> GpuSet {
+    fn gpus(
+        &self,
+        node: &Node,
+        standing: i64,
+        request: &PodRequest,
+        random: &mut dyn FnMut() -> u64,
+    ) -> GpuSet {
         let share = match request.gpus {
             GpuAsk::None => return GpuSet::default(),
             GpuAsk::Whole(count) => return node.first_free(count),
@@ -71,7 +92,8 @@ impl Policy {
         };
         let fits = || node.gpus().iter().enumerate().filter(move |(_, free)| **free >= share);
         match self {
-            Policy::Fgd(fgd) => fgd.gpu(node, request),
+            Policy::Fgd(fgd) => fgd.best(node, request, standing).1,
+            Policy::LeastWaste(least) => least.best(node, request, standing).1,
             Policy::Random => {
                 let place = below(random, fits().count());
                 GpuSet::one(fits().nth(place).expect("a place below the count").0)
@@ -105,6 +127,8 @@ const UNFIT: i32 = i32::MIN;
 #[derive(Clone, Debug)]
 pub struct Packer {
     nodes: Vec<Node>,
+    /// What the policy thinks of each node as it is.
+    standings: Vec<i64>,
     policy: Policy,
     recency: Recency,
     classes: BTreeMap<PodRequest, Class>,
@@ -123,7 +147,8 @@ impl Packer {
     #[must_use]
     pub fn new(nodes: Vec<Node>, policy: Policy) -> Packer {
         let recency = Recency::new(nodes.len());
-        Packer { nodes, policy, recency, classes: BTreeMap::new() }
+        let standings = nodes.iter().map(|node| policy.standing(node)).collect();
+        Packer { nodes, standings, policy, recency, classes: BTreeMap::new() }
     }
 
     /// The nodes as they are now.
@@ -140,7 +165,8 @@ impl Packer {
         random: &mut dyn FnMut() -> u64,
     ) -> Option<Placement> {
         let node = self.choose(request, random)?;
-        let gpus = self.policy.gpus(&self.nodes[node as usize], request, random);
+        let place = node as usize;
+        let gpus = self.policy.gpus(&self.nodes[place], self.standings[place], request, random);
         let placement = Placement { node, gpus };
         assert!(self.occupy(request, placement), "a node that fits holds the pod");
         Some(placement)
@@ -151,7 +177,7 @@ impl Packer {
         let node = self.nodes.get_mut(placement.node as usize);
         let done = node.is_some_and(|node| node.take(request, placement.gpus));
         if done {
-            self.recency.touch(placement.node);
+            self.changed(placement.node);
         }
         done
     }
@@ -159,19 +185,26 @@ impl Packer {
     /// A pod has left.
     pub fn release(&mut self, request: &PodRequest, placement: Placement) {
         self.nodes[placement.node as usize].give_back(request, placement.gpus);
-        self.recency.touch(placement.node);
+        self.changed(placement.node);
+    }
+
+    fn changed(&mut self, node: u32) {
+        self.standings[node as usize] = self.policy.standing(&self.nodes[node as usize]);
+        self.recency.touch(node);
     }
 
     /// The first node of the best score; under Random, any.
     fn choose(&mut self, request: &PodRequest, random: &mut dyn FnMut() -> u64) -> Option<u32> {
-        let Packer { nodes, policy, recency, classes } = self;
+        let Packer { nodes, standings, policy, recency, classes } = self;
         let class = classes
             .entry(*request)
             .or_insert_with(|| Class { scores: vec![UNFIT; nodes.len()], seen: 0 });
         for node in recency.since(class.seen) {
-            let state = &nodes[node as usize];
-            let fits = state.fits(request);
-            class.scores[node as usize] = if fits { policy.score(state, request) } else { UNFIT };
+            let node = node as usize;
+            class.scores[node] = match nodes[node].fits(request) {
+                true => policy.score(&nodes[node], standings[node], request),
+                false => UNFIT,
+            };
         }
         class.seen = recency.now();
         let best = class.scores.iter().copied().max().filter(|&best| best != UNFIT)?;

@@ -6,7 +6,6 @@
 pub mod campaign;
 pub mod digest;
 pub mod file;
-pub mod outcome;
 pub mod run;
 mod section;
 pub mod source;
@@ -44,7 +43,7 @@ pub struct Source {
 /// A log or a generator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
-    /// A log, the same for every seed.
+    /// A log, the same for every seed unless its path names the seed.
     Log(Log),
     /// The model of Lublin and Feitelson, drawn anew for every seed.
     Lublin {
@@ -65,7 +64,8 @@ pub enum Origin {
 /// A log to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
-    /// Where it is; relative paths were completed with the experiment file's folder.
+    /// Where it is; relative paths were completed with the experiment file's folder. `{seed}` in it
+    /// stands for the seed.
     pub path: PathBuf,
     /// What it is.
     pub format: crate::workload::Format,
@@ -74,7 +74,7 @@ pub struct Log {
     /// Processors of the log's machine, if it does not say or is wrong.
     pub processors: Option<u32>,
     /// Time zone of a log that does not name it.
-    pub zone: String,
+    pub zone: jiff::tz::TimeZone,
     /// What a bad line does.
     pub strictness: crate::problem::Strictness,
 }
@@ -114,6 +114,43 @@ pub enum SiteModel {
         /// The order of simultaneous events.
         convention: suanpan_site::model::batch::Convention,
     },
+    /// Nodes whose GPUs pods share; pods come and stay.
+    GpuSharing {
+        /// The node list, in openb's form.
+        nodes: PathBuf,
+        /// Pods come until they ask this share of the GPUs, percent.
+        demand_percent: u64,
+    },
+    /// Nodes that training jobs take and give back in rounds.
+    Elastic {
+        /// The flavors.
+        flavors: Vec<ElasticFlavor>,
+        /// Folder with the profiles of models, in Sia's form.
+        profiles: PathBuf,
+        /// Length of a round, seconds.
+        round_s: u64,
+    },
+}
+
+/// Nodes of one flavor at an elastic site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElasticFlavor {
+    /// The GPU type, as the profiles' files call it.
+    pub gpu: String,
+    /// How many nodes, of how many GPUs.
+    pub nodes: suanpan_sched::elastic::FlavorNodes,
+}
+
+impl SiteModel {
+    /// Its name in experiment files.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            SiteModel::Batch { .. } => "batch",
+            SiteModel::GpuSharing { .. } => "gpu-sharing",
+            SiteModel::Elastic { .. } => "elastic",
+        }
+    }
 }
 
 /// What decides.
@@ -132,4 +169,19 @@ pub struct Metrics {
     pub bounded_slowdown_s: u64,
     /// The metrics that are drawn side by side.
     pub compare: Vec<String>,
+}
+
+impl Log {
+    /// Whether each seed has a log of its own.
+    #[must_use]
+    pub fn is_by_seed(&self) -> bool {
+        self.path.to_string_lossy().contains("{seed}")
+    }
+
+    /// The log of one seed.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> Log {
+        let path = self.path.to_string_lossy().replace("{seed}", &seed.to_string());
+        Log { path: PathBuf::from(path), ..self.clone() }
+    }
 }

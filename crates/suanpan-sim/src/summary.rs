@@ -1,9 +1,9 @@
 //! What the runs of an experiment come to together: the document `summary.json`.
 
 use crate::experiment::campaign::{RunRecord, SCHEMA};
-use crate::experiment::digest::{BATCH_METRICS, Better, Metric, Timeline};
-use crate::experiment::source::Sources;
-use crate::experiment::{Experiment, Origin, SiteModel};
+use crate::experiment::digest::{Better, Curve, Metric, Timeline};
+use crate::experiment::source::{ReadLog, Sources};
+use crate::experiment::{Experiment, Origin, Source, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,8 +29,10 @@ pub struct Summary {
     pub model: String,
     /// The site's name.
     pub site: String,
-    /// Its processors.
-    pub processors: u64,
+    /// How large it is.
+    pub size: u64,
+    /// What its size counts: processors or GPUs.
+    pub size_unit: String,
     /// Run times below this count as this in a bounded slowdown, seconds.
     pub bounded_slowdown_s: u64,
     /// Repetitions of every policy.
@@ -91,8 +93,8 @@ pub struct MetricSummary {
 pub struct PolicySummary {
     /// Its name.
     pub name: String,
-    /// Jobs that were too wide for the site and left out, over all seeds.
-    pub too_wide: u64,
+    /// Jobs that the site could never run and that were left out, over all seeds.
+    pub left_out: u64,
     /// Its runs, in the order of the seeds.
     pub runs: Vec<RunSummary>,
     /// Each metric over the seeds.
@@ -103,6 +105,24 @@ pub struct PolicySummary {
     pub timelines: Vec<TimelineSummary>,
     /// For each distribution, the share of all jobs at most at each threshold.
     pub distributions: BTreeMap<String, Vec<f64>>,
+    /// Amounts against demand, over the seeds.
+    pub curves: Vec<CurveSummary>,
+}
+
+/// An amount against the demand that has come: mean, least and most over the seeds at each percent
+/// of the site; percentages that no run has are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveSummary {
+    /// What it is.
+    pub name: String,
+    /// Demand, percent of the site.
+    pub demand: Vec<u32>,
+    /// Mean over the seeds.
+    pub mean: Vec<f64>,
+    /// Least over the seeds.
+    pub least: Vec<f64>,
+    /// Most over the seeds.
+    pub most: Vec<f64>,
 }
 
 /// One run.
@@ -138,8 +158,9 @@ pub fn summarize(
     sources: &Sources<'_>,
     runs: &[Vec<RunRecord>],
 ) -> Summary {
-    let SiteModel::Batch { processors, .. } = experiment.site.model;
-    let metrics = &BATCH_METRICS;
+    let model = &experiment.site.model;
+    let metrics = run::metrics(model);
+    let (size, size_unit) = sources.size();
     let all = || runs.iter().flatten();
     let lines = || all().flat_map(|run| &run.digest.timelines);
     let longest = lines().map(|line| line.bin_s * line.sums.len() as u64).max().unwrap_or(1);
@@ -154,9 +175,10 @@ pub fn summarize(
         schema: SCHEMA.to_owned(),
         name: experiment.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: "batch".to_owned(),
+        model: model.word().to_owned(),
         site: experiment.site.name.clone(),
-        processors: processors.into(),
+        size,
+        size_unit: size_unit.to_owned(),
         bounded_slowdown_s: experiment.metrics.bounded_slowdown_s,
         seeds: experiment.seeds.clone(),
         workload: sources.logs().map(source).collect(),
@@ -171,22 +193,18 @@ pub fn summarize(
     }
 }
 
-fn source(
-    (source, log): (&crate::experiment::Source, Option<&crate::experiment::source::ReadLog>),
-) -> SourceSummary {
+fn source((source, logs): (&Source, &[ReadLog])) -> SourceSummary {
     let kind = match &source.origin {
         Origin::Lublin { .. } => "Lublin-Feitelson model".to_owned(),
         Origin::Log(log) => log.format.word().to_owned(),
         Origin::Fitted { log, .. } => format!("fitted to {}", log.format.word()),
     };
-    let loaded = log.map(|log| &log.loaded);
-    let left_out = loaded.map(|loaded| loaded.left_out.clone()).unwrap_or_default();
-    SourceSummary {
-        name: source.name.clone(),
-        kind,
-        skipped: loaded.map_or(0, |loaded| loaded.skipped.count),
-        left_out: left_out.into_iter().map(|(reason, n)| (reason.to_owned(), n)).collect(),
+    let mut left_out = BTreeMap::new();
+    for (reason, count) in logs.iter().flat_map(|log| log.content.left_out()) {
+        *left_out.entry(reason.to_owned()).or_default() += count;
     }
+    let skipped = logs.iter().map(|log| log.content.skipped().count).sum();
+    SourceSummary { name: source.name.clone(), kind, skipped, left_out }
 }
 
 fn shown(metric: &Metric) -> MetricSummary {
@@ -235,13 +253,41 @@ fn policy(
     };
     PolicySummary {
         name: records.first().map(|record| record.policy.clone()).unwrap_or_default(),
-        too_wide: records.iter().map(|record| record.too_wide).sum(),
+        left_out: records.iter().map(|record| record.left_out).sum(),
         runs: records.iter().map(run).collect(),
         metrics: over_seeds(&value),
         difference: over_seeds(&|run, place| value(run, place) - first[run].digest.metrics[place]),
         timelines: (0..names).map(lines).collect(),
         distributions: distributions(records),
+        curves: curves(records),
     }
+}
+
+fn curves(records: &[RunRecord]) -> Vec<CurveSummary> {
+    let places = records.first().map_or(0, |record| record.digest.curves.len());
+    let of = |place: usize| {
+        let runs: Vec<&Curve> = records.iter().map(|run| &run.digest.curves[place]).collect();
+        let longest = runs.iter().map(|run| run.values.len()).max().unwrap_or(0);
+        let mut curve = CurveSummary {
+            name: runs[0].name.clone(),
+            demand: Vec::new(),
+            mean: Vec::new(),
+            least: Vec::new(),
+            most: Vec::new(),
+        };
+        for demand in 0..longest {
+            let value = |run: &&Curve| run.values.get(demand).copied().flatten();
+            let values: Vec<f64> = runs.iter().filter_map(value).collect();
+            if !values.is_empty() {
+                curve.demand.push(demand as u32);
+                curve.mean.push(values.iter().sum::<f64>() / values.len() as f64);
+                curve.least.push(values.iter().copied().fold(f64::INFINITY, f64::min));
+                curve.most.push(values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            }
+        }
+        curve
+    };
+    (0..places).map(of).collect()
 }
 
 /// Mean, least and most of the same timeline of several runs; one that ended early goes on at 0.

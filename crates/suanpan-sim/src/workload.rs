@@ -7,10 +7,13 @@
 mod format;
 pub mod generate;
 pub mod job;
+pub mod journal;
+pub mod kueue;
 pub mod openb;
 pub mod philly;
+pub mod sacct;
 pub mod sia;
 pub mod swf;
 mod table;
 
-pub use format::{FILTERS, Format, read};
+pub use format::{Content, FILTERS, Format, read};

@@ -10,7 +10,7 @@ use suanpan_sched::elastic::{FlavorNodes, RoundPolicy};
 use suanpan_sim::problem::Strictness;
 use suanpan_sim::replay::elastic::{Summary, replay, summary};
 use suanpan_sim::workload::sia;
-use suanpan_site::model::elastic::Batches;
+use suanpan_site::model::elastic::{Batches, Knowledge};
 
 /// Sia's cluster: T4, A100 and 2080 Ti, in the order of its simulator's configuration.
 const GPU_TYPES: [&str; 3] = ["aws", "dgx-ext", "rtx"];
@@ -61,24 +61,38 @@ fn aims() {
     let Some(data) = data() else { return };
     let models = sia::profiles(&data.join("profiles"), &GPU_TYPES).expect("the profiles");
     let models: Arc<[Model]> = models.into();
-    for (name, n) in [("saturn", 10), ("philly", 8)] {
-        let mut sum = 0.0;
-        for w in 1..=n {
-            let file = data.join(format!("workloads/{name}/workload-{w}.csv"));
-            let began = std::time::Instant::now();
-            let got = run(&models, &file, 60, Batches::Tuned, Box::new(Sia::default()));
-            eprintln!(
-                "{name} {w} {:.1?} jct {:.0} p99 {:.0} mk {:.0} rst {:.1} gpuh {:.0} share {:.3}",
-                began.elapsed(),
-                got.jct_s_mean,
-                got.jct_s_p99,
-                got.makespan_s,
-                got.restarts_mean,
-                got.gpu_hours.iter().sum::<f64>(),
-                got.restart_share
-            );
-            sum += got.jct_s_mean / f64::from(n);
+    use suanpan_sched::elastic::remaining::Remaining;
+    let r = |weight: f64, restart: f64| Remaining {
+        fairness: -0.5,
+        weight,
+        restart,
+        no_allocation: 1.1,
+    };
+    let s = |fairness: f64| Sia { fairness, ..Sia::default() };
+    let list: Vec<(String, Box<dyn Fn() -> Box<dyn RoundPolicy>>)> = vec![
+        ("r .5 3".into(), Box::new(move || Box::new(r(0.5, 3.0)))),
+        ("r 0 3".into(), Box::new(move || Box::new(r(0.0, 3.0)))),
+        ("s -1".into(), Box::new(move || Box::new(s(-1.0)))),
+        ("s -.25".into(), Box::new(move || Box::new(s(-0.25)))),
+        ("r .5 8".into(), Box::new(move || Box::new(r(0.5, 8.0)))),
+        ("r 1 3".into(), Box::new(move || Box::new(r(1.0, 3.0)))),
+        ("r .5 20".into(), Box::new(move || Box::new(r(0.5, 20.0)))),
+    ];
+    for (label, policy) in list {
+        let knowledge = Knowledge::Measured;
+        let mut means = Vec::new();
+        let began = std::time::Instant::now();
+        for (name, n) in [("saturn", 10), ("philly", 8)] {
+            let mut sum = 0.0;
+            let mut rst = 0.0;
+            for w in 1..=n {
+                let file = data.join(format!("workloads/{name}/workload-{w}.csv"));
+                let got = run(&models, &file, 60, Batches::Tuned(knowledge), policy());
+                sum += got.jct_s_mean / f64::from(n) / 3600.0;
+                rst += got.restarts_mean / f64::from(n);
+            }
+            means.push((sum, rst));
         }
-        eprintln!("{name} mean {:.4} h", sum / 3600.0);
+        eprintln!("{label} {knowledge:?}: {means:.4?} {:?}", began.elapsed());
     }
 }

@@ -87,7 +87,8 @@ pub struct SimImport {
     pub to: Option<PathBuf>,
 }
 
-const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly.";
+const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly, kueue, sacct, journal, openb, sia. Names that end in \
+    .jobs.csv or .swf say it themselves.";
 
 /// Where a workload comes from.
 #[derive(Debug, Subcommand)]

@@ -107,6 +107,13 @@ impl StepTimes {
         self
     }
 
+    /// Samples per second of one GPU at its largest local batch; 0 if that was not measured.
+    #[must_use]
+    pub fn samples_per_s_alone(&self) -> f64 {
+        let largest = self.by_shape.get(&Shape::new([1])).and_then(|list| list.last());
+        largest.map_or(0.0, |one| f64::from(one.local_batch) / one.times.step_s)
+    }
+
     /// Largest local batch of a shape: its own if it was measured, else the largest of the
     /// far-out measurements with at least as many nodes and GPUs. `None` if there is none.
     #[must_use]

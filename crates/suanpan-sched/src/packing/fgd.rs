@@ -18,19 +18,15 @@ impl Fgd {
         Fgd { table: FragmentTable::new(typical) }
     }
 
-    /// How little fragmentation grows, 0 to 100: 100 / (1 + e^growth), growth in GPUs, cut to a
-    /// whole number. Of the GPUs that could hold a share, the best counts.
-    pub(super) fn score(&self, node: &Node, request: &PodRequest) -> i32 {
-        self.best(node, request).0
+    /// How much of the node is fragmented, in units of the table.
+    pub(super) fn fragment(&self, node: &Node) -> i64 {
+        i64::try_from(self.table.fragment(node)).expect("a node has few GPUs")
     }
 
-    /// The GPU that [`Fgd::score`] meant for a share; the first of equals.
-    pub(super) fn gpu(&self, node: &Node, request: &PodRequest) -> GpuSet {
-        self.best(node, request).1
-    }
-
-    fn best(&self, node: &Node, request: &PodRequest) -> (i32, GpuSet) {
-        let before = self.table.fragment(node);
+    /// How little fragmentation grows on a node that has `before`, 0 to 100: 100 / (1 + e^growth),
+    /// growth in GPUs, cut to a whole number; and the GPUs that is meant for. Of the GPUs that
+    /// could hold a share, the first of the best.
+    pub(super) fn best(&self, node: &Node, request: &PodRequest, before: i64) -> (i32, GpuSet) {
         match request.gpus {
             GpuAsk::Share(share) => {
                 let mut best = (-1, GpuSet::default());
@@ -82,9 +78,9 @@ impl Fgd {
         }
     }
 
-    fn grade(&self, before: u64, after: u64) -> i32 {
-        let growth = after as f64 - before as f64;
-        let gpus = growth / (self.table.total() * u64::from(WHOLE_GPU)) as f64;
+    fn grade(&self, before: i64, after: u64) -> i32 {
+        let gpus =
+            (after as i64 - before) as f64 / (self.table.total() * u64::from(WHOLE_GPU)) as f64;
         (100.0 / (1.0 + gpus.exp())) as i32
     }
 }

@@ -23,9 +23,6 @@ use crate::order::waiting::{By, Gap, Place, Waiting, WaitingList};
 use crate::timeline::profile::Profile;
 use suanpan_model::time::{Seconds, Timestamp};
 
-#[cfg(test)]
-mod tests;
-
 /// The waiting jobs of a machine under EASY.
 #[derive(Clone, Debug, Default)]
 pub struct EasyBackfill {

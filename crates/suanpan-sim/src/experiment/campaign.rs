@@ -6,7 +6,6 @@
 //! on. A run whose key and whose file's hash are still right is not repeated.
 
 use super::digest::Digest;
-use super::outcome;
 use super::source::Sources;
 use super::{Experiment, Policy, run};
 use anyhow::Context;
@@ -43,8 +42,8 @@ pub struct RunRecord {
     pub file: String,
     /// Hash of that file (BLAKE3).
     pub file_hash: String,
-    /// Jobs that were too wide for the site and left out.
-    pub too_wide: u64,
+    /// Jobs that the site could never run and that were left out.
+    pub left_out: u64,
     /// What it comes to.
     pub digest: Digest,
 }
@@ -149,11 +148,10 @@ pub fn run(
 }
 
 fn tasks<'e>(experiment: &'e Experiment, sources: &Sources<'_>) -> Vec<Task<'e>> {
-    let common = common_key(experiment, sources);
     let mut tasks = Vec::new();
     for policy in &experiment.policies {
         for &seed in &experiment.seeds {
-            let mut key = common.clone();
+            let mut key = common_key(experiment, sources, seed);
             key.update(format!("{:?} {seed}", policy.rule).as_bytes());
             let stem = format!("{}-seed-{seed}", file_word(&policy.name));
             tasks.push(Task { policy, seed, stem, key: key.finalize().to_hex().to_string() });
@@ -162,13 +160,13 @@ fn tasks<'e>(experiment: &'e Experiment, sources: &Sources<'_>) -> Vec<Task<'e>>
     tasks
 }
 
-/// A hash of what all runs of an experiment depend on: what is written of the workload and the
-/// site, what the logs hold, and the version of this program.
-fn common_key(experiment: &Experiment, sources: &Sources<'_>) -> blake3::Hasher {
+/// A hash of what all runs of a seed depend on: what is written of the workload and the site, what
+/// the logs hold, and the version of this program.
+fn common_key(experiment: &Experiment, sources: &Sources<'_>, seed: u64) -> blake3::Hasher {
     let mut key = blake3::Hasher::new();
     key.update(format!("{SCHEMA} {}", env!("CARGO_PKG_VERSION")).as_bytes());
-    for (source, log) in sources.logs() {
-        match log {
+    for (source, logs) in sources.logs() {
+        match sources.log(logs, seed) {
             Some(log) => {
                 key.update(how_read(&source.origin).as_bytes());
                 key.update(log.hash.as_bytes());
@@ -196,7 +194,7 @@ fn how_read(origin: &super::Origin) -> String {
 
 fn reading(log: &super::Log) -> String {
     let super::Log { format, filter, processors, zone, .. } = log;
-    format!("{format:?} {filter:?} {processors:?} {zone}")
+    format!("{format:?} {filter:?} {processors:?} {zone:?}")
 }
 
 /// A name as part of a file's name.
@@ -223,12 +221,11 @@ fn one(
     out: &Path,
     task: &Task<'_>,
 ) -> anyhow::Result<(RunRecord, u64)> {
-    let workload = sources.workload(task.seed);
-    let finished =
-        run::run(&workload, &experiment.site.model, task.policy.rule, &experiment.metrics);
+    let input = sources.input(task.seed)?;
+    let finished = run::run(experiment, &input, task.policy.rule, task.seed)?;
+    drop(input);
     let file = format!("runs/{}.csv", task.stem);
-    let file_hash =
-        write_hashed(&out.join(&file), |to| outcome::write_csv(&finished.outcomes, &workload, to))?;
+    let file_hash = write_hashed(&out.join(&file), |to| finished.rows.write(to))?;
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         key: task.key.clone(),
@@ -236,13 +233,13 @@ fn one(
         seed: task.seed,
         file,
         file_hash,
-        too_wide: finished.too_wide,
+        left_out: finished.left_out,
         digest: finished.digest,
     };
     let text = serde_json::to_string(&record).expect("a record is plain data");
     let path = out.join("runs").join(format!("{}.json", task.stem));
     write_hashed(&path, |to| to.write_all(text.as_bytes()))?;
-    Ok((record, finished.outcomes.len() as u64))
+    Ok((record, finished.rows.len() as u64))
 }
 
 /// Passes bytes on and hashes them.

@@ -1,131 +1,131 @@
 //! One run: a policy on the workload of a seed.
+//!
+//! Each kind of site has a file here: its rules by name, its metrics, how a run of it goes, and the
+//! columns of its per-job file.
 
-use super::digest::{self, Digest};
-use super::outcome::Outcome;
-use super::{Metrics, SiteModel};
-use crate::replay::batch::{Arrival, JobRow, replay};
-use crate::workload::job::{Job, Workload};
-use suanpan_model::time::Seconds;
-use suanpan_sched::order::list_order::ListOrder;
-use suanpan_sched::predict::tsafrir::LastTwo;
-use suanpan_site::model::batch::{BatchJob, BatchPolicy, BatchSettings, RunTimes};
+pub mod batch;
+pub mod elastic;
+pub mod outcome;
+pub mod packing;
 
-/// What a policy does at a batch site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Which waiting job starts.
-    pub policy: BatchPolicy,
-    /// How long jobs are expected to run.
-    pub run_times: Expected,
+use super::digest::{Digest, Metric};
+use super::source::Input;
+use super::{Experiment, SiteModel};
+use crate::workload::job::Workload;
+use outcome::Outcome;
+use std::io::{self, Write};
+use std::sync::Arc;
+use suanpan_site::model::batch::BatchSettings;
+
+/// What a policy does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// At a batch site.
+    Batch(batch::BatchRule),
+    /// At a site whose GPUs are shared.
+    Packing(packing::PackingRule),
+    /// At an elastic training site.
+    Elastic(elastic::ElasticRule),
 }
 
-/// How long jobs are expected to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Expected {
-    /// As long as requested.
-    #[default]
-    Requested,
-    /// As long as they do: perfect knowledge, for comparison only.
-    True,
-    /// As long as the user's last two jobs on average (Tsafrir, Etsion and Feitelson 2007).
-    LastTwo,
-}
-
-const fn rule(policy: BatchPolicy, run_times: Expected) -> Rule {
-    Rule { policy, run_times }
-}
-
-const fn list(order: ListOrder) -> Rule {
-    rule(BatchPolicy::List { order }, Expected::Requested)
-}
-
-impl Rule {
-    /// The policies that the literature has a name for.
-    pub const WORDS: [(&'static str, Rule); 12] = [
-        ("fcfs", rule(BatchPolicy::FCFS, Expected::Requested)),
-        ("sjf", list(ListOrder::ShortestFirst)),
-        ("sjf-true", rule(BatchPolicy::List { order: ListOrder::ShortestFirst }, Expected::True)),
-        ("ljf", list(ListOrder::LongestFirst)),
-        ("saf", list(ListOrder::SmallestAreaFirst)),
-        ("easy", rule(BatchPolicy::EASY, Expected::Requested)),
-        ("easy-true", rule(BatchPolicy::EASY, Expected::True)),
-        ("easy-sjbf", rule(BatchPolicy::EASY_SJBF, Expected::Requested)),
-        ("easy-sjbf-true", rule(BatchPolicy::EASY_SJBF, Expected::True)),
-        ("easy++", rule(BatchPolicy::EASY_SJBF, Expected::LastTwo)),
-        ("conservative", rule(BatchPolicy::CONSERVATIVE, Expected::Requested)),
-        ("conservative-true", rule(BatchPolicy::CONSERVATIVE, Expected::True)),
-    ];
-
-    /// The names alone.
-    #[must_use]
-    pub fn names() -> Vec<&'static str> {
-        Rule::WORDS.iter().map(|(name, _)| *name).collect()
+/// The names of the policies that a kind of site knows, with what they do.
+#[must_use]
+pub fn rules(model: &SiteModel) -> Vec<(&'static str, Rule)> {
+    match model {
+        SiteModel::Batch { .. } => named(&batch::BatchRule::WORDS, Rule::Batch),
+        SiteModel::GpuSharing { .. } => named(&packing::PackingRule::WORDS, Rule::Packing),
+        SiteModel::Elastic { .. } => named(&elastic::ElasticRule::WORDS, Rule::Elastic),
     }
+}
 
-    fn run_times(self) -> RunTimes {
-        match self.run_times {
-            Expected::Requested => RunTimes::Requested,
-            Expected::True => RunTimes::Clairvoyant,
-            Expected::LastTwo => RunTimes::Predicted(Box::new(LastTwo::default())),
-        }
+fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'static str, Rule)> {
+    words.iter().map(|(word, one)| (*word, rule(*one))).collect()
+}
+
+/// The metrics of a kind of site, in the order of their tables.
+#[must_use]
+pub fn metrics(model: &SiteModel) -> &'static [Metric] {
+    match model {
+        SiteModel::Batch { .. } => &batch::METRICS,
+        SiteModel::GpuSharing { .. } => &packing::METRICS,
+        SiteModel::Elastic { .. } => &elastic::METRICS,
     }
 }
 
 /// What a run gives.
 pub struct Finished {
-    /// What became of each job that ran, in the order of the workload.
-    pub outcomes: Vec<Outcome>,
+    /// What became of each job.
+    pub rows: Rows,
     /// What it comes to.
     pub digest: Digest,
-    /// Jobs that no machine of this size could ever run, left out.
-    pub too_wide: u64,
+    /// Jobs that the site could never run, left out.
+    pub left_out: u64,
 }
 
-/// Does a run.
-#[must_use]
-pub fn run(workload: &Workload, site: &SiteModel, rule: Rule, metrics: &Metrics) -> Finished {
-    let SiteModel::Batch { processors, convention } = *site;
-    let settings = BatchSettings { processors, policy: rule.policy, convention };
-    let arrivals: Vec<Arrival> = workload.jobs.iter().map(arrival).collect();
-    let replayed = replay(&arrivals, settings, rule.run_times());
-    drop(arrivals);
-    let mut refused = replayed.refused.iter().copied().peekable();
-    let ran = workload.jobs.iter().enumerate().filter(|(place, _)| {
-        let is_refused = refused.peek() == Some(place);
-        refused.next_if(|_| is_refused);
-        !is_refused
-    });
-    let outcomes: Vec<Outcome> =
-        ran.zip(&replayed.rows).map(|((_, job), row)| outcome(job, row)).collect();
-    let digest = digest::batch(&outcomes, processors, metrics.bounded_slowdown_s);
-    Finished { outcomes, digest, too_wide: replayed.refused.len() as u64 }
+/// What became of each job, in the order of the workload.
+pub enum Rows {
+    /// At a batch site.
+    Batch(Vec<Outcome>, Arc<Workload>),
+    /// At a site whose GPUs are shared.
+    Packing(Vec<packing::PodRow>),
+    /// At an elastic training site.
+    Elastic(Vec<elastic::TrainingRow>),
 }
 
-/// A job as it is submitted. One without a requested time is taken to have asked for the time that
-/// it runs.
-fn arrival(job: &Job) -> Arrival {
-    let requested = if job.requested_s == 0 { job.run_s.max(1) } else { job.requested_s };
-    Arrival {
-        submit: signed(job.submit_s),
-        number: signed(job.id),
-        job: BatchJob {
-            id: 0,
-            user: job.user,
-            group: job.group,
-            name: job.program,
-            queue: job.queue,
-            processors: job.processors,
-            requested: Seconds(requested),
-            run: Some(Seconds(job.run_s)),
-        },
+impl Rows {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Batch(rows, _) => rows.len(),
+            Rows::Packing(rows) => rows.len(),
+            Rows::Elastic(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes them as CSV, line by line.
+    ///
+    /// # Errors
+    /// As the writer's.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Rows::Batch(rows, workload) => outcome::write_csv(rows, workload, out),
+            Rows::Packing(rows) => packing::write_csv(rows, out),
+            Rows::Elastic(rows) => elastic::write_csv(rows, out),
+        }
     }
 }
 
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn outcome(job: &Job, row: &JobRow) -> Outcome {
-    let at = |time: i64| u64::try_from(time).expect("nothing happens before the workload begins");
-    Outcome { job: *job, start_s: at(row.start), end_s: at(row.end) }
+/// Does a run.
+///
+/// # Errors
+/// A workload asks what its site cannot do at all, such as to train a model without a profile.
+pub fn run(
+    experiment: &Experiment,
+    input: &Input,
+    rule: Rule,
+    seed: u64,
+) -> anyhow::Result<Finished> {
+    match (&experiment.site.model, input, rule) {
+        (SiteModel::Batch { processors, convention }, Input::Jobs(workload), Rule::Batch(rule)) => {
+            let (processors, convention) = (*processors, *convention);
+            let settings = BatchSettings { processors, policy: rule.policy, convention };
+            Ok(batch::run(workload, settings, rule, &experiment.metrics))
+        }
+        (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(pods), Rule::Packing(rule)) => {
+            Ok(packing::run(pods, *demand_percent, rule, seed))
+        }
+        (
+            SiteModel::Elastic { round_s, flavors, .. },
+            Input::Training(training),
+            Rule::Elastic(rule),
+        ) => elastic::run(training, flavors, *round_s, rule),
+        _ => anyhow::bail!("the workload is not of the kind that the site runs"),
+    }
 }

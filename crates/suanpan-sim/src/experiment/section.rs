@@ -194,11 +194,6 @@ impl<'t> Value<'t> {
         matches!(self.value, DeValue::String(_))
     }
 
-    /// Whether it is a list.
-    pub(super) fn is_list(&self) -> bool {
-        matches!(self.value, DeValue::Array(_))
-    }
-
     /// A table.
     pub(super) fn section(self, expected: &str) -> Result<Section<'t>, Problem> {
         let problem = self.wrong(expected);

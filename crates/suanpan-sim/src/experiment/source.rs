@@ -1,21 +1,48 @@
 //! Makes the workload of a seed: reads logs once, draws the rest.
 
+use super::run::elastic::Training;
+use super::run::packing::Pods;
 use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
 use crate::input;
+use crate::problem::Strictness;
 use crate::streams::{Stream, stream};
-use crate::workload::generate::lublin;
-use crate::workload::job::{Loaded, Workload};
+use crate::workload::generate::{fitted::Fitted, lublin};
+use crate::workload::job::Workload;
+use crate::workload::openb::{self, Models, OpenbNode, OpenbPod};
+use crate::workload::{Content, Format, journal, sia};
+use anyhow::Context;
 use rand::RngExt;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use suanpan_sched::elastic::model::Model;
 
 /// The logs of an experiment, read, and from them the workload of any seed.
 pub struct Sources<'e> {
     experiment: &'e Experiment,
-    logs: Vec<Option<ReadLog>>,
+    /// Of each source its log, or one for each seed.
+    logs: Vec<Vec<ReadLog>>,
+    fixed: Fixed,
     /// The workload, if every seed has the same.
-    same: Option<Arc<Workload>>,
+    same: Option<Input>,
+}
+
+/// What a site brings along that is no workload.
+enum Fixed {
+    Nothing,
+    Nodes(Vec<OpenbNode>),
+    Models(Arc<[Model]>),
+}
+
+/// The workload of a seed.
+#[derive(Clone)]
+pub enum Input {
+    /// Jobs for a batch site.
+    Jobs(Arc<Workload>),
+    /// A list that pods are drawn from.
+    Pods(Arc<Pods>),
+    /// Training jobs.
+    Training(Arc<Training>),
 }
 
 /// A log that was read.
@@ -26,7 +53,7 @@ pub struct ReadLog {
     /// Hash of what the file holds, uncompressed.
     pub hash: blake3::Hash,
     /// What was read, and what not.
-    pub loaded: Loaded,
+    pub content: Content,
 }
 
 /// Reads a log as its format says.
@@ -36,79 +63,170 @@ pub struct ReadLog {
 /// import.
 pub fn read_log(log: &Log) -> anyhow::Result<ReadLog> {
     let shown = log.path.display().to_string();
+    if log.format == Format::Journal {
+        let (loaded, hash) = journal::read(&log.path, log.strictness)?;
+        return Ok(ReadLog { path: log.path.clone(), hash, content: Content::Jobs(loaded) });
+    }
     let bytes = input::read(&log.path)?;
     let hash = blake3::hash(&bytes);
-    let loaded = crate::workload::read(&bytes, &shown, log)?;
-    Ok(ReadLog { path: log.path.clone(), hash, loaded })
+    let content = crate::workload::read(&bytes, &shown, log)?;
+    Ok(ReadLog { path: log.path.clone(), hash, content })
 }
 
 impl<'e> Sources<'e> {
     /// Reads every log that the experiment names, each once.
     ///
     /// # Errors
-    /// As [`read_log`]; a log without a job.
+    /// As [`read_log`]; a log without a job; what the site needs cannot be read.
     pub fn open(experiment: &'e Experiment) -> anyhow::Result<Sources<'e>> {
         let mut logs = Vec::new();
         for source in &experiment.workload {
             logs.push(match &source.origin {
-                Origin::Lublin { .. } => None,
-                Origin::Log(log) | Origin::Fitted { log, .. } => {
-                    let read = read_log(log)?;
-                    anyhow::ensure!(
-                        !read.loaded.workload.jobs.is_empty(),
-                        "{} has no job that can run",
-                        log.path.display()
-                    );
-                    Some(read)
+                Origin::Lublin { .. } => Vec::new(),
+                Origin::Log(log) | Origin::Fitted { log, .. } if log.is_by_seed() => {
+                    let of_seed = |seed: &u64| with_jobs(&log.of_seed(*seed));
+                    experiment.seeds.iter().map(of_seed).collect::<Result<_, _>>()?
                 }
+                Origin::Log(log) | Origin::Fitted { log, .. } => vec![with_jobs(log)?],
             });
         }
-        let mut sources = Sources { experiment, logs, same: None };
-        let drawn =
-            |source: &Source| !matches!(source.origin, Origin::Log(_)) || source.scale.shake_s > 0;
+        let fixed = fixed(&experiment.site.model)?;
+        let mut sources = Sources { experiment, logs, fixed, same: None };
+        let drawn = |source: &Source| match &source.origin {
+            Origin::Log(log) => log.is_by_seed() || source.scale.shake_s > 0,
+            Origin::Lublin { .. } | Origin::Fitted { .. } => true,
+        };
         if !experiment.workload.iter().any(drawn) {
-            sources.same = Some(Arc::new(sources.draw(0)));
+            sources.same = Some(sources.draw(experiment.seeds[0])?);
         }
         Ok(sources)
     }
 
-    /// The logs, beside the sources they belong to.
-    pub fn logs(&self) -> impl Iterator<Item = (&Source, Option<&ReadLog>)> {
-        self.experiment.workload.iter().zip(self.logs.iter().map(Option::as_ref))
+    /// The sources, with the logs that belong to them: none, one, or one for each seed.
+    pub fn logs(&self) -> impl Iterator<Item = (&Source, &[ReadLog])> {
+        self.experiment.workload.iter().zip(self.logs.iter().map(Vec::as_slice))
     }
 
-    /// Whether seeds differ in their workload.
+    /// The log of a source for a seed.
     #[must_use]
-    pub fn differ_by_seed(&self) -> bool {
-        self.same.is_none()
+    pub fn log<'s>(&self, logs: &'s [ReadLog], seed: u64) -> Option<&'s ReadLog> {
+        let place = self.experiment.seeds.iter().position(|known| *known == seed);
+        logs.get(place.unwrap_or(0)).or(logs.first())
     }
 
-    /// The workload of a seed.
+    /// How large the site is, and what that counts.
     #[must_use]
-    pub fn workload(&self, seed: u64) -> Arc<Workload> {
-        match &self.same {
-            Some(same) => Arc::clone(same),
-            None => Arc::new(self.draw(seed)),
+    pub fn size(&self) -> (u64, &'static str) {
+        match (&self.experiment.site.model, &self.fixed) {
+            (SiteModel::Batch { processors, .. }, _) => ((*processors).into(), "processors"),
+            (_, Fixed::Nodes(nodes)) => {
+                (nodes.iter().map(|node| u64::from(node.gpus)).sum(), "GPUs")
+            }
+            (SiteModel::Elastic { flavors, .. }, _) => {
+                (flavors.iter().map(|flavor| u64::from(flavor.nodes.gpus())).sum(), "GPUs")
+            }
+            (SiteModel::GpuSharing { .. }, _) => (0, "GPUs"),
         }
     }
 
-    fn draw(&self, seed: u64) -> Workload {
+    /// Whether runs of one policy differ by seed. At a site whose GPUs are shared, the seed draws
+    /// the pods.
+    #[must_use]
+    pub fn differ_by_seed(&self) -> bool {
+        self.same.is_none() || matches!(self.fixed, Fixed::Nodes(_))
+    }
+
+    /// The workload of a seed.
+    ///
+    /// # Errors
+    /// A list of pods or of training jobs is not what its site takes.
+    pub fn input(&self, seed: u64) -> anyhow::Result<Input> {
+        match &self.same {
+            Some(same) => Ok(same.clone()),
+            None => self.draw(seed),
+        }
+    }
+
+    fn draw(&self, seed: u64) -> anyhow::Result<Input> {
+        match &self.fixed {
+            Fixed::Nothing => Ok(Input::Jobs(Arc::new(self.jobs(seed)))),
+            Fixed::Nodes(nodes) => self.pods(nodes, seed),
+            Fixed::Models(models) => {
+                let mut jobs = Vec::new();
+                for (source, logs) in self.logs() {
+                    let Some(ReadLog { content: Content::Training(list), .. }) =
+                        self.log(logs, seed)
+                    else {
+                        anyhow::bail!("{} has no training jobs", source.name);
+                    };
+                    jobs.extend(list.items.iter().cloned());
+                }
+                Ok(Input::Training(Arc::new(Training { models: Arc::clone(models), jobs })))
+            }
+        }
+    }
+
+    fn pods(&self, nodes: &[OpenbNode], seed: u64) -> anyhow::Result<Input> {
+        let mut list: Vec<OpenbPod> = Vec::new();
+        for (source, logs) in self.logs() {
+            let Some(ReadLog { content: Content::Pods(pods), .. }) = self.log(logs, seed) else {
+                anyhow::bail!("{} is no list of pods", source.name);
+            };
+            list.extend(pods.items.iter().cloned());
+        }
+        let models = Models::of(nodes);
+        let nodes = nodes.iter().map(|node| models.node(node)).collect();
+        let list = list.iter().map(|pod| models.request(pod)).collect();
+        Ok(Input::Pods(Arc::new(Pods::new(nodes, list))))
+    }
+
+    fn jobs(&self, seed: u64) -> Workload {
+        let SiteModel::Batch { processors, .. } = self.experiment.site.model else {
+            return Workload::default();
+        };
         let mut parts = Vec::new();
-        for (index, (source, log)) in self.logs().enumerate() {
+        for (index, (source, logs)) in self.logs().enumerate() {
             // Sources of one experiment are drawn from streams of their own.
-            let seed = seed ^ ((index as u64) << 48);
+            let own_seed = seed ^ ((index as u64) << 48);
+            let log = match self.log(logs, seed).map(|log| &log.content) {
+                Some(Content::Jobs(loaded)) => Some(&loaded.workload),
+                _ => None,
+            };
             let mut part = match (&source.origin, log) {
-                (Origin::Lublin { model, jobs }, _) => lublin::generate(model, *jobs, seed),
-                (_, Some(log)) => log.loaded.workload.clone(),
+                (Origin::Lublin { model, jobs }, _) => lublin::generate(model, *jobs, own_seed),
+                (Origin::Fitted { jobs, .. }, Some(log)) => Fitted::new(log).draw(*jobs, own_seed),
+                (_, Some(log)) => log.clone(),
                 (_, None) => Workload::default(),
             };
-            let SiteModel::Batch { processors, .. } = self.experiment.site.model;
-            scaled(&mut part, source.scale, processors.into(), seed);
+            scaled(&mut part, source.scale, processors.into(), own_seed);
             parts.push((source.name.as_str(), part));
         }
         match parts.len() {
             1 => parts.remove(0).1,
             _ => mixed(parts),
+        }
+    }
+}
+
+fn with_jobs(log: &Log) -> anyhow::Result<ReadLog> {
+    let read = read_log(log)?;
+    anyhow::ensure!(read.content.count() > 0, "{} has no job that can run", log.path.display());
+    Ok(read)
+}
+
+fn fixed(model: &SiteModel) -> anyhow::Result<Fixed> {
+    match model {
+        SiteModel::Batch { .. } => Ok(Fixed::Nothing),
+        SiteModel::GpuSharing { nodes, .. } => {
+            let shown = nodes.display().to_string();
+            let text = String::from_utf8(input::read(nodes)?)
+                .with_context(|| format!("{shown} is not UTF-8"))?;
+            let list = openb::parse_nodes(&shown, &text, Strictness::Strict)?;
+            Ok(Fixed::Nodes(list.items))
+        }
+        SiteModel::Elastic { flavors, profiles, .. } => {
+            let types: Vec<&str> = flavors.iter().map(|flavor| flavor.gpu.as_str()).collect();
+            Ok(Fixed::Models(sia::profiles(profiles, &types)?.into()))
         }
     }
 }

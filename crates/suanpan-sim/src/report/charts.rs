@@ -146,7 +146,7 @@ pub(super) fn over_time(summary: &Summary) -> String {
     let left = name_room(summary);
     let rows = summary.policies.len() as f64;
     let bottom = 26.0 + rows * (ROW + GAP);
-    let mut svg = Svg::new(WIDTH, bottom + 24.0, "Utilization and jobs waiting, over time");
+    let mut svg = Svg::new(WIDTH, bottom + 24.0, "What each policy did, over time");
     let middle = left + (WIDTH - left - 64.0) / 2.0;
     let columns = [(left, middle), (middle + 60.0, WIDTH - 4.0)];
     for (column, (from, to)) in columns.into_iter().enumerate() {
@@ -156,6 +156,7 @@ pub(super) fn over_time(summary: &Summary) -> String {
         let most = lines.iter().flatten().flat_map(|line| &line.most).fold(0.0, |a, b| b.max(a));
         let (title, levels) = match first.name.as_str() {
             "utilization" => ("Processors in use", Levels::Share),
+            "running" => ("Jobs running", Levels::Even(rounded_up(most))),
             _ if is_far_apart(&lines) => ("Jobs waiting (logarithmic)", Levels::Logarithmic(most)),
             _ => ("Jobs waiting", Levels::Even(rounded_up(most))),
         };
@@ -279,6 +280,7 @@ pub(super) fn distribution(summary: &Summary, name: &str) -> String {
     let (left, right, top, bottom) = (48.0, WIDTH - 12.0, 12.0, HEIGHT - 46.0);
     let (title, unit) = match name {
         "wait_s" => ("wait at most", Unit::Seconds),
+        "jct_s" => ("completion time at most", Unit::Seconds),
         _ => ("bounded slowdown at most", Unit::Plain),
     };
     let mut svg = Svg::new(WIDTH, HEIGHT, &format!("Share of jobs with {title} each value"));
@@ -289,8 +291,11 @@ pub(super) fn distribution(summary: &Summary, name: &str) -> String {
     let is_over = |place: usize| lines.iter().all(|line| line[place] >= 1.0);
     let last = (0..thresholds.len()).find(|place| is_over(*place)).unwrap_or(thresholds.len() - 1);
     let last = last.max(16).min(thresholds.len() - 1);
-    let across = Scale::logarithmic((thresholds[0], thresholds[last]), (left, right));
-    let lowest = lines.iter().map(|line| line[0]).fold(1.0, f64::min);
+    // Nor before the first policy has reached a hundredth, if that is far from the beginning.
+    let is_none = |place: usize| lines.iter().all(|line| line[place] < 0.01);
+    let first = (0..last - 15).rev().find(|place| is_none(*place)).unwrap_or(0);
+    let across = Scale::logarithmic((thresholds[first], thresholds[last]), (left, right));
+    let lowest = lines.iter().map(|line| line[first]).fold(1.0, f64::min);
     let from = if lowest > 0.6 { (lowest * 10.0).floor() / 10.0 } else { 0.0 };
     let up = Scale::linear((from, 1.0), (bottom, top));
     for (at, text) in up.ticks(5, Unit::Percent) {
@@ -304,11 +309,48 @@ pub(super) fn distribution(summary: &Summary, name: &str) -> String {
     svg.line("axis", (left, bottom), (right, bottom));
     for (index, line) in lines.iter().enumerate() {
         let place = |(threshold, share): (&f64, &f64)| (across.place(*threshold), up.place(*share));
-        let points: Vec<_> = thresholds.iter().zip(*line).take(last + 1).map(place).collect();
+        let points: Vec<_> =
+            thresholds.iter().zip(*line).take(last + 1).skip(first).map(place).collect();
         svg.path(&format!("line {}", colour(index)), &points);
     }
     let title = format!("{title} (logarithmic)");
     svg.text("axis-title", (f64::midpoint(left, right), HEIGHT - 8.0), Anchor::Middle, &title);
+    svg.finish()
+}
+
+/// An amount of every policy against the demand that has come.
+pub(super) fn against_demand(summary: &Summary, place: usize) -> String {
+    const WIDTH: f64 = 1040.0;
+    const HEIGHT: f64 = 340.0;
+    let (left, right, top, bottom) = (52.0, WIDTH - 16.0, 12.0, HEIGHT - 46.0);
+    let mut svg = Svg::new(WIDTH, HEIGHT, "Amount of each policy against demand");
+    let curves = || summary.policies.iter().filter_map(|policy| policy.curves.get(place));
+    let furthest = curves().filter_map(|curve| curve.demand.last()).max().copied().unwrap_or(1);
+    let across = Scale::linear((0.0, f64::from(furthest)), (left, right));
+    // Before nearly all of the site is asked for, every policy leaves the same idle: two scales
+    // would mislead, so the axis is logarithmic.
+    let values = || curves().flat_map(|curve| curve.mean.iter().copied());
+    let low = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min).max(0.1);
+    let high = values().fold(0.0, f64::max).max(low * 2.0);
+    let up = Scale::logarithmic((low, high), (bottom, top));
+    for (at, text) in up.ticks(5, Unit::Plain) {
+        svg.line("grid", (left, up.place(at)), (right, up.place(at)));
+        svg.text("tick", (left - 6.0, up.place(at) + 4.0), Anchor::End, &format!("{text} %"));
+    }
+    for (at, text) in across.ticks(8, Unit::Plain) {
+        svg.line("grid", (across.place(at), top), (across.place(at), bottom));
+        svg.text("tick", (across.place(at), bottom + 17.0), Anchor::Middle, &format!("{text} %"));
+    }
+    svg.line("axis", (left, bottom), (right, bottom));
+    for (index, policy) in summary.policies.iter().enumerate() {
+        let Some(curve) = policy.curves.get(place) else { continue };
+        let point =
+            |(demand, value): (&u32, &f64)| (across.place(f64::from(*demand)), up.place(*value));
+        let points: Vec<_> = curve.demand.iter().zip(&curve.mean).map(point).collect();
+        svg.path(&format!("line {}", colour(index)), &points);
+    }
+    let title = "demand that has come, percent of all GPUs";
+    svg.text("axis-title", (f64::midpoint(left, right), HEIGHT - 8.0), Anchor::Middle, title);
     svg.finish()
 }
 

@@ -19,6 +19,7 @@ pub fn html(summary: &Summary) -> String {
     );
     page.push_str(&header(summary));
     page.push_str(&comparison(summary));
+    page.push_str(&against_demand(summary));
     page.push_str(&over_time(summary));
     page.push_str(&distributions(summary));
     page.push_str(&tables(summary));
@@ -34,10 +35,11 @@ pub fn html(summary: &Summary) -> String {
 }
 
 fn header(summary: &Summary) -> String {
-    let jobs = summary.policies[0].metrics.get("jobs");
+    let noun = if summary.model == "gpu-sharing" { "pods" } else { "jobs" };
+    let jobs = summary.policies[0].metrics.get(noun);
     let jobs = jobs.map_or_else(String::new, |jobs| {
-        let path = "policies/0/metrics/jobs/mean";
-        format!("{} jobs a run", charts::Shown::count().number(jobs.mean, path, "strong"))
+        let path = format!("policies/0/metrics/{noun}/mean");
+        format!("{} {noun} a run", charts::Shown::count().number(jobs.mean, &path, "strong"))
     });
     let count = |number: usize, noun: &str| {
         let plural = if number == 1 { "" } else { "s" };
@@ -55,10 +57,11 @@ fn header(summary: &Summary) -> String {
     format!(
         "<header>\n<p class=\"over\">Suanpan simulation</p>\n<h1>{}</h1>\n<ul class=\"facts\">\
          <li>{jobs}</li><li>{policies}</li><li>{}</li>\
-         <li><strong>{}</strong> processors at {}</li><li>from {}</li></ul>\n</header>\n",
+         <li><strong>{}</strong> {} at {}</li><li>from {}</li></ul>\n</header>\n",
         escaped(&summary.name),
         count(summary.seeds.len(), "seed"),
-        grouped(summary.processors as f64, 0),
+        grouped(summary.size as f64, 0),
+        escaped(&summary.size_unit),
         escaped(&summary.site),
         sources.join(", "),
     )
@@ -97,12 +100,15 @@ fn better(metric: &MetricSummary) -> &'static str {
 
 fn figure(title: &str, note: &str, drawing: &str) -> String {
     format!(
-        "<figure><figcaption><b>{title}</b> <small>{note}</small></figcaption>\n{drawing}\
+        "<figure><figcaption><b>{title}</b><small>{note}</small></figcaption>\n{drawing}\
          </figure>\n"
     )
 }
 
 fn over_time(summary: &Summary) -> String {
+    if summary.policies[0].timelines.is_empty() {
+        return String::new();
+    }
     let note = match summary.seeds.len() {
         1 => "",
         _ => " The pale band reaches from the least to the most of all seeds.",
@@ -116,6 +122,22 @@ fn over_time(summary: &Summary) -> String {
     )
 }
 
+fn against_demand(summary: &Summary) -> String {
+    let mut html = String::new();
+    for (place, curve) in summary.policies[0].curves.iter().enumerate() {
+        let metric = summary.metrics.iter().find(|metric| metric.name == curve.name);
+        let title = metric.map_or(curve.name.as_str(), |metric| metric.title.as_str());
+        let title = title.trim_end_matches(" at the end");
+        html.push_str(&format!(
+            "<section>\n<h2>{} as demand comes</h2>\n<p>Means over the seeds.</p>\n{}{}</section>\n",
+            escaped(title),
+            charts::legend(summary),
+            figure("", "percent of all GPUs", &charts::against_demand(summary, place))
+        ));
+    }
+    html
+}
+
 /// A length of time for a sentence.
 fn duration(seconds: u64) -> String {
     match seconds {
@@ -127,13 +149,20 @@ fn duration(seconds: u64) -> String {
 }
 
 fn distributions(summary: &Summary) -> String {
+    if summary.policies[0].distributions.is_empty() {
+        return String::new();
+    }
     let mut html = String::from(
         "<section>\n<h2>Distributions</h2>\n<p>How many of the jobs had at most so much; a line \
          further up and left is better.</p>\n",
     );
     html.push_str(&charts::legend(summary));
     html.push_str("<div class=\"pair\">\n");
-    let titles = [("wait_s", "Wait"), ("bounded_slowdown", "Bounded slowdown")];
+    let titles = [
+        ("jct_s", "Job completion time"),
+        ("wait_s", "Wait"),
+        ("bounded_slowdown", "Bounded slowdown"),
+    ];
     for (name, title) in titles {
         if summary.thresholds.contains_key(name) {
             html.push_str(&figure(title, "share of jobs", &charts::distribution(summary, name)));
@@ -178,23 +207,43 @@ fn method(summary: &Summary) -> String {
             html.push_str(&format!("<li>{}: {}.</li>\n", escaped(&source.name), parts.join("; ")));
         }
     }
-    let too_wide: u64 = summary.policies.iter().map(|policy| policy.too_wide).sum();
-    if too_wide > 0 {
+    let left_out: u64 = summary.policies.iter().map(|policy| policy.left_out).sum();
+    if left_out > 0 {
         html.push_str("<li>Jobs wider than the site are left out of every run.</li>\n");
     }
+    html.push_str(&definitions(summary));
     html.push_str(&format!(
-        "<li><b>Wait</b> is from submission to start, <b>turnaround</b> to the end.</li>\n\
-         <li><b>Bounded slowdown</b> is max((wait + run) / max(run, {} s), 1).</li>\n\
-         <li><b>Utilization</b> is processor time used, as a share of all processors from the first \
-         submission to the last end.</li>\n\
-         <li>A <b>percentile</b> is by nearest rank: the smallest value that so many of a hundred \
-         jobs do not exceed.</li>\n\
+        "<li>A <b>percentile</b> is by nearest rank: the smallest value that so many of a hundred \
+         do not exceed.</li>\n\
          <li>Everything follows from the per-job files; <code>python3 recompute.py</code>, beside \
          this page, computes it again and compares. This page needs nothing else.</li>\n\
          <li>Made by Suanpan {}; the same experiment and seeds give the same bytes.</li>\n\
          </ul>\n</section>\n",
-        summary.bounded_slowdown_s,
         escaped(&summary.version)
     ));
     html
+}
+
+fn definitions(summary: &Summary) -> String {
+    match summary.model.as_str() {
+        "gpu-sharing" => "<li><b>Demand</b> is what the pods that have come ask of the GPUs, as a \
+             share of all GPUs; a pod without a place is turned away and still counts.</li>\n\
+             <li>The value at a percentage is the mean over the pods after which the demand, \
+             rounded, was that percentage; the end is the last of them.</li>\n"
+            .to_owned(),
+        "elastic" => {
+            "<li><b>Job completion time</b> is from submission to end, <b>wait</b> to the \
+             first GPUs.</li>\n\
+             <li><b>GPU time held</b> is a share of all GPUs from the first submission to the last \
+             end; restarts are in it.</li>\n"
+                .to_owned()
+        }
+        _ => format!(
+            "<li><b>Wait</b> is from submission to start, <b>turnaround</b> to the end.</li>\n\
+             <li><b>Bounded slowdown</b> is max((wait + run) / max(run, {} s), 1).</li>\n\
+             <li><b>Utilization</b> is processor time used, as a share of all processors from the \
+             first submission to the last end.</li>\n",
+            summary.bounded_slowdown_s
+        ),
+    }
 }

@@ -96,62 +96,149 @@ class Bins:
         return means[: self.count]
 
 
-class Run:
-    """What the jobs of one file come to."""
+def share(part, of):
+    return part / of if of else 0.0
 
-    def __init__(self, path, summary, timelines):
+
+def as_numbers(metrics):
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+class BatchRun:
+    """What the jobs of one file of a batch site come to."""
+
+    def __init__(self, path, summary, policy):
         bound = max(summary["bounded_slowdown_s"], 1)
-        self.processors = summary["processors"]
+        processors = summary["size"]
         waits, slowdowns = array("q"), array("d")
         wait_sum = turnaround_sum = busy = 0
         first, last = None, 0
-        bins = {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in timelines}
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                submit, start, end = (int(row[key]) for key in ("submit_s", "start_s", "end_s"))
-                processors = int(row["processors"])
-                if not submit <= start <= end:
-                    raise SystemExit(f"{path}: job {row['job']} starts or ends before its time")
-                wait, run = start - submit, end - start
-                waits.append(wait)
-                slowdowns.append(max((wait + run) / max(run, bound), 1.0))
-                wait_sum += wait
-                turnaround_sum += end - submit
-                busy += processors * run
-                first = submit if first is None else min(first, submit)
-                last = max(last, end)
-                bins["utilization"].add(start, end, processors)
-                bins["queue"].add(submit, start, 1)
+        bins = {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in policy["timelines"]}
+        for row in rows(path):
+            submit, start, end = (int(row[key]) for key in ("submit_s", "start_s", "end_s"))
+            width = int(row["processors"])
+            if not submit <= start <= end:
+                raise SystemExit(f"{path}: job {row['job']} starts or ends before its time")
+            wait, run = start - submit, end - start
+            waits.append(wait)
+            slowdowns.append(max((wait + run) / max(run, bound), 1.0))
+            wait_sum += wait
+            turnaround_sum += end - submit
+            busy += width * run
+            first = submit if first is None else min(first, submit)
+            last = max(last, end)
+            bins["utilization"].add(start, end, width)
+            bins["queue"].add(submit, start, 1)
         self.count = len(waits)
-        mean_slowdown = total(slowdowns) / self.count if self.count else 0.0
-        self.waits, self.slowdowns = sorted(waits), sorted(slowdowns)
+        mean_slowdown = share(total(slowdowns), self.count)
+        waits, slowdowns = sorted(waits), sorted(slowdowns)
         makespan = last - (first or 0) if self.count else 0
-        share = lambda part, of: part / of if of else 0.0
-        self.metrics = {
+        self.metrics = as_numbers({
             "mean_bounded_slowdown": mean_slowdown,
-            "median_bounded_slowdown": percentile(self.slowdowns, 50),
-            "p95_bounded_slowdown": percentile(self.slowdowns, 95),
+            "median_bounded_slowdown": percentile(slowdowns, 50),
+            "p95_bounded_slowdown": percentile(slowdowns, 95),
             "mean_wait_s": share(wait_sum, self.count),
-            "median_wait_s": percentile(self.waits, 50),
-            "p95_wait_s": percentile(self.waits, 95),
-            "p99_wait_s": percentile(self.waits, 99),
-            "max_wait_s": self.waits[-1] if self.waits else 0,
+            "median_wait_s": percentile(waits, 50),
+            "p95_wait_s": percentile(waits, 95),
+            "p99_wait_s": percentile(waits, 99),
+            "max_wait_s": waits[-1] if waits else 0,
             "mean_turnaround_s": share(turnaround_sum, self.count),
-            "utilization": 100.0 * share(busy, self.processors * makespan),
+            "utilization": 100.0 * share(busy, processors * makespan),
             "mean_queue": share(wait_sum, makespan),
-            "started_at_once": 100.0 * share(bisect.bisect_right(self.waits, 0), self.count),
+            "started_at_once": 100.0 * share(bisect.bisect_right(waits, 0), self.count),
             "makespan_s": makespan,
             "jobs": self.count,
-        }
-        self.metrics = {name: float(value) for name, value in self.metrics.items()}
+        })
         self.timelines = {
-            "utilization": bins["utilization"].means(self.processors),
+            "utilization": bins["utilization"].means(processors),
             "queue": bins["queue"].means(1),
         }
+        self.sorted = {"wait_s": waits, "bounded_slowdown": slowdowns}
+        self.curves = {}
 
-    def below(self, name, thresholds):
-        values = self.waits if name == "wait_s" else self.slowdowns
-        return [bisect.bisect_right(values, threshold) for threshold in thresholds]
+
+class PackingRun:
+    """What the pods of one file of a site with shared GPUs come to."""
+
+    def __init__(self, path, summary, policy):
+        capacity = max(summary["size"] * 1000, 1)
+        came = used = placed = count = 0
+        sums = {}
+        for row in rows(path):
+            milli = int(row["gpu_milli"])
+            count += 1
+            came += milli
+            if row["node"]:
+                placed += 1
+                used += milli
+            demand = (came * 100 + capacity // 2) // capacity
+            at = sums.setdefault(demand, [0, 0])
+            at[0] += used
+            at[1] += 1
+        curve = {at: 100.0 - 100.0 * (used / pods) / capacity for at, (used, pods) in sums.items()}
+        end = curve[max(curve)] if curve else 100.0
+        self.count = count
+        self.metrics = as_numbers({
+            "unallocated_percent": end,
+            "allocated_percent": 100.0 - end,
+            "placed_percent": 100.0 * share(placed, count),
+            "pods": count,
+        })
+        self.timelines, self.sorted = {}, {}
+        self.curves = {"unallocated_percent": curve}
+
+
+class ElasticRun:
+    """What the jobs of one file of an elastic training site come to."""
+
+    def __init__(self, path, summary, policy):
+        gpus = summary["size"]
+        jct, waits = [], []
+        held = restarting = restarts = last = 0
+        first = None
+        bins = {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in policy["timelines"]}
+        for row in rows(path):
+            submit, start, end = float(row["submit_s"]), int(row["start_s"]), int(row["end_s"])
+            jct.append(end - submit)
+            waits.append(start - submit)
+            held += int(row["gpu_s"])
+            restarting += int(row["restart_gpu_s"])
+            restarts += int(row["restarts"])
+            first = submit if first is None else min(first, submit)
+            last = max(last, end)
+            bins["queue"].add(min(math.floor(submit), start), start, 1)
+            bins["running"].add(start, end, 1)
+        self.count = len(jct)
+        mean_jct, mean_wait = share(total(jct), self.count), share(total(waits), self.count)
+        jct.sort()
+        waits.sort()
+        makespan = last - first if self.count else 0.0
+        self.metrics = as_numbers({
+            "mean_jct_s": mean_jct,
+            "median_jct_s": percentile(jct, 50),
+            "p99_jct_s": percentile(jct, 99),
+            "mean_wait_s": mean_wait,
+            "makespan_s": makespan,
+            "utilization": 100.0 * share(held, gpus * makespan),
+            "restarts": share(restarts, self.count),
+            "restart_share": 100.0 * share(restarting, held),
+            "jobs": self.count,
+        })
+        self.timelines = {name: one.means(1) for name, one in bins.items()}
+        self.sorted = {"jct_s": jct, "wait_s": waits}
+        self.curves = {}
+
+
+KINDS = {"batch": BatchRun, "gpu-sharing": PackingRun, "elastic": ElasticRun}
+
+
+def below(run, name, thresholds):
+    return [bisect.bisect_right(run.sorted[name], threshold) for threshold in thresholds]
 
 
 def incomplete_beta(a, b, x):
@@ -208,8 +295,8 @@ def check_estimates(check, where, found, per_run, level):
 def check_policy(check, directory, summary, index, first):
     policy = summary["policies"][index]
     where = f"policies/{index}"
-    timelines = policy["timelines"]
-    runs = [Run(os.path.join(directory, run["file"]), summary, timelines) for run in policy["runs"]]
+    kind = KINDS[summary["model"]]
+    runs = [kind(os.path.join(directory, run["file"]), summary, policy) for run in policy["runs"]]
     for place, (run, written) in enumerate(zip(runs, policy["runs"])):
         check.equal(f"{where}/runs/{place}/seed", written["seed"], summary["seeds"][place])
         for name, value in written["metrics"].items():
@@ -220,7 +307,7 @@ def check_policy(check, directory, summary, index, first):
     level = summary["confidence"]["level"]
     check_estimates(check, f"{where}/metrics", policy["metrics"], metrics, level)
     check_estimates(check, f"{where}/difference", policy["difference"], change, level)
-    for line in timelines:
+    for line in policy["timelines"]:
         columns = list(zip(*(run.timelines[line["name"]] for run in runs)))
         at = f"{where}/timelines/{line['name']}"
         check.series(f"{at}/mean", line["mean"], [total(column) / len(column) for column in columns])
@@ -229,10 +316,22 @@ def check_policy(check, directory, summary, index, first):
     jobs = sum(run.count for run in runs)
     for name, shares in policy["distributions"].items():
         thresholds = summary["thresholds"][name]
-        counts = [sum(column) for column in zip(*(run.below(name, thresholds) for run in runs))]
+        counts = [sum(column) for column in zip(*(below(run, name, thresholds) for run in runs))]
         expected = [count / jobs if jobs else 0.0 for count in counts]
         check.series(f"{where}/distributions/{name}", shares, expected)
+    for curve in policy["curves"]:
+        check_curve(check, f"{where}/curves/{curve['name']}", curve, runs)
     return first
+
+
+def check_curve(check, where, curve, runs):
+    all_runs = [run.curves[curve["name"]] for run in runs]
+    demands = sorted({demand for one in all_runs for demand in one})
+    check.equal(f"{where}/demand", curve["demand"], demands)
+    columns = [[one[demand] for one in all_runs if demand in one] for demand in demands]
+    check.series(f"{where}/mean", curve["mean"], [total(column) / len(column) for column in columns])
+    check.series(f"{where}/least", curve["least"], [min(column) for column in columns])
+    check.series(f"{where}/most", curve["most"], [max(column) for column in columns])
 
 
 def at_path(document, path):

@@ -65,7 +65,8 @@ impl Scale {
     }
 
     fn durations(&self) -> Vec<(f64, String)> {
-        const MARKS: [(f64, &str); 9] = [
+        /// The first ten are enough for a long axis; a short one has the others as well.
+        const MARKS: [(f64, &str); 20] = [
             (1.0, "1 s"),
             (10.0, "10 s"),
             (60.0, "1 min"),
@@ -75,9 +76,22 @@ impl Scale {
             (86_400.0, "1 d"),
             (604_800.0, "1 week"),
             (2_592_000.0, "30 d"),
+            (31_536_000.0, "1 year"),
+            (2.0, "2 s"),
+            (5.0, "5 s"),
+            (30.0, "30 s"),
+            (300.0, "5 min"),
+            (1800.0, "30 min"),
+            (7200.0, "2 h"),
+            (10_800.0, "3 h"),
+            (43_200.0, "12 h"),
+            (172_800.0, "2 d"),
+            (1_209_600.0, "2 weeks"),
         ];
         let inside = |mark: &&(f64, &str)| mark.0 >= self.values.0 && mark.0 <= self.values.1;
-        MARKS.iter().filter(inside).map(|(at, text)| (*at, (*text).to_owned())).collect()
+        let long = MARKS[..10].iter().filter(inside).count() >= 4;
+        let marks = if long { &MARKS[..10] } else { &MARKS[..] };
+        marks.iter().filter(inside).map(|(at, text)| (*at, (*text).to_owned())).collect()
     }
 
     fn decades(&self, unit: Unit) -> Vec<(f64, String)> {

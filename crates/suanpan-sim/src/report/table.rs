@@ -46,16 +46,17 @@ pub(super) fn titled(metric: &MetricSummary, shown: &Shown) -> String {
     }
 }
 
-/// The best mean, if there is one that is better than another.
+/// The best mean, if at most half of the policies reach it.
 fn best(metric: &MetricSummary, values: &[Estimate]) -> Option<f64> {
     let means = || values.iter().map(|estimate| estimate.mean);
-    let (least, most) = (means().fold(f64::INFINITY, f64::min), means().fold(0.0, f64::max));
-    match metric.better.as_str() {
-        _ if least == most => None,
-        "lower" => Some(least),
-        "higher" => Some(most),
-        _ => None,
-    }
+    let best = match metric.better.as_str() {
+        "lower" => means().fold(f64::INFINITY, f64::min),
+        "higher" => means().fold(f64::NEG_INFINITY, f64::max),
+        _ => return None,
+    };
+    // What most of them reach marks none.
+    let reached = means().filter(|mean| *mean == best).count();
+    (2 * reached <= values.len()).then_some(best)
 }
 
 /// What each policy changes against the first, run by run of the same seed.

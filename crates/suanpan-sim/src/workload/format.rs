@@ -1,10 +1,13 @@
 //! The kinds of logs, and reading one of them into jobs.
 
 use super::job::{Job, Loaded, Names};
+use super::openb::{OpenbNode, OpenbPod};
 use super::swf::{self, Filter, SwfJob};
-use super::{job, philly};
-use crate::experiment::Log;
-use crate::problem::Problem;
+use super::{job, kueue, openb, philly, sacct, sia};
+use crate::experiment::{Log, SiteModel};
+use crate::problem::{Imported, Problem, Skipped};
+use std::collections::BTreeMap;
+use suanpan_site::model::elastic::TrainingJob;
 
 /// A kind of log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +18,30 @@ pub enum Format {
     Swf,
     /// [`philly`].
     Philly,
+    /// [`kueue`].
+    Kueue,
+    /// [`sacct`].
+    Sacct,
+    /// [`super::journal`]: a folder, not a file.
+    Journal,
+    /// [`openb`]: a list of pods, or of nodes.
+    Openb,
+    /// [`sia`]: training jobs.
+    Sia,
 }
 
 impl Format {
     /// Their names on the command line and in experiment files.
-    pub const WORDS: [(&'static str, Format); 3] =
-        [("jobs", Format::Jobs), ("swf", Format::Swf), ("philly", Format::Philly)];
+    pub const WORDS: [(&'static str, Format); 8] = [
+        ("jobs", Format::Jobs),
+        ("swf", Format::Swf),
+        ("philly", Format::Philly),
+        ("kueue", Format::Kueue),
+        ("sacct", Format::Sacct),
+        ("journal", Format::Journal),
+        ("openb", Format::Openb),
+        ("sia", Format::Sia),
+    ];
 
     /// The format that a file's name shows without doubt.
     #[must_use]
@@ -30,6 +51,16 @@ impl Format {
             name if name.ends_with(".jobs.csv") => Some(Format::Jobs),
             name if name.ends_with(".swf") => Some(Format::Swf),
             _ => None,
+        }
+    }
+
+    /// Whether a site of this kind runs what it has.
+    #[must_use]
+    pub fn suits(self, model: &SiteModel) -> bool {
+        match self {
+            Format::Openb => matches!(model, SiteModel::GpuSharing { .. }),
+            Format::Sia => matches!(model, SiteModel::Elastic { .. }),
+            _ => matches!(model, SiteModel::Batch { .. }),
         }
     }
 
@@ -48,13 +79,59 @@ pub const FILTERS: [(&str, Filter); 3] = [
     ("gaussier-run-times", Filter::GaussierRunTimes),
 ];
 
-/// Reads the text of a log as its format says.
+/// What a log has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Jobs.
+    Jobs(Loaded),
+    /// Pods.
+    Pods(Imported<OpenbPod>),
+    /// Nodes whose GPUs are shared.
+    Nodes(Imported<OpenbNode>),
+    /// Training jobs.
+    Training(Imported<TrainingJob>),
+}
+
+impl Content {
+    /// How many of them there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Content::Jobs(loaded) => loaded.workload.jobs.len(),
+            Content::Pods(pods) => pods.items.len(),
+            Content::Nodes(nodes) => nodes.items.len(),
+            Content::Training(jobs) => jobs.items.len(),
+        }
+    }
+
+    /// The lines that are wrong.
+    #[must_use]
+    pub fn skipped(&self) -> &Skipped {
+        match self {
+            Content::Jobs(loaded) => &loaded.skipped,
+            Content::Pods(pods) => &pods.skipped,
+            Content::Nodes(nodes) => &nodes.skipped,
+            Content::Training(jobs) => &jobs.skipped,
+        }
+    }
+
+    /// The lines left out although nothing is wrong with them.
+    #[must_use]
+    pub fn left_out(&self) -> BTreeMap<&'static str, u64> {
+        match self {
+            Content::Jobs(loaded) => loaded.left_out.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+/// Reads the text of a log as its format says; a journal has none.
 ///
 /// # Errors
 /// What the format's own reader refuses; text that is not UTF-8 where it must be.
-pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Loaded, Problem> {
+pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
     if log.format == Format::Swf {
-        return read_swf(bytes, file, log);
+        return read_swf(bytes, file, log).map(Content::Jobs);
     }
     let text = str::from_utf8(bytes).map_err(|error| Problem {
         file: file.to_owned(),
@@ -63,9 +140,20 @@ pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Loaded, Problem> {
         value: "bytes that are not UTF-8".to_owned(),
         expected: "UTF-8".to_owned(),
     })?;
+    let strictness = log.strictness;
     match log.format {
-        Format::Swf | Format::Jobs => job::read_csv(text, file, log.strictness),
-        Format::Philly => philly::read(text, file, log.strictness),
+        Format::Philly => philly::read(text, file, strictness).map(Content::Jobs),
+        Format::Kueue => kueue::read(text, file).map(Content::Jobs),
+        Format::Sacct => sacct::read(text, file, &log.zone, strictness).map(Content::Jobs),
+        Format::Jobs | Format::Swf | Format::Journal => {
+            job::read_csv(text, file, strictness).map(Content::Jobs)
+        }
+        // Both lists of a trace have the same format; the node list's first column is `sn`.
+        Format::Openb if text.starts_with("sn,") => {
+            openb::parse_nodes(file, text, strictness).map(Content::Nodes)
+        }
+        Format::Openb => openb::parse_pods(file, text, strictness).map(Content::Pods),
+        Format::Sia => sia::parse(file, text, strictness).map(Content::Training),
     }
 }
 

@@ -174,6 +174,19 @@ impl Workload {
 }
 
 impl Workload {
+    /// The same names, without jobs.
+    #[must_use]
+    pub fn clone_names(&self) -> Workload {
+        Workload {
+            jobs: Vec::new(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            programs: self.programs.clone(),
+            queues: self.queues.clone(),
+            begins: self.begins,
+        }
+    }
+
     /// The names of a job's user, group, program and queue.
     fn names(&self, job: &Job) -> [&str; 4] {
         [

@@ -15,9 +15,11 @@
 
 mod estimate;
 mod jobs;
+mod load;
 mod policy;
 
 pub use estimate::{Calibration, StartEstimate};
+pub use load::RunningJob;
 pub use policy::BatchPolicy;
 
 use jobs::{Live, Slots};
@@ -195,21 +197,10 @@ impl BatchSite {
     /// # Errors
     /// The job needs no processors or more than the site has.
     pub fn submit(&mut self, at: Timestamp, job: BatchJob) -> Result<Ticket, NeverFits> {
-        let processors = self.settings.processors;
-        if job.processors == 0 || job.processors > processors {
-            return Err(NeverFits { needs: job.processors, processors });
-        }
+        self.check(&job)?;
         self.run_before(at);
         self.open(at);
-        let sequence = self.submissions;
-        self.submissions += 1;
-        let features = features(&job, sequence, at);
-        let run = job.run.map(|run| run.min(job.requested));
-        let hold = self.expected(&features, run);
-        let run = run.unwrap_or(hold);
-        let waiting = self.settings.policy.waiting(&features, hold);
-        let slot = self.jobs.insert(Live { id: job.id, features, run, waiting, running: None });
-        let waiting = self.jobs.name(slot);
+        let (ticket, waiting) = self.take_in(&job, at);
         self.queue.submit(at, waiting, &mut self.profile);
         match self.settings.convention {
             Convention::Pyss => {
@@ -221,7 +212,7 @@ impl BatchSite {
             }
             Convention::Instant | Convention::AccaSim => self.pass_due = true,
         }
-        Ok(Ticket { slot, sequence })
+        Ok(ticket)
     }
 
     /// Takes out a job that waits, at `at`; false if it does not wait any more.
@@ -237,6 +228,13 @@ impl BatchSite {
         self.jobs.remove(ticket.slot);
         self.pass_due = true;
         true
+    }
+
+    /// When a job started that runs now.
+    #[must_use]
+    pub fn start_of(&self, ticket: Ticket) -> Option<Timestamp> {
+        let job = self.jobs.get(ticket.slot)?;
+        (job.features.sequence == ticket.sequence).then_some(job.running?.start)
     }
 
     /// When something happens next if nothing is submitted; `None` if never.
@@ -300,6 +298,28 @@ impl BatchSite {
     #[must_use]
     pub fn busy(&self) -> u32 {
         self.busy
+    }
+
+    fn check(&self, job: &BatchJob) -> Result<(), NeverFits> {
+        let (needs, processors) = (job.processors, self.settings.processors);
+        if (1..=processors).contains(&needs) {
+            Ok(())
+        } else {
+            Err(NeverFits { needs, processors })
+        }
+    }
+
+    /// Keeps a job that was submitted, and gives what the policy sees of it.
+    fn take_in(&mut self, job: &BatchJob, submitted: Timestamp) -> (Ticket, Waiting) {
+        let sequence = self.submissions;
+        self.submissions += 1;
+        let features = features(job, sequence, submitted);
+        let run = job.run.map(|run| run.min(job.requested));
+        let hold = self.expected(&features, run);
+        let run = run.unwrap_or(hold);
+        let waiting = self.settings.policy.waiting(&features, hold);
+        let slot = self.jobs.insert(Live { id: job.id, features, run, waiting, running: None });
+        (Ticket { slot, sequence }, self.jobs.name(slot))
     }
 
     /// How long a job is expected to run, as its policy sees it.

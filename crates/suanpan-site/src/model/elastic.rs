@@ -7,16 +7,16 @@
 //! efficiency says; an epoch ends at the recorded progress, to the second; the last epoch's end is
 //! the job's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use suanpan_sched::elastic::goodput::{Candidate, best, candidates, shape};
 use suanpan_sched::elastic::model::{Model, Split};
-use suanpan_sched::elastic::step_times::Times;
+use suanpan_sched::elastic::performance::Observed;
 use suanpan_sched::elastic::training::Gradient;
-use suanpan_sched::elastic::{
-    Allocation, Configuration, FlavorNodes, JobView, Restart, RoundPolicy, Shape, configurations,
-};
+use suanpan_sched::elastic::{Allocation, FlavorNodes, JobView, Restart, RoundPolicy, Shape};
+
+mod estimates;
+
+use estimates::{Estimates, Of};
 
 /// A training job as its user submits it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +60,19 @@ pub enum Refusal {
 pub enum Batches {
     /// Its user, once: GPUs do not change either.
     Fixed,
-    /// The site: always the batch of highest goodput on the GPUs at hand, with all step times
-    /// measured beforehand.
-    Tuned,
+    /// The site: always the batch of highest estimated goodput on the GPUs at hand.
+    Tuned(Knowledge),
+}
+
+/// Where estimates of goodput come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// All step times were measured beforehand.
+    Measured,
+    /// Each job's own steps, as in Sia; beforehand only its speed on one GPU of each flavor.
+    OwnRun,
+    /// The steps of all jobs that train the same model.
+    AllRuns,
 }
 
 /// An elastic training site.
@@ -70,17 +80,12 @@ pub struct ElasticSite {
     models: Arc<[Model]>,
     flavors: Vec<FlavorNodes>,
     round_s: u64,
-    batches: Batches,
     policy: Box<dyn RoundPolicy>,
-    configurations: Vec<Configuration>,
-    /// The batches worth trying, by model that was submitted and by configuration.
-    tables: Vec<Vec<Vec<Candidate>>>,
+    estimates: Estimates,
     now_s: u64,
     jobs: Vec<Job>,
     /// Indexes of jobs that have not ended, rising.
     active: Vec<usize>,
-    /// Interpolated step times that were asked for before, by (model, flavor, shape, local batch).
-    times: BTreeMap<(usize, usize, Shape, u32), Option<Times>>,
 }
 
 /// A job at the site.
@@ -88,8 +93,11 @@ struct Job {
     asked: TrainingJob,
     model: usize,
     steps_per_s: Vec<f64>,
-    goodputs: Vec<f64>,
+    /// The gradient statistics that were seen last.
     gradient: Gradient,
+    goodputs: Vec<f64>,
+    /// What `goodputs` were estimated from: a version of the estimates and gradient statistics.
+    estimated_from: Option<(u64, Gradient)>,
     held: Option<Allocation>,
     run: Option<Run>,
     epoch: usize,
@@ -102,26 +110,7 @@ struct Run {
     flavor: usize,
     shape: Shape,
     split: Split,
-    /// The batches to choose from, if batches are tuned.
-    candidates: Vec<Candidate>,
     restart_left_s: u64,
-}
-
-impl Run {
-    /// Sets the batch of highest goodput.
-    fn tune(&mut self, model: &Model, gradient: Gradient) {
-        let initial = model.training.initial_batch();
-        if let Some((chosen, _)) = best(&self.candidates, gradient, initial, |c| c.step_s) {
-            self.split = chosen.split;
-        }
-    }
-}
-
-/// The estimated goodput of each configuration.
-fn goodputs(model: &Model, table: &[Vec<Candidate>], gradient: Gradient) -> Vec<f64> {
-    let initial = model.training.initial_batch();
-    let one = |of: &Vec<Candidate>| best(of, gradient, initial, |c| c.step_s).map_or(0.0, |b| b.1);
-    table.iter().map(one).collect()
 }
 
 impl ElasticSite {
@@ -135,17 +124,14 @@ impl ElasticSite {
         policy: Box<dyn RoundPolicy>,
     ) -> ElasticSite {
         ElasticSite {
-            tables: vec![Vec::new(); models.len()],
-            configurations: configurations(&flavors),
             models,
+            estimates: Estimates::new(batches, flavors.clone()),
             flavors,
             round_s,
-            batches,
             policy,
             now_s: 0,
             jobs: Vec::new(),
             active: Vec::new(),
-            times: BTreeMap::new(),
         }
     }
 
@@ -155,13 +141,13 @@ impl ElasticSite {
     /// The model is unknown.
     pub fn submit(&mut self, asked: TrainingJob) -> Result<usize, Refusal> {
         let named = |model: &Model| model.name == asked.model;
-        let Some(model) = self.models.iter().position(named) else {
+        let Some(index) = self.models.iter().position(named) else {
             return Err(Refusal::UnknownModel(asked.model));
         };
-        let about = &self.models[model];
+        let model = &self.models[index];
         let rate = |(flavor, nodes): (usize, &FlavorNodes)| {
             let per_node = nodes.gpus_per_node;
-            about.fixed_steps_per_s(flavor, asked.gpus, per_node, asked.batch).unwrap_or(0.0)
+            model.fixed_steps_per_s(flavor, asked.gpus, per_node, asked.batch).unwrap_or(0.0)
         };
         let steps_per_s = self.flavors.iter().enumerate().map(rate).collect();
         let outcome = Outcome {
@@ -171,19 +157,16 @@ impl ElasticSite {
             gpu_s: vec![0; self.flavors.len()],
             restart_gpu_s: 0,
         };
-        let gradient = about.training.gradient(0, 0).expect("a model has an epoch");
-        if self.batches == Batches::Tuned && self.tables[model].is_empty() {
-            let of = |c: &Configuration| candidates(about, c.flavor, &shape(*c, &self.flavors));
-            self.tables[model] = self.configurations.iter().map(of).collect();
-        }
         let number = self.jobs.len();
+        self.estimates.admit(Of { job: number, index, model });
         self.active.push(number);
         self.jobs.push(Job {
-            goodputs: goodputs(about, &self.tables[model], gradient),
-            gradient,
             asked,
-            model,
+            model: index,
             steps_per_s,
+            gradient: model.training.gradient(0, 0).expect("a model has an epoch"),
+            goodputs: Vec::new(),
+            estimated_from: None,
             held: None,
             run: None,
             epoch: 0,
@@ -211,7 +194,7 @@ impl ElasticSite {
         self.jobs.get(job)?.held.as_ref()
     }
 
-    /// How far a job is: samples of the initial batch size's steps, between 0 and 1 of its total.
+    /// How far a job is, from 0 to 1.
     #[must_use]
     pub fn progress(&self, job: usize) -> Option<f64> {
         let job = self.jobs.get(job)?;
@@ -227,7 +210,12 @@ impl ElasticSite {
     pub fn run_round(&mut self) {
         let mut active = std::mem::take(&mut self.active);
         for &number in &active {
-            self.run_job(number);
+            let job = &mut self.jobs[number];
+            let of = Of { job: number, index: job.model, model: &self.models[job.model] };
+            job.run_round(of, self.now_s, self.round_s, &mut self.estimates);
+            if job.outcome.ended_s.is_some() {
+                self.estimates.dismiss(of);
+            }
         }
         active.retain(|&number| self.jobs[number].outcome.ended_s.is_none());
         self.active = active;
@@ -239,129 +227,130 @@ impl ElasticSite {
     /// # Panics
     /// If the policy gives out more GPUs than there are.
     pub fn allocate(&mut self) {
-        let view = |&number: &usize| view(number, &self.jobs[number], &self.models, self.now_s);
+        for &number in &self.active {
+            let job = &mut self.jobs[number];
+            let of = Of { job: number, index: job.model, model: &self.models[job.model] };
+            let from = Some((self.estimates.version(of), job.gradient));
+            if job.estimated_from != from {
+                job.goodputs = self.estimates.goodputs(of, job.gradient);
+                job.estimated_from = from;
+            }
+        }
+        let view = |&number: &usize| {
+            let job = &self.jobs[number];
+            job.view(number, &self.models[job.model], self.now_s)
+        };
         let views: Vec<JobView<'_>> = self.active.iter().map(view).collect();
         let allocations = self.policy.allocate(&views, &self.flavors);
         assert!(fits(&allocations, &self.flavors), "a policy gives out only GPUs that there are");
-        for (number, allocation) in self.active.clone().into_iter().zip(allocations) {
-            self.give(number, allocation);
+        for (&number, allocation) in self.active.iter().zip(allocations) {
+            let job = &mut self.jobs[number];
+            let of = Of { job: number, index: job.model, model: &self.models[job.model] };
+            job.take(of, allocation, self.now_s, &self.estimates);
+        }
+    }
+}
+
+impl Job {
+    /// What the policy may know.
+    fn view(&self, number: usize, model: &Model, now_s: u64) -> JobView<'_> {
+        let restarting = self.run.as_ref().is_some_and(|run| run.restart_left_s > 0);
+        JobView {
+            job: number,
+            gpus: self.asked.gpus,
+            steps_per_s: &self.steps_per_s,
+            goodputs: &self.goodputs,
+            remaining: model.training.total() - self.progress,
+            age_s: now_s as f64 - self.asked.submitted_s,
+            restarts: self.outcome.restarts,
+            restart_s: f64::from(model.restart_s),
+            state: if restarting { Restart::UnderWay } else { Restart::None },
+            held: self.held.as_ref(),
         }
     }
 
-    /// Gives a job its GPUs for the coming round. It restarts if their flavor or shape is another
-    /// than before; other nodes in the same shape cost nothing, as in Sia's simulator.
-    fn give(&mut self, number: usize, allocation: Option<Allocation>) {
-        let now_s = self.now_s;
-        let job = &mut self.jobs[number];
-        let model = &self.models[job.model];
+    /// Takes its GPUs for the coming round. It restarts if their flavor or shape is another than
+    /// before; other nodes in the same shape cost nothing, as in Sia's simulator.
+    fn take(
+        &mut self,
+        of: Of<'_>,
+        allocation: Option<Allocation>,
+        now_s: u64,
+        estimates: &Estimates,
+    ) {
         let wanted = allocation.as_ref().map(|given| (given.flavor, given.shape()));
-        let same = match (&job.run, &wanted) {
+        let same = match (&self.run, &wanted) {
             (Some(run), Some((flavor, shape))) => run.flavor == *flavor && run.shape == *shape,
             (None, None) => true,
             _ => false,
         };
-        job.held = allocation;
+        self.held = allocation;
         if same {
             return;
         }
-        job.run = wanted.map(|(flavor, shape)| Run {
-            candidates: match self.batches {
-                Batches::Fixed => Vec::new(),
-                Batches::Tuned => candidates(model, flavor, &shape),
-            },
+        self.run = wanted.map(|(flavor, shape)| Run {
+            split: estimates.split(of, &self.asked, flavor, &shape, self.gradient),
             flavor,
-            split: model.fixed_split(flavor, &shape, job.asked.batch).unwrap_or_default(),
             shape,
-            restart_left_s: u64::from(model.restart_s),
+            restart_left_s: u64::from(of.model.restart_s),
         });
-        if let Some(run) = &mut job.run {
-            run.tune(model, job.gradient);
-        }
-        if job.run.is_some() {
-            match job.outcome.started_s {
-                None => job.outcome.started_s = Some(now_s),
-                Some(_) => job.outcome.restarts += 1,
+        if self.run.is_some() {
+            match self.outcome.started_s {
+                None => self.outcome.started_s = Some(now_s),
+                Some(_) => self.outcome.restarts += 1,
             }
         }
     }
 
-    /// One job's round.
-    fn run_job(&mut self, number: usize) {
-        let job = &mut self.jobs[number];
-        let Some(run) = &mut job.run else { return };
-        let model = &self.models[job.model];
-        let gpus = run.shape.gpus();
-        let restart_s = run.restart_left_s.min(self.round_s);
+    /// Runs for one round, or to the job's end.
+    fn run_round(&mut self, of: Of<'_>, now_s: u64, round_s: u64, estimates: &mut Estimates) {
+        let Some(mut run) = self.run.take() else { return };
+        let training = &of.model.training;
+        let restart_s = run.restart_left_s.min(round_s);
         run.restart_left_s -= restart_s;
         let mut at_s = restart_s;
-        while at_s < self.round_s {
-            let Some((rate, gradient)) = rate(model, job.model, run, job.epoch, &mut self.times)
-            else {
-                break;
-            };
-            job.gradient = gradient;
-            let end = model.training.end_of(job.epoch).expect("the job has epochs left");
-            let left_s = self.round_s - at_s;
-            if job.progress + rate * (left_s as f64) < end {
-                job.progress += rate * left_s as f64;
-                break;
+        while at_s < round_s {
+            let Some(rate) = self.rate(of, &run, estimates) else { break };
+            let end = training.end_of(self.epoch).expect("the job has epochs left");
+            let left_s = round_s - at_s;
+            if self.progress + rate * (left_s as f64) < end {
+                self.progress += rate * left_s as f64;
+                at_s = round_s;
+            } else {
+                at_s += ((end - self.progress) / rate).round_ties_even() as u64;
+                self.progress = end;
+                self.epoch += 1;
+                if self.epoch == training.epochs() {
+                    self.outcome.ended_s = Some(now_s + at_s);
+                    break;
+                }
             }
-            at_s += ((end - job.progress) / rate).round_ties_even() as u64;
-            job.progress = end;
-            job.epoch += 1;
-            if job.epoch == model.training.epochs() {
-                job.outcome.ended_s = Some(self.now_s + at_s);
-                break;
-            }
-            run.tune(model, gradient);
+            run.split = estimates.split(of, &self.asked, run.flavor, &run.shape, self.gradient);
         }
-        job.goodputs = goodputs(model, &self.tables[job.model], job.gradient);
-        let held_s = job.outcome.ended_s.map_or(self.round_s, |end| end - self.now_s);
-        job.outcome.gpu_s[run.flavor] += held_s * u64::from(gpus);
-        job.outcome.restart_gpu_s += restart_s * u64::from(gpus);
-        if job.outcome.ended_s.is_some() {
-            job.run = None;
-            job.held = None;
+        let gpus = u64::from(run.shape.gpus());
+        let held_s = self.outcome.ended_s.map_or(round_s, |end| end - now_s);
+        self.outcome.gpu_s[run.flavor] += held_s * gpus;
+        self.outcome.restart_gpu_s += restart_s * gpus;
+        if self.outcome.ended_s.is_some() {
+            self.held = None;
+        } else {
+            self.run = Some(run);
         }
     }
-}
 
-/// What the policy may know of a job.
-fn view<'a>(number: usize, job: &'a Job, models: &[Model], now_s: u64) -> JobView<'a> {
-    let restarting = job.run.as_ref().is_some_and(|run| run.restart_left_s > 0);
-    JobView {
-        job: number,
-        gpus: job.asked.gpus,
-        steps_per_s: &job.steps_per_s,
-        goodputs: &job.goodputs,
-        remaining: models[job.model].training.total() - job.progress,
-        age_s: now_s as f64 - job.asked.submitted_s,
-        restarts: job.outcome.restarts,
-        restart_s: f64::from(models[job.model].restart_s),
-        state: if restarting { Restart::UnderWay } else { Restart::None },
-        held: job.held.as_ref(),
+    /// Progress per second as it really is, of which the site takes note; `None` if the model
+    /// cannot run so.
+    fn rate(&mut self, of: Of<'_>, run: &Run, estimates: &mut Estimates) -> Option<f64> {
+        let Run { flavor, shape, split, .. } = run;
+        let times = estimates.times(of, *flavor, shape, split.local_batch)?;
+        let batch = split.batch(shape.gpus());
+        self.gradient = of.model.training.gradient(batch, self.epoch)?;
+        let (nodes, gpus, local_batch) = (shape.nodes(), shape.gpus(), split.local_batch);
+        estimates.observe(of, *flavor, Observed { nodes, gpus, local_batch, times });
+        let scale = f64::from(batch) / f64::from(of.model.training.initial_batch());
+        let rate = self.gradient.gain(scale) / split.step_s(times) / of.model.slowdown;
+        (rate > 0.0 && rate.is_finite()).then_some(rate)
     }
-}
-
-/// Progress per second, and the gradient statistics behind it; `None` if the model cannot run so.
-fn rate(
-    model: &Model,
-    number: usize,
-    run: &Run,
-    epoch: usize,
-    known: &mut BTreeMap<(usize, usize, Shape, u32), Option<Times>>,
-) -> Option<(f64, Gradient)> {
-    let Split { local_batch, .. } = run.split;
-    let key = (number, run.flavor, run.shape.clone(), local_batch);
-    let times = (*known.entry(key).or_insert_with(|| {
-        let measured = model.step_times.get(run.flavor)?.as_ref()?;
-        measured.at(&run.shape, local_batch)
-    }))?;
-    let batch = run.split.batch(run.shape.gpus());
-    let gradient = model.training.gradient(batch, epoch)?;
-    let scale = f64::from(batch) / f64::from(model.training.initial_batch());
-    let rate = gradient.gain(scale) / run.split.step_s(times) / model.slowdown;
-    (rate > 0.0 && rate.is_finite()).then_some((rate, gradient))
 }
 
 /// Whether allocations together stay within every node.

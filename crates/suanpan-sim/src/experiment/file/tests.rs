@@ -26,7 +26,8 @@ fn reads_an_experiment() {
     assert_eq!(experiment.seeds, [1, 2, 3]);
     assert_eq!(experiment.policies.len(), 2);
     assert_eq!(experiment.workload[0].scale.load, Some(0.9));
-    assert_eq!(experiment.metrics, Metrics::default());
+    assert_eq!(experiment.metrics.bounded_slowdown_s, 10);
+    assert_eq!(experiment.metrics.compare.len(), 4);
 }
 
 #[test]

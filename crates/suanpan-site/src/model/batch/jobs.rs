@@ -69,8 +69,8 @@ impl Slots {
         self.jobs[slot as usize].take().expect("a slot that is removed holds a job")
     }
 
-    /// All jobs, by slot.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
-        self.jobs.iter().flatten()
+    /// All jobs with their slots.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Live)> {
+        (0..).zip(&mut self.jobs).filter_map(|(slot, job)| Some((slot, job.as_mut()?)))
     }
 }

@@ -11,9 +11,9 @@ use std::path::Path;
 use suanpan_sim::experiment::Log;
 use suanpan_sim::experiment::source::read_log;
 use suanpan_sim::problem::{Skipped, Strictness};
-use suanpan_sim::workload::job::{Loaded, Workload};
+use suanpan_sim::workload::job::Workload;
 use suanpan_sim::workload::swf::Filter;
-use suanpan_sim::workload::{FILTERS, Format};
+use suanpan_sim::workload::{Content, FILTERS, Format};
 
 /// Problems that are printed; all are counted.
 const PRINTED: usize = 10;
@@ -29,20 +29,26 @@ pub fn run(output: &Output, args: &SimImport) -> Outcome {
         }
     })?;
     if let Some(to) = &args.to {
-        write_jobs(&read.loaded.workload, to)?;
+        let Content::Jobs(loaded) = &read.content else {
+            let word = log.format.word();
+            return Err(Failure::usage(format!(
+                "--to: {word} has no jobs of the form that is written"
+            )));
+        };
+        write_jobs(&loaded.workload, to)?;
         if to == Path::new("-") {
-            say_skipped(&read.loaded.skipped);
+            say_skipped(&loaded.skipped);
             return Ok(exit::OK);
         }
     }
-    let found = Found::of(&log, &read.loaded);
+    let found = Found::of(&log, &read.content);
     match output.form {
         Form::Json => output.json("simulation_import", None, &found)?,
         Form::Ids => output.line(found.jobs.to_string())?,
         Form::Text => say(output, &found)?,
     }
     if output.form != Form::Json {
-        say_skipped(&read.loaded.skipped);
+        say_skipped(read.content.skipped());
     }
     Ok(exit::OK)
 }
@@ -75,7 +81,11 @@ pub fn log(file: &Path, args: &SimLog) -> Result<Log, Failure> {
         }
     };
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Skip };
-    let (path, zone) = (file.to_owned(), args.zone.clone());
+    let zone = jiff::tz::TimeZone::get(&args.zone).map_err(|_| {
+        let expected = "an IANA time zone such as Asia/Shanghai";
+        Failure::usage(format!("--zone: `{}`: expected {expected}", args.zone))
+    })?;
+    let path = file.to_owned();
     Ok(Log { path, format, filter, processors: args.processors, zone, strictness })
 }
 
@@ -84,51 +94,76 @@ pub fn log(file: &Path, args: &SimLog) -> Result<Log, Failure> {
 struct Found {
     file: String,
     format: String,
-    jobs: u64,
+    /// How many, of what is named.
+    count: u64,
+    of: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<JobsFound>,
+    skipped: u64,
+    left_out: BTreeMap<&'static str, u64>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct JobsFound {
     users: usize,
     queues: usize,
     processors_max: u32,
     span_s: u64,
     processor_seconds: f64,
     without_requested_time: u64,
-    skipped: u64,
-    left_out: BTreeMap<&'static str, u64>,
-    problems: Vec<String>,
 }
 
 impl Found {
-    fn of(log: &Log, loaded: &Loaded) -> Found {
-        let Workload { jobs, users, queues, .. } = &loaded.workload;
+    fn of(log: &Log, content: &Content) -> Found {
+        let (of, jobs) = match content {
+            Content::Jobs(loaded) => ("job", Some(JobsFound::of(&loaded.workload))),
+            Content::Pods(_) => ("pod", None),
+            Content::Nodes(_) => ("node", None),
+            Content::Training(_) => ("training job", None),
+        };
         Found {
             file: log.path.display().to_string(),
             format: log.format.word().to_owned(),
-            jobs: jobs.len() as u64,
-            users: users.len(),
-            queues: queues.len(),
+            count: content.count() as u64,
+            of,
+            jobs,
+            skipped: content.skipped().count,
+            left_out: content.left_out(),
+            problems: content.skipped().first.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl JobsFound {
+    fn of(workload: &Workload) -> JobsFound {
+        let jobs = &workload.jobs;
+        JobsFound {
+            users: workload.users.len(),
+            queues: workload.queues.len(),
             processors_max: jobs.iter().map(|job| job.processors).max().unwrap_or(0),
-            span_s: loaded.workload.span_s(),
-            processor_seconds: loaded.workload.work() as f64,
+            span_s: workload.span_s(),
+            processor_seconds: workload.work() as f64,
             without_requested_time: jobs.iter().filter(|job| job.requested_s == 0).count() as u64,
-            skipped: loaded.skipped.count,
-            left_out: loaded.left_out.clone(),
-            problems: loaded.skipped.first.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
 fn say(output: &Output, found: &Found) -> Result<(), Failure> {
-    let jobs = output.bold(&format::counted(found.jobs, "job"));
-    output.line(format!("{}: {jobs} ({})", found.file, found.format))?;
-    let users = format::counted(found.users as u64, "user");
-    let queues = format::counted(found.queues as u64, "queue");
-    output.line(format!("  of        {users}, {queues}"))?;
-    output.line(format!("  over      {}", format::length(found.span_s)))?;
-    output.line(format!("  widest    {} processors", found.processors_max))?;
-    let hours = found.processor_seconds / 3600.0;
-    output.line(format!("  work      {hours:.0} processor hours"))?;
-    if found.without_requested_time > 0 {
-        let jobs = format::counted(found.without_requested_time, "job");
-        output.line(format!("  {jobs} without a requested time"))?;
+    let count = output.bold(&format::counted(found.count, found.of));
+    output.line(format!("{}: {count} ({})", found.file, found.format))?;
+    if let Some(jobs) = &found.jobs {
+        let users = format::counted(jobs.users as u64, "user");
+        let queues = format::counted(jobs.queues as u64, "queue");
+        output.line(format!("  of        {users}, {queues}"))?;
+        output.line(format!("  over      {}", format::length(jobs.span_s)))?;
+        output.line(format!("  widest    {} processors", jobs.processors_max))?;
+        let hours = jobs.processor_seconds / 3600.0;
+        output.line(format!("  work      {hours:.0} processor hours"))?;
+        if jobs.without_requested_time > 0 {
+            let jobs = format::counted(jobs.without_requested_time, "job");
+            output.line(format!("  {jobs} without a requested time"))?;
+        }
     }
     for (reason, count) in &found.left_out {
         output.line(format!("  left out  {}: {reason}", format::counted(*count, "line")))?;

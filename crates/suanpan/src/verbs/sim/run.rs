@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use suanpan_sim::experiment::campaign::{self, Reuse, Setting, Watch};
-use suanpan_sim::experiment::source::Sources;
-use suanpan_sim::experiment::{Experiment, Policy};
+use suanpan_sim::experiment::source::{ReadLog, Sources};
+use suanpan_sim::experiment::{Experiment, Policy, Source};
 use suanpan_sim::output;
 use suanpan_sim::summary::{Estimate, Summary};
 
@@ -165,13 +165,10 @@ struct SourceLine {
 pub fn check(output: &Output, file: &Path) -> Outcome {
     let (experiment, _) = output::read_experiment(file).map_err(|error| failure(&error))?;
     let sources = opened(&experiment)?;
-    let source = |(source, log): (&suanpan_sim::experiment::Source, Option<_>)| {
-        let log: Option<&suanpan_sim::experiment::source::ReadLog> = log;
-        SourceLine {
-            name: source.name.clone(),
-            jobs: log.map(|log| log.loaded.workload.jobs.len() as u64),
-            skipped: log.map_or(0, |log| log.loaded.skipped.count),
-        }
+    let source = |(source, logs): (&Source, &[ReadLog])| SourceLine {
+        name: source.name.clone(),
+        jobs: (!logs.is_empty()).then(|| logs.iter().map(|log| log.content.count() as u64).sum()),
+        skipped: logs.iter().map(|log| log.content.skipped().count).sum(),
     };
     let plan = Plan {
         name: &experiment.name,

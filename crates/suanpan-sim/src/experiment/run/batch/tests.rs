@@ -8,21 +8,21 @@ fn outcome(submit_s: u64, start_s: u64, end_s: u64, processors: u32) -> Outcome 
 }
 
 fn value(digest: &Digest, name: &str) -> f64 {
-    let at = BATCH_METRICS.iter().position(|metric| metric.name == name).expect("a metric");
+    let at = METRICS.iter().position(|metric| metric.name == name).expect("a metric");
     digest.metrics[at]
 }
 
 #[test]
 fn metrics_of_three_jobs() {
     let outcomes = [outcome(0, 0, 100, 2), outcome(0, 100, 102, 1), outcome(50, 100, 200, 1)];
-    let digest = batch(&outcomes, 2, 10);
+    let digest = digest(&outcomes, 2, 10);
     assert_eq!(value(&digest, "mean_wait_s"), 50.0);
     assert_eq!(value(&digest, "median_wait_s"), 50.0);
     assert_eq!(value(&digest, "max_wait_s"), 100.0);
     assert_eq!(value(&digest, "mean_bounded_slowdown"), (1.0 + 10.2 + 1.5) / 3.0);
     assert_eq!(value(&digest, "utilization"), 100.0 * 302.0 / 400.0);
     assert_eq!(value(&digest, "makespan_s"), 200.0);
-    assert_eq!(digest.metrics.len(), BATCH_METRICS.len());
+    assert_eq!(digest.metrics.len(), METRICS.len());
     let waits = &digest.distributions[0];
     assert_eq!((waits.counts[0], waits.of), (1, 3));
     assert_eq!(*waits.counts.last().expect("thresholds"), 3);
@@ -30,7 +30,7 @@ fn metrics_of_three_jobs() {
 
 #[test]
 fn nothing_ran() {
-    let digest = batch(&[], 4, 10);
+    let digest = digest(&[], 4, 10);
     assert!(digest.metrics.iter().all(|value| *value == 0.0));
 }
 
@@ -43,7 +43,7 @@ proptest! {
             .iter()
             .map(|&(submit, wait, run, wide)| outcome(submit, submit + wait, submit + wait + run, wide))
             .collect();
-        let digest = batch(&outcomes, 64, 10);
+        let digest = digest(&outcomes, 64, 10);
         let work: u64 = rows.iter().map(|row| row.2 * u64::from(row.3)).sum();
         let waited: u64 = rows.iter().map(|row| row.1).sum();
         prop_assert_eq!(digest.timelines[0].sums.iter().sum::<u64>(), work);

@@ -1,4 +1,4 @@
-//! What became of the jobs of a run, and its file: one line a job.
+//! What became of the jobs of a batch run, and its file: one line a job.
 
 use crate::workload::job::{Job, Workload};
 use std::io::{self, Write};

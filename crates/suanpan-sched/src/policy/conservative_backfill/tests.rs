@@ -1,1 +1,0 @@
-//! Small cases, each on one screen.

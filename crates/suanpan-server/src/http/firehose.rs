@@ -214,8 +214,6 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesClosed { .. }
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
-        | Event::NodesClosed { .. }
-        | Event::NodesOpened { .. }
         | Event::PrioritiesSet { .. }
         | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),

@@ -148,8 +148,6 @@ impl<'a> Folder<'a> {
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
-            | Event::NodesClosed { .. }
-            | Event::NodesOpened { .. }
             | Event::PrioritiesSet { .. }
             | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),

@@ -136,6 +136,7 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) 
             per_node: job.shape.per_node,
             sharing: job.shape.sharing,
             ends_by: occupied_until(placement, now),
+            preemptible: None,
         };
         *next += 1;
         snapshot.apply(Change::Took(placement.cluster, AllocationId(*next), running));

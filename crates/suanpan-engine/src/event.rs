@@ -58,6 +58,9 @@ pub enum Event {
         generation: Generation,
         /// Why.
         reason: StopReason,
+        /// The job it is stopped for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<JobId>,
     },
     /// The site is copying inputs.
     AllocationStaging {

@@ -58,6 +58,7 @@ pub(crate) fn stop_placed(
                 allocation: id,
                 generation: Generation(allocation.generation.0 + 1),
                 reason,
+                by: None,
             })
         })
         .collect()

@@ -29,11 +29,12 @@ impl State {
             Event::JobHeld { job } => self.set_hold(*job, Hold::User),
             Event::JobReleased { job } => self.set_hold(*job, Hold::None),
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
-            Event::AllocationStopping { allocation, generation, reason } => {
+            Event::AllocationStopping { allocation, generation, reason, .. } => {
                 let live = self.allocation_mut(*allocation);
                 live.generation = *generation;
                 live.stopping = Some(*reason);
                 self.touch(*allocation);
+                self.publish_running(*allocation);
             }
             Event::AllocationStaging { allocation, at } => {
                 self.allocation_mut(*allocation).staging_at = Some(*at);
@@ -157,8 +158,8 @@ impl State {
             started_at: None,
             stopping: None,
         };
-        self.emit(|| allocation.took());
         self.allocations.insert(placed.id, allocation);
+        self.publish_running(placed.id);
         self.touch(placed.id);
     }
 
@@ -285,8 +286,7 @@ impl State {
                 let free = &mut cluster.free[*node as usize];
                 *free = free.checked_sub(&allocation.placed.per_node).unwrap_or_default();
             }
-            let took = self.allocations[&allocation_id].took();
-            self.emit(|| took);
+            self.publish_running(allocation_id);
         }
     }
 

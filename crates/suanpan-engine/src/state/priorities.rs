@@ -4,11 +4,13 @@ use super::{Allocation, Job, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use suanpan_model::id::{AllocationId, JobId};
+use suanpan_model::job::Requeue;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::walltime::Walltime;
 use suanpan_sched::order::multifactor::{Factor, Parts, Size};
-use suanpan_sched::order::priority::{Asked, PriorityPolicy, UserShare};
+use suanpan_sched::order::priority::{Asked, PriorityPolicy, Qos, UserShare, WhenPreempted};
 use suanpan_sched::order::usage::Decayed;
+use suanpan_sched::snapshot::Preemptible;
 use suanpan_site::report::Outcome;
 
 /// The policy, what was used, and the fair shares as last worked out.
@@ -110,12 +112,53 @@ impl State {
         used
     }
 
+    fn qos(&self, job: &Job) -> Option<(&str, &Qos)> {
+        let policy = self.priorities.policy.as_deref()?;
+        let (name, qos) = policy.qos.get_key_value(job.spec.qos.as_deref()?)?;
+        Some((name, qos))
+    }
+
+    /// QOSs whose allocations may be stopped for a job, and the priority of its own.
+    pub(crate) fn may_preempt(&self, job: &Job) -> (Vec<String>, u32) {
+        let qos = self.qos(job).map(|(_, qos)| (qos.preempts.clone(), qos.priority));
+        qos.unwrap_or_default()
+    }
+
+    /// Whether an allocation may be stopped for others, and for whom.
+    pub(crate) fn preemptible(&self, allocation: &Allocation) -> Option<Preemptible> {
+        let (name, qos) = self.qos(self.jobs.get(&allocation.placed.job)?)?;
+        let since = allocation.placed_at;
+        Some(Preemptible {
+            qos: name.to_owned(),
+            priority: qos.priority,
+            since,
+            not_before: since.plus(qos.exempt),
+        })
+    }
+
+    /// What becomes of a task that is stopped for another job: as its QOS says, but only one that
+    /// may be started again waits again.
+    pub(crate) fn when_preempted(&self, allocation: &Allocation) -> WhenPreempted {
+        let job = &self.jobs[&allocation.placed.job];
+        match self.qos(job).map(|(_, qos)| qos.when_preempted) {
+            Some(WhenPreempted::Requeue) | None if job.spec.requeue == Requeue::OnFailure => {
+                WhenPreempted::Requeue
+            }
+            _ => WhenPreempted::Cancel,
+        }
+    }
+
     pub(super) fn priorities_set(&mut self, policy: Option<Box<PriorityPolicy>>) {
         self.priorities.policy = policy;
         if self.priorities.policy.is_none() {
             self.priorities = Priorities::default();
             self.prioritize_all(self.at);
         }
+        // The rights that QOSs give may have changed for everything.
+        let running: Vec<AllocationId> = self.allocations.keys().copied().collect();
+        running.into_iter().for_each(|id| self.publish_running(id));
+        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
+        jobs.into_iter().for_each(|id| self.publish_pending(id));
     }
 
     pub(super) fn jobs_prioritized(&mut self, at: Timestamp, shares: &[UserShare]) {

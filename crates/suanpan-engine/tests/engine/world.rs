@@ -25,6 +25,7 @@ use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 use suanpan_sched::order::multifactor::Weights;
 use suanpan_sched::order::priority::{Entitlement, PriorityPolicy, Qos, UserShare};
+use suanpan_sched::plan::Plan;
 use suanpan_sched::policy::Policy;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::{Fact, Outcome, Report};
@@ -281,7 +282,7 @@ impl World {
 
     fn plan(&mut self) -> Vec<String> {
         let plan = suanpan_sched::plan::plan(&self.snapshot, self.now, &Policy::default());
-        if plan.placements.is_empty() {
+        if plan.placements.is_empty() && plan.preemptions.is_empty() {
             let mut reasons: Vec<String> =
                 plan.waiting.values().map(|one| format!("{:?}", one.reason)).collect();
             reasons.sort();
@@ -292,7 +293,8 @@ impl World {
             };
             return vec![format!("nothing starts{waiting}")];
         }
-        let commit = CommitPlan { explanations: plan.explanations, placements: plan.placements };
+        let Plan { explanations, placements, preemptions, .. } = plan;
+        let commit = CommitPlan { explanations, placements, preemptions };
         self.ask(Caller::System, Command::CommitPlan(commit))
     }
 
@@ -381,8 +383,9 @@ fn told(event: &Event) -> String {
             format!("allocation {allocation} refused: {reason}")
         }
         Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
-        Event::AllocationStopping { allocation, generation, reason } => {
-            format!("allocation {allocation} generation {generation} stopping: {reason:?}")
+        Event::AllocationStopping { allocation, generation, reason, by } => {
+            let by = by.map_or(String::new(), |job| format!(" for job {job}"));
+            format!("allocation {allocation} generation {generation} stopping: {reason:?}{by}")
         }
         Event::TasksEnded { job, positions, state } => {
             let which = if positions.is_empty() {

@@ -2,6 +2,7 @@
 //! names an invariant that a bug elsewhere broke.
 
 use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
+use crate::command::TokenHash;
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,17 +57,7 @@ impl State {
                 self.tasks_ended(*job, positions, *state);
             }
             Event::SiteAdded { cluster, name, token } => {
-                self.next.cluster = self.next.cluster.max(cluster.0 + 1);
-                let cluster_state = Cluster {
-                    name: name.clone(),
-                    token: *token,
-                    inventory: None,
-                    contact: (Contact::Silent, at),
-                    closures: BTreeMap::new(),
-                    free: Vec::new(),
-                    allocations: BTreeSet::new(),
-                };
-                self.clusters.insert(*cluster, cluster_state);
+                self.site_added(at, *cluster, name, *token)
             }
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
@@ -88,6 +79,20 @@ impl State {
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str, token: TokenHash) {
+        self.next.cluster = self.next.cluster.max(id.0 + 1);
+        let cluster = Cluster {
+            name: name.to_owned(),
+            token,
+            inventory: None,
+            contact: (Contact::Silent, at),
+            closures: BTreeMap::new(),
+            free: Vec::new(),
+            allocations: BTreeSet::new(),
+        };
+        self.clusters.insert(id, cluster);
     }
 
     fn job_submitted(&mut self, at: Timestamp, submitted: &SubmittedJob) {

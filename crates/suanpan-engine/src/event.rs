@@ -62,6 +62,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<JobId>,
     },
+    /// An allocation will be stopped for another job once its grace is over.
+    AllocationPreempted {
+        /// The allocation.
+        allocation: AllocationId,
+        /// The job it is stopped for.
+        by: JobId,
+        /// When it is stopped, if it has not ended by then.
+        stop_at: Timestamp,
+    },
     /// The site is copying inputs.
     AllocationStaging {
         /// The allocation.

@@ -101,6 +101,8 @@ pub(crate) struct Derived {
     pub(crate) catalog: Catalog,
     /// Nodes and CPUs of all clusters.
     pub(crate) machine: priorities::Machine,
+    /// Allocations whose grace runs, by its end.
+    pub(crate) graces: BTreeSet<(Timestamp, AllocationId)>,
     /// Jobs that some cluster refused lately.
     pub(crate) refused: BTreeSet<JobId>,
     /// Whether scheduler changes and touched orders are collected.
@@ -126,6 +128,9 @@ pub struct Allocation {
     pub started_at: Option<Timestamp>,
     /// Why it is being stopped.
     pub stopping: Option<StopReason>,
+    /// For which job it will be stopped, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preempted: Option<(JobId, Timestamp)>,
 }
 
 impl State {
@@ -243,6 +248,7 @@ impl State {
             || self.refusals_due(at).next().is_some()
             || self.closures_due(at).next().is_some()
             || self.priorities_due(at).is_some()
+            || self.graces_due(at).next().is_some()
             || self.derived.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
             || self.keys.are_due(at)
     }

@@ -1,7 +1,7 @@
 //! Small networks for tests.
 
 use crate::policy::Policy;
-use crate::snapshot::{Change, Pending, Running, Snapshot};
+use crate::snapshot::{Change, Ending, Pending, Running, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Goal, Shape, Sharing};
@@ -109,8 +109,8 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
 }
 
 pub(crate) fn running(nodes: &[u32], per_node: Tres, ends_by: Timestamp) -> Running {
-    let sharing = Sharing::Shared;
-    Running { nodes: nodes.to_vec(), per_node, sharing, ends_by, preemptible: None }
+    let (sharing, ending) = (Sharing::Shared, Ending::AtLimit);
+    Running { nodes: nodes.to_vec(), per_node, sharing, ends_by, ending, preemptible: None }
 }
 
 /// A snapshot of these clusters, numbered from 1.

@@ -196,11 +196,23 @@ pub struct Running {
     pub per_node: Tres,
     /// Whether it takes its nodes whole, whatever their size.
     pub sharing: Sharing,
-    /// When its time limit ends: start + staging + time limit. Once it is being stopped, a time
-    /// that is past.
+    /// When its time limit ends: start + staging + time limit. Once it is to be stopped, when its
+    /// grace ends.
     pub ends_by: Timestamp,
+    /// Whether it goes before its time.
+    pub ending: Ending,
     /// Whether it may be stopped for others, and for whom.
     pub preemptible: Option<Preemptible>,
+}
+
+/// Whether an allocation goes before its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// It may use its time limit.
+    #[default]
+    AtLimit,
+    /// It was told to end, or will be when its grace is over.
+    Stopping,
 }
 
 /// What decides whether an allocation is stopped for another job.

@@ -7,7 +7,7 @@ use crate::rejection::Rejection;
 use crate::state::{Job, State};
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_ledger::TransferId;
-use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Prediction, Sharing};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
@@ -58,14 +58,16 @@ fn stop(state: &State, at: Timestamp, preemption: &Preemption) -> Option<Event> 
     let rank = state.preemptible(live)?;
     let (may_preempt, priority) = state.may_preempt(job);
     let may = live.stopping.is_none()
+        && live.preempted.is_none()
         && rank.not_before <= at
         && rank.priority < priority
         && may_preempt.contains(&rank.qos);
-    may.then(|| Event::AllocationStopping {
-        allocation: preemption.allocation,
-        generation: Generation(live.generation.0 + 1),
-        reason: StopReason::Preempted,
-        by: Some(preemption.by),
+    let stop_at = at.plus(state.grace(live));
+    may.then(|| match stop_at > at {
+        true => {
+            Event::AllocationPreempted { allocation: preemption.allocation, by: job.id, stop_at }
+        }
+        false => live.stopping(StopReason::Preempted, Some(job.id)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
-//! that refused a job are asked again, drains and reservations end, priorities are worked out anew, and old idempotency keys are forgotten.
+//! that refused a job are asked again, drains and reservations end, priorities are worked out anew, what was
+//! preempted is stopped when its grace is over, and old idempotency keys are forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;
@@ -36,6 +37,8 @@ pub(crate) fn decide(
         let (id, nodes) = (closure.id, closure.nodes.clone());
         Event::NodesOpened { cluster, closure: id, nodes }
     }));
+    let graceless = state.graces_due(at).take(BATCH);
+    events.extend(graceless.map(|(live, by)| live.stopping(StopReason::Preempted, Some(by))));
     let mut ended = BTreeSet::new();
     let due = state.derived.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(BATCH) {

@@ -34,8 +34,12 @@ impl State {
                 let live = self.allocation_mut(*allocation);
                 live.generation = *generation;
                 live.stopping = Some(*reason);
+                self.end_grace(*allocation);
                 self.touch(*allocation);
                 self.publish_running(*allocation);
+            }
+            Event::AllocationPreempted { allocation, by, stop_at } => {
+                self.preempted(*allocation, *by, *stop_at);
             }
             Event::AllocationStaging { allocation, at } => {
                 self.allocation_mut(*allocation).staging_at = Some(*at);
@@ -162,6 +166,7 @@ impl State {
             staging_at: None,
             started_at: None,
             stopping: None,
+            preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
         self.publish_running(placed.id);
@@ -183,6 +188,7 @@ impl State {
 
     /// An allocation is over: its resources are free, its transfer posted (`charge`) or voided.
     fn ended(&mut self, id: AllocationId, charge: Option<MicroCredits>, then: Then) {
+        self.end_grace(id);
         let allocation = self.allocations.remove(&id).expect("an allocation ends once");
         let placed = &allocation.placed;
         let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");

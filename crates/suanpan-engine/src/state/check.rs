@@ -54,6 +54,7 @@ impl State {
         assert_eq!(mine.by_name, other.by_name, "names are indexed");
         assert_eq!(mine.deadlines, other.deadlines, "deadlines are indexed");
         assert_eq!(mine.doomed, other.doomed, "doomed jobs are indexed");
+        assert_eq!(mine.graces, other.graces, "graces are indexed");
         assert_eq!(mine.machine, other.machine, "nodes are counted");
         assert_eq!(mine.refused, other.refused, "refused jobs are indexed");
     }

@@ -136,6 +136,36 @@ impl State {
         })
     }
 
+    /// How long an allocation may still run once it is to be stopped for another job.
+    pub(crate) fn grace(&self, allocation: &Allocation) -> Seconds {
+        let job = self.jobs.get(&allocation.placed.job);
+        job.and_then(|job| self.qos(job)).map_or(Seconds(0), |(_, qos)| qos.grace)
+    }
+
+    /// Allocations whose grace is over, with the job they are stopped for.
+    pub(crate) fn graces_due(&self, at: Timestamp) -> impl Iterator<Item = (&Allocation, JobId)> {
+        let due = self.derived.graces.iter().take_while(move |(stop_at, _)| *stop_at <= at);
+        due.filter_map(|(_, id)| {
+            let live = &self.allocations[id];
+            live.preempted.map(|(by, _)| (live, by))
+        })
+    }
+
+    pub(super) fn preempted(&mut self, id: AllocationId, by: JobId, stop_at: Timestamp) {
+        let live = self.allocations.get_mut(&id).expect("events name live allocations");
+        live.preempted = Some((by, stop_at));
+        self.derived.graces.insert((stop_at, id));
+        self.publish_running(id);
+    }
+
+    /// A grace ends with its allocation, or with the order to stop it.
+    pub(super) fn end_grace(&mut self, id: AllocationId) {
+        let Some(live) = self.allocations.get(&id) else { return };
+        if let Some((_, stop_at)) = live.preempted {
+            self.derived.graces.remove(&(stop_at, id));
+        }
+    }
+
     /// What becomes of a task that is stopped for another job: as its QOS says, but only one that
     /// may be started again waits again.
     pub(crate) fn when_preempted(&self, allocation: &Allocation) -> WhenPreempted {

@@ -2,12 +2,14 @@
 //! and the order hub.
 
 use super::{Allocation, Gate, Job, State};
+use crate::event::Event;
 use std::sync::Arc;
-use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::OnInvalidDependency;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
-use suanpan_sched::snapshot::{Change, Pending, Running, Snapshot};
+use suanpan_sched::snapshot::{Change, Ending, Pending, Running, Snapshot};
+use suanpan_site::order::StopReason;
 
 impl State {
     /// Turns collecting of scheduler changes and touched orders on or off (off in recovery).
@@ -82,6 +84,7 @@ impl State {
             per_node: placed.per_node,
             sharing: placed.sharing,
             ends_by: allocation.ends_by(),
+            ending: allocation.ending(),
             preemptible: self.preemptible(allocation),
         };
         Change::Took(placed.cluster, placed.id, running)
@@ -210,12 +213,30 @@ impl State {
 }
 
 impl Allocation {
+    /// The event that orders it to stop.
+    pub(crate) fn stopping(&self, reason: StopReason, by: Option<JobId>) -> Event {
+        let generation = Generation(self.generation.0 + 1);
+        Event::AllocationStopping { allocation: self.placed.id, generation, reason, by }
+    }
+
+    fn ending(&self) -> Ending {
+        match self.stopping.is_some() || self.preempted.is_some() {
+            true => Ending::Stopping,
+            false => Ending::AtLimit,
+        }
+    }
+
     /// When its time limit ends: counted from the start, or from placement until it started. What
-    /// is being stopped should have ended already.
+    /// is being stopped should have ended already; what has a grace has ended by its end.
     pub(super) fn ends_by(&self) -> Timestamp {
         if self.stopping.is_some() {
             return self.placed_at;
         }
+        let stop_at = self.preempted.map_or(Timestamp::MAX, |(_, stop_at)| stop_at);
+        self.limit_ends().min(stop_at)
+    }
+
+    fn limit_ends(&self) -> Timestamp {
         let from = self.started_at.unwrap_or(self.placed_at.plus(self.placed.prediction.stage));
         from.plus(Seconds(u64::from(self.placed.time_limit.seconds())))
     }

@@ -9,7 +9,7 @@ fn priorities() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "priorities off=yes".to_owned(),
         "priorities age=10 fair=1000 every=7 projects=physics:3".to_owned(),
-        "priorities fair=10 qos=1000 every=20 qoses=urgent:9:low,low:1".to_owned(),
+        "priorities fair=10 qos=1000 every=20 qoses=urgent:9:low,low:1::5".to_owned(),
         "queue".to_owned(),
     ])
 }
@@ -66,6 +66,9 @@ fn line() -> impl Strategy<Value = String> {
         "nice=5",
         "nice=-5",
         "qos=urgent",
+        "qos=urgent",
+        "qos=low",
+        "qos=low requeue=yes",
     ]);
     prop_oneof![
         6 => Just("plan".to_owned()),

@@ -221,7 +221,7 @@ impl World {
     }
 
     /// `priorities off=yes`, or `priorities [age=W] [fair=W] [size=W] [qos=W] [every=S]
-    /// [projects=NAME:SHARES,..] [qoses=NAME:PRIORITY[:PREEMPTS],..]`.
+    /// [projects=NAME:SHARES,..] [qoses=NAME:PRIORITY[:PREEMPTS[:GRACE]],..]`.
     fn priorities(&mut self, words: &Words) -> Vec<String> {
         let weight = |key: &str| words.get(key).map_or(0, |text| text.parse().expect("a weight"));
         let list = |key: &str| {
@@ -246,8 +246,11 @@ impl World {
         }
         for one in list("qoses") {
             let priority = one[1].parse().expect("a priority");
-            let preempts = one.get(2).cloned().into_iter().collect();
-            policy.qos.insert(one[0].clone(), Qos { priority, preempts, ..Qos::default() });
+            let preempts = one.get(2).filter(|name| !name.is_empty()).cloned();
+            let preempts = preempts.into_iter().collect();
+            let grace = Seconds(one.get(3).map_or(0, |text| text.parse().expect("a grace")));
+            let qos = Qos { priority, preempts, grace, ..Qos::default() };
+            policy.qos.insert(one[0].clone(), qos);
         }
         let policy = (!words.contains_key("off")).then(|| Box::new(policy));
         let caller = if words.contains_key("user") { user(words) } else { Caller::System };
@@ -383,6 +386,10 @@ fn told(event: &Event) -> String {
             format!("allocation {allocation} refused: {reason}")
         }
         Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
+        Event::AllocationPreempted { allocation, by, stop_at } => {
+            let seconds = stop_at.0 / 1_000_000;
+            format!("allocation {allocation} will be stopped at {seconds} s for job {by}")
+        }
         Event::AllocationStopping { allocation, generation, reason, by } => {
             let by = by.map_or(String::new(), |job| format!(" for job {job}"));
             format!("allocation {allocation} generation {generation} stopping: {reason:?}{by}")

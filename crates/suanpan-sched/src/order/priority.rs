@@ -68,6 +68,8 @@ pub struct Qos {
     pub when_preempted: WhenPreempted,
     /// How long a job of this QOS runs in peace first (`PreemptExemptTime`).
     pub exempt: Seconds,
+    /// How long it may still run once it is to be stopped for another (`GraceTime`).
+    pub grace: Seconds,
 }
 
 /// What becomes of a job that is stopped for another.

@@ -7,13 +7,15 @@ use crate::fit::{Offer, amount_on};
 use crate::plan::floor::Floor;
 use crate::policy::Policy;
 use crate::snapshot::less;
-use crate::snapshot::{Closure, ClosureId, ClusterView, Contact, Pending, ShapeClass, Snapshot};
+use crate::snapshot::{
+    Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass, Snapshot,
+};
 use crate::timeline::{Need, NodeLine, earliest_gang};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId};
-use suanpan_model::job::Shape;
+use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
@@ -361,13 +363,21 @@ fn is_preempting(snapshot: &Snapshot, policy: &Policy) -> bool {
         && privileged.any(|key| !snapshot.pending[key].may_preempt.is_empty())
 }
 
-/// What is free now or ends any moment, on each node.
+/// What is free now, is past its limit or is to be stopped, on each node.
 fn soon(view: &ClusterView, now: Timestamp) -> Vec<Tres> {
-    let of = |node: usize| {
-        let ending = view.taken(node).iter().take_while(|entry| entry.ends_by <= now);
-        ending.fold(view.free[node], |sum, entry| sum.plus(&entry.amount))
-    };
-    (0..view.free.len()).map(of).collect()
+    let mut soon = view.free.clone();
+    let ending = |one: &&Running| one.ending == Ending::Stopping || one.ends_by <= now;
+    for running in view.running.values().filter(ending) {
+        for &node in &running.nodes {
+            let Some(about) = view.inventory.nodes.get(node as usize) else { continue };
+            let amount = match running.sharing {
+                Sharing::Shared => running.per_node,
+                Sharing::Exclusive => about.capacity,
+            };
+            soon[node as usize] = soon[node as usize].plus(&amount);
+        }
+    }
+    soon
 }
 
 /// What jobs may use: everybody nothing, and then whatever some job may. Only where there are

@@ -14,7 +14,7 @@
 use crate::fit::amount_on;
 use crate::fit::score::score;
 use crate::plan::cycle::{ClassRun, Cycle, Own, need};
-use crate::snapshot::{ClusterView, Contact, Running};
+use crate::snapshot::{ClusterView, Contact, Ending, Running};
 use std::cmp::Reverse;
 use suanpan_model::id::AllocationId;
 use suanpan_model::job::Sharing;
@@ -127,7 +127,8 @@ impl Cycle<'_> {
         let usable = |node: &u32| room.amounts.get(*node as usize).is_some_and(Option::is_some);
         let may = |(id, running): &(AllocationId, &Running)| {
             let Some(rank) = &running.preemptible else { return false };
-            running.ends_by > self.now
+            running.ending == Ending::AtLimit
+                && running.ends_by > self.now
                 && rank.not_before <= self.now
                 && rank.priority < own.qos_priority
                 && own.may_preempt.contains(&rank.qos)

@@ -4,7 +4,7 @@ use super::{one_site, planned};
 use crate::fixtures::{HOUR, NOW, add, at, pending, policy, running, shape, take, tres};
 use crate::plan::plan;
 use crate::policy::Policy;
-use crate::snapshot::{Change, Pending, Preemptible, Running, Snapshot};
+use crate::snapshot::{Change, Ending, Pending, Preemptible, Running, Snapshot};
 use proptest::prelude::{Strategy, prop, prop_assert, prop_assert_eq};
 use proptest::proptest;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -71,7 +71,7 @@ fn nothing_is_stopped_twice_for_one_start() {
     take(&mut snapshot, 1, 2, low(&[1], 8, 0, 20));
     add(&mut snapshot, [urgent(1, 1, 8), urgent(2, 1, 8), urgent(3, 1, 8)]);
     assert_eq!(stopped(&snapshot), [(2, 1), (1, 2)], "one for each");
-    let stopping = Running { ends_by: Timestamp(0), ..low(&[1], 8, 0, 20) };
+    let stopping = Running { ending: Ending::Stopping, ..low(&[1], 8, 0, 20) };
     take(&mut snapshot, 1, 2, stopping);
     assert_eq!(stopped(&snapshot), [(1, 2)], "the first waits for what is ending");
 }

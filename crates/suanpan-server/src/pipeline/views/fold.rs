@@ -145,6 +145,7 @@ impl<'a> Folder<'a> {
                 self.contact(place.at, *cluster, *contact)
             }
             Event::UserAdded { .. }
+            | Event::AllocationPreempted { .. }
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }

@@ -145,10 +145,12 @@ impl<'a> Mapper<'a> {
         };
         let pairs = pairs(traffic);
         let table = finite(distances.table());
-        let unwrapped = distances
-            .unwrapped()
-            .map(|open| Instance::new(ranks, &[], slots, finite(open.table())));
+        let unwrapped = distances.unwrapped().map(|open| {
+            let axes = open.axes();
+            Instance { axes, ..Instance::new(ranks, &[], slots, open.table()) }
+        });
         let instance = Instance::new(ranks, &scaled(pairs, &table), slots, table);
+        let instance = Instance { axes: distances.axes(), ..instance };
         Ok(Self { traffic, distances, given, effort, instance, unwrapped })
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use suanpan_topology::distance::Distances;
 use suanpan_topology::fabric::{Fabric, Kind};
 use suanpan_topology::generate::{LinkTerms, mesh, torus, tree};
-use suanpan_topology::map::{Effort, Mapping, map};
+use suanpan_topology::map::{Effort, Mapping, Objective, map};
 use suanpan_topology::traffic::{Flow, Traffic};
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
@@ -64,7 +64,7 @@ fn measure(
             |evaluations| Effort { evaluations, lanes: 1, seed },
         );
         let before = cpu_seconds();
-        let mapping = map(traffic, distances, given, effort).expect("the instance is valid");
+        let mapping = map(traffic, distances, given, Objective::HopBytes, effort).expect("the instance is valid");
         let seconds = cpu_seconds() - before;
         assert!(mapping.value <= mapping.given, "never worse than the order given");
         runs.push((mapping.value.hop_bytes as f64 / scale, seconds, mapping));

@@ -13,20 +13,24 @@
 
 mod anneal;
 mod bisect;
+mod bottleneck;
 mod dual;
 mod graph;
 mod instance;
 mod lane;
 mod random;
 mod regions;
+mod routes;
 mod seeds;
 mod tabu;
 
 use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
 use crate::traffic::Traffic;
-use instance::Instance;
+use bottleneck::Flows;
+use instance::{Instance, State};
 use random::Random;
+pub use routes::{Direction, Routes};
 
 /// How much to search. The same effort gives the same answer everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +57,23 @@ impl Effort {
     }
 }
 
+/// What is minimised.
+#[derive(Clone, Copy, Debug)]
+pub enum Objective<'a> {
+    /// Sum over pairs of ranks of bytes × distance.
+    HopBytes,
+    /// The time that the busiest link needs if everything is sent over these routes, and hop-bytes
+    /// where that is equal.
+    BottleneckTime(&'a Routes),
+}
+
 /// What a placement costs, the most important first: less is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value {
     /// Bytes between ranks on slots without a path between them.
     pub stranded_bytes: u128,
+    /// Picoseconds that the busiest link needs, rounded up; 0 if that is not the objective.
+    pub bottleneck_time: u128,
     /// Sum over pairs of ranks of bytes × distance.
     pub hop_bytes: u128,
 }
@@ -82,6 +98,8 @@ pub struct Mapping {
     pub value: Value,
     /// What the order given costs.
     pub given: Value,
+    /// The busiest direction of a link; none if that is not the objective or nothing is sent.
+    pub bottleneck: Option<Direction>,
     /// Whether it is worth changing the order.
     pub verdict: Verdict,
     /// Moves priced by the lanes together.
@@ -103,6 +121,7 @@ pub struct Mapper<'a> {
     distances: &'a Distances,
     given: Vec<u32>,
     effort: Effort,
+    by_links: Option<(&'a Routes, Flows)>,
     instance: Instance,
     unwrapped: Option<Instance>,
 }
@@ -115,9 +134,10 @@ pub fn map(
     traffic: &Traffic,
     distances: &Distances,
     given: Option<&[u32]>,
+    objective: Objective<'_>,
     effort: Effort,
 ) -> Result<Mapping, Problem> {
-    let mapper = Mapper::new(traffic, distances, given, effort)?;
+    let mapper = Mapper::new(traffic, distances, given, objective, effort)?;
     let found: Vec<Found> = (0..mapper.lanes()).map(|lane| mapper.lane(lane)).collect();
     Ok(mapper.finish(found))
 }
@@ -127,11 +147,13 @@ impl<'a> Mapper<'a> {
     /// there is none. O(slots² + pairs log pairs).
     ///
     /// # Errors
-    /// If there are more ranks than slots, or `given` is not a different slot for each rank.
+    /// If there are more ranks than slots, `given` is not a different slot for each rank, or the
+    /// objective's routes are between other slots.
     pub fn new(
         traffic: &'a Traffic,
         distances: &'a Distances,
         given: Option<&[u32]>,
+        objective: Objective<'a>,
         effort: Effort,
     ) -> Result<Self, Problem> {
         let (ranks, slots) = (traffic.ranks(), distances.len());
@@ -143,6 +165,16 @@ impl<'a> Mapper<'a> {
             Some(given) => checked(given, ranks, slots)?,
             None => (0..ranks as u32).collect(),
         };
+        let by_links = match objective {
+            Objective::HopBytes => None,
+            Objective::BottleneckTime(routes) if routes.slots() == distances.slots() => {
+                Some((routes, Flows::new(traffic)))
+            }
+            Objective::BottleneckTime(routes) => {
+                let expected = "routes between the slots that the distances are between";
+                return Err(Problem::new("routes", routes.slots().len(), expected));
+            }
+        };
         let pairs = pairs(traffic);
         let table = finite(distances.table());
         let unwrapped = distances.unwrapped().map(|open| {
@@ -151,7 +183,7 @@ impl<'a> Mapper<'a> {
         });
         let instance = Instance::new(ranks, &scaled(pairs, &table), slots, table);
         let instance = Instance { axes: distances.axes(), ..instance };
-        Ok(Self { traffic, distances, given, effort, instance, unwrapped })
+        Ok(Self { traffic, distances, given, effort, by_links, instance, unwrapped })
     }
 
     /// How many lanes there are to run.
@@ -164,11 +196,33 @@ impl<'a> Mapper<'a> {
     #[must_use]
     pub fn lane(&self, lane: u32) -> Found {
         let random = Random::new(self.effort.seed, u64::from(lane));
-        let lanes = u64::from(self.lanes());
-        let share = self.effort.evaluations / lanes;
-        let (state, evaluations) =
-            lane::search(&self.instance, self.unwrapped.as_ref(), &self.given, share, random);
-        Found { lane, slot_of: state.slot_of, evaluations }
+        let share = self.effort.evaluations / u64::from(self.lanes());
+        let Some((routes, flows)) = &self.by_links else {
+            let (state, evaluations) = self.by_distance(share, random);
+            return Found { lane, slot_of: state.slot_of, evaluations };
+        };
+        // Few hop-bytes are a good start for a short bottleneck, and so is the order given.
+        let (near, evaluations) = self.by_distance(share / 3, random.clone());
+        let mut links = random.branch();
+        let steps = (share - share / 3) / 2 / bottleneck::EVALUATIONS;
+        let given = State::new(&self.instance, self.given.clone());
+        let mut best = (self.value(&given.slot_of), given.slot_of.clone());
+        for start in [given, near] {
+            let mut state = start.clone();
+            bottleneck::search(&self.instance, flows, routes, &mut state, steps, &mut links);
+            for slot_of in [start.slot_of, state.slot_of] {
+                let value = self.value(&slot_of);
+                if value < best.0 {
+                    best = (value, slot_of);
+                }
+            }
+        }
+        let evaluations = evaluations + 2 * steps * bottleneck::EVALUATIONS;
+        Found { lane, slot_of: best.1, evaluations }
+    }
+
+    fn by_distance(&self, evaluations: u64, random: Random) -> (State, u64) {
+        lane::search(&self.instance, self.unwrapped.as_ref(), &self.given, evaluations, random)
     }
 
     /// The exact cost of a placement, by the traffic and distances given. O(pairs).
@@ -188,7 +242,13 @@ impl<'a> Mapper<'a> {
             value.stranded_bytes /= 2;
             value.hop_bytes /= 2;
         }
+        value.bottleneck_time = self.busiest(slot_of).map_or(0, |(_, time)| time);
         value
+    }
+
+    fn busiest(&self, slot_of: &[u32]) -> Option<(Direction, u128)> {
+        let (routes, flows) = self.by_links.as_ref()?;
+        bottleneck::busiest(flows, routes, slot_of)
     }
 
     /// The best of what the lanes found and the order given, in any order of lanes.
@@ -208,6 +268,7 @@ impl<'a> Mapper<'a> {
         let elements = self.distances.slots();
         Mapping {
             element_of: slot_of.iter().map(|&slot| elements[slot as usize]).collect(),
+            bottleneck: self.busiest(&slot_of).map(|(direction, _)| direction),
             slot_of,
             value,
             given,

@@ -1,10 +1,16 @@
 //! What the ranks of a job send each other.
 
+mod collective;
 mod csv;
+mod model;
+mod stencil;
 #[cfg(test)]
 mod tests;
 
+pub use collective::{Algorithm, Collective, Operation};
 pub use csv::parse_csv;
+pub use model::{Dimension, Expansion, Model, Parallelism};
+pub use stencil::{Reach, stencil};
 
 use crate::import::metis;
 use crate::problem::Problem;

@@ -118,7 +118,9 @@ impl Collective {
                     to_next(group, Ends::Joined, part(bytes, passes * (n - 1), n), entries);
                 }
                 (_, Algorithm::RecursiveDoubling) => doubling(group, part(bytes, 1, 1), entries),
-                (_, Algorithm::HalvingDoubling) => halving(group, bytes * passes, entries),
+                (_, Algorithm::HalvingDoubling) => {
+                    halving(group, bytes.saturating_mul(passes), entries)
+                }
             }
         }
     }

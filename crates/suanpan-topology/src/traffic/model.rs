@@ -246,6 +246,19 @@ impl Model {
         if let Some((field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(Problem::new(*field, 0, "at least 1"));
         }
+        // Bounds far above any model, so that products of four of these fit 64 bits.
+        let large = [("hidden", self.hidden), ("sequence", self.sequence)];
+        let widths = [
+            ("feed_forward", self.feed_forward),
+            ("key_value", self.key_value),
+            ("vocabulary", self.vocabulary),
+        ];
+        let of_large = large.iter().chain(&widths).find(|(_, size)| *size > 1 << 24);
+        let rest = sizes.iter().filter(|(field, _)| !["hidden", "sequence"].contains(field));
+        if let Some((field, size)) = of_large.or(rest.clone().find(|(_, size)| *size > 1 << 16)) {
+            let most = if of_large.is_some() { "at most 16,777,216" } else { "at most 65,536" };
+            return Err(Problem::new(*field, size, most));
+        }
         let stages = over.pipeline.saturating_mul(self.chunks);
         if !self.layers.is_multiple_of(stages) {
             let expected = format!("a multiple of {stages}, the stages times chunks");

@@ -61,8 +61,8 @@ pub fn parse(text: &str) -> Result<MetisGraph, Problem> {
     Ok(graph)
 }
 
-/// A fabric from a graph: vertex v is element `n` and v from 0, holding as many ranks as its weight;
-/// an edge's weight multiplies the bandwidth of `terms`.
+/// A fabric from a graph: vertex v is element `n` and v from 0, holding as many ranks as its
+/// weight; an edge's weight multiplies the bandwidth of `terms`.
 ///
 /// # Errors
 /// What [`parse`] refuses, a weight that is no capacity, or a bandwidth of 2⁶⁴ bit/s or more.

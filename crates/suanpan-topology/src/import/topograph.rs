@@ -1,5 +1,5 @@
-//! What NVIDIA Topograph writes and reads, beside `topology.conf` ([`super::slurm`]) and node labels
-//! ([`super::kubernetes`]): the JSON of its `graph` engine, and its cluster models in YAML.
+//! What NVIDIA Topograph writes and reads, beside `topology.conf` ([`super::slurm`]) and node
+//! labels ([`super::kubernetes`]): the JSON of its `graph` engine, and its cluster models in YAML.
 //!
 //! Source: docs/engines/graph.md and tests/models of the repository NVIDIA/topograph (Apache-2.0).
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::collective::{Algorithm, Collective, Operation};
-use super::{Flow, RANKS_MAX, Traffic};
+use super::{ENTRIES_MAX, Flow, RANKS_MAX, Traffic};
 use crate::problem::Problem;
 
 /// A way to divide the work.
@@ -180,6 +180,10 @@ impl Parallelism {
         if self.ranks() > RANKS_MAX as u64 {
             return Err(Problem::new("parallelism", self.ranks(), "at most 1,048,576 ranks"));
         }
+        if self.ranks() * u64::from(self.expert) > ENTRIES_MAX as u64 {
+            let expected = "fewer experts' ranks: each sends to all others of its group";
+            return Err(Problem::new("expert", self.expert, expected));
+        }
         if !self.data.is_multiple_of(self.expert) {
             let expected = format!("a divisor of data = {}", self.data);
             return Err(Problem::new("expert", self.expert, &expected));
@@ -198,7 +202,7 @@ impl Model {
     /// Parameters of a layer's attention: h² for queries and for the output, and keys and values.
     fn attention(&self) -> u64 {
         let (h, kv) = (u64::from(self.hidden), u64::from(or(self.key_value, self.hidden)));
-        2 * h * h + 2 * h * kv
+        h.saturating_mul(h.saturating_add(kv)).saturating_mul(2)
     }
 
     /// Parameters of one feed-forward part, or of one expert.
@@ -210,7 +214,7 @@ impl Model {
     }
 
     fn expert_layers(&self) -> u32 {
-        if self.experts == 0 { 0 } else { self.layers / self.expert_every }
+        if self.experts == 0 { 0 } else { self.layers / self.expert_every.max(1) }
     }
 
     /// Parameters that every data-parallel rank has, and those of experts, in all.
@@ -223,7 +227,7 @@ impl Model {
             return (self.parameters.saturating_sub(experts), experts.min(self.parameters));
         }
         let dense = u64::from(self.layers) - sparse;
-        let words = 2 * u64::from(self.vocabulary) * u64::from(self.hidden);
+        let words = u64::from(self.vocabulary).saturating_mul(2 * u64::from(self.hidden));
         let shared = u64::from(self.layers)
             .saturating_mul(self.attention())
             .saturating_add(dense.saturating_mul(self.feed_forward()))
@@ -329,8 +333,8 @@ impl Model {
         }]
     }
 
-    /// Keys and values go around the ring in the forward pass; in the backward pass they do so again
-    /// with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu, Zaharia
+    /// Keys and values go around the ring in the forward pass; in the backward pass they do so
+    /// again with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu, Zaharia
     /// and Abbeel, "Ring attention with blockwise transformers", arXiv:2310.01889, section 3).
     fn context(&self, over: &Parallelism) -> Vec<Collective> {
         let layers = u64::from(self.layers / over.pipeline);
@@ -394,8 +398,8 @@ impl Model {
         groups.iter().flat_map(|g| g.chunks(over.expert as usize).map(<[u32]>::to_vec)).collect()
     }
 
-    /// Gradients are summed once in an iteration, over data and context ranks; those of experts over
-    /// the ranks that hold the same ones. A distributed optimizer's reduce-scatter and all-gather
+    /// Gradients are summed once in an iteration, over data and context ranks; those of experts
+    /// over the ranks that hold the same ones. A distributed optimizer's reduce-scatter and all-gather
     /// are the same bytes (Rajbhandari et al., "ZeRO", SC 2020, section 7.1).
     fn gradients(&self, over: &Parallelism) -> Vec<Collective> {
         let (shared, experts) = self.parameters();

@@ -1,6 +1,6 @@
 //! Stencils: ranks in a grid that exchange borders with their neighbors.
 
-use super::{Flow, RANKS_MAX, Traffic};
+use super::{ENTRIES_MAX, Flow, RANKS_MAX, Traffic};
 use crate::fabric::{Grid, Wrap};
 use crate::problem::Problem;
 
@@ -38,6 +38,10 @@ pub fn stencil(
         return Err(Problem::new("bytes", "nothing", "bytes for at least one dimension"));
     };
     let steps = steps(lengths.len(), reach);
+    let pairs = grid.count() as usize * steps.len();
+    if pairs > ENTRIES_MAX {
+        return Err(Problem::new("lengths", pairs, "at most 67,108,864 pairs of neighbors"));
+    }
     let mut entries = Vec::new();
     for rank in 0..grid.count() as u32 {
         let here = grid.coordinates(rank);

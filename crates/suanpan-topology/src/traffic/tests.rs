@@ -179,6 +179,53 @@ fn sizes_that_do_not_divide_are_refused() {
 }
 
 proptest! {
+    /// The order of dimensions renames ranks and changes no bytes; sums over a ring go around.
+    #[test]
+    fn an_order_of_dimensions_only_renames_ranks(
+        tensor in 1_u32..4, context in 1_u32..3, expert in 1_u32..3, more in 1_u32..3,
+        pipeline in 1_u32..4, chunks in 1_u32..3,
+        order in Just([Dimension::Tensor, Dimension::Context, Dimension::Data,
+            Dimension::Pipeline]).prop_shuffle(),
+    ) {
+        let model = Model { experts: 4, chunks, micro_batches: 3, ..dense(36) };
+        let usual =
+            Parallelism { tensor, context, data: expert * more, pipeline, expert, ..Default::default() };
+        let expanded = model.expand(&usual).expect("the sizes divide");
+        let other = Parallelism { order, ..usual.clone() };
+        let renamed = model.expand(&other).expect("the sizes divide");
+        prop_assert_eq!(expanded.traffic.total(), renamed.traffic.total());
+        prop_assert_eq!(expanded.traffic.entries(), renamed.traffic.entries());
+        for (a, b) in expanded.collectives.iter().zip(&renamed.collectives) {
+            prop_assert_eq!((a.purpose, a.bytes, a.calls), (b.purpose, b.bytes, b.calls));
+            let mut ranks: Vec<u32> = a.groups.iter().flatten().copied().collect();
+            ranks.sort_unstable();
+            ranks.dedup();
+            let listed: usize = a.groups.iter().map(Vec::len).sum();
+            prop_assert!(ranks.len() == listed, "groups of one purpose do not overlap");
+        }
+    }
+
+    #[test]
+    fn no_numbers_make_the_expansion_panic(
+        sizes in proptest::collection::vec(prop_oneof![0_u32..5, any::<u32>()], 5),
+        widths in proptest::collection::vec(prop_oneof![1_u32..9, any::<u32>()], 16),
+    ) {
+        let over = Parallelism {
+            tensor: sizes[0].min(8), context: sizes[1], data: sizes[2].min(8), pipeline: sizes[3],
+            expert: sizes[4], ..Default::default()
+        };
+        let model = Model {
+            layers: widths[0], hidden: widths[1], feed_forward: widths[2],
+            feed_forward_matrices: widths[3], key_value: widths[4], vocabulary: widths[5],
+            parameters: u64::from(widths[6] - 1) << 32, sequence: widths[7], micro_batch: widths[8],
+            micro_batches: widths[9], activation_bytes: widths[10], gradient_bytes: widths[11],
+            chunks: widths[12], experts: widths[13], experts_per_token: widths[14],
+            expert_every: widths[15], algorithm: Algorithm::Ring,
+        };
+        let _ = model.expand(&over);
+        let _ = model.parameters();
+    }
+
     #[test]
     fn entries_are_kept_and_renumbering_goes_back(
         entries in proptest::collection::vec((0_u32..9, 0_u32..9, 0_u64..100), 0..40),

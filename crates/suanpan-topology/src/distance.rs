@@ -166,6 +166,17 @@ impl Distances {
         cells
     }
 
+    /// Distances as if closed dimensions of the grid were open and not twisted; none if there is no
+    /// such dimension. A torus has no ends to start from, and a mesh within it does.
+    pub(crate) fn unwrapped(&self) -> Option<Self> {
+        let (Form::Steps(grid) | Form::Row(grid, _)) = &self.form else { return None };
+        if grid.wraps.iter().all(|&wrap| wrap == Wrap::Open) {
+            return None;
+        }
+        let open = Grid::new(&grid.lengths, Wrap::Open);
+        Some(Self { slots: self.slots.clone(), form: Form::Steps(open) })
+    }
+
     /// The largest distance of two slots; none if some are unreachable or there is no slot.
     /// O(slots²).
     #[must_use]

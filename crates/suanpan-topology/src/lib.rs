@@ -17,6 +17,7 @@ pub mod document;
 pub mod fabric;
 pub mod generate;
 pub mod import;
+pub mod map;
 pub mod problem;
 pub mod traffic;
 pub mod units;

@@ -34,7 +34,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let bar = arguments.first().map_or("all", String::as_str);
     let asked = Asked {
-        evaluations: arguments.get(1).and_then(|a| a.parse::<f64>().ok()).map(|e| e as u64),
+        evaluations: arguments.get(1).and_then(|a| a.parse::<f64>().ok()).map(|e| e as u64).filter(|&e| e > 0),
         seeds: arguments.get(2).and_then(|a| a.parse().ok()).unwrap_or(3),
         filter: arguments.get(3).cloned().unwrap_or_default(),
     };

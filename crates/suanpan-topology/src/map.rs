@@ -42,13 +42,13 @@ pub struct Effort {
 
 impl Effort {
     /// One lane and as many evaluations as take about 0.07 s of one core for up to 512 ranks,
-    /// and in proportion to the ranks beyond. A move costs what its two ranks have peers.
+    /// and twice in proportion to the ranks beyond. A move costs what its two ranks have peers.
     #[must_use]
     pub fn fast(traffic: &Traffic) -> Self {
         let ranks = traffic.ranks() as u64;
         let degree = traffic.both_ways().entries() as u64 / ranks.max(1);
         let nanoseconds = 60 + ranks.min(512) / 16 + degree * 6 / 5;
-        let evaluations = 70_000_000 * ranks.max(512) / 512 / nanoseconds;
+        let evaluations = 70_000_000 * (ranks.max(512) * 2 - 512) / 512 / nanoseconds;
         Self { evaluations, lanes: 1, seed: 1 }
     }
 }
@@ -145,10 +145,12 @@ impl<'a> Mapper<'a> {
         };
         let pairs = pairs(traffic);
         let table = finite(distances.table());
-        let unwrapped = distances
-            .unwrapped()
-            .map(|open| Instance::new(ranks, &[], slots, finite(open.table())));
+        let unwrapped = distances.unwrapped().map(|open| {
+            let axes = open.axes();
+            Instance { axes, ..Instance::new(ranks, &[], slots, open.table()) }
+        });
         let instance = Instance::new(ranks, &scaled(pairs, &table), slots, table);
+        let instance = Instance { axes: distances.axes(), ..instance };
         Ok(Self { traffic, distances, given, effort, instance, unwrapped })
     }
 

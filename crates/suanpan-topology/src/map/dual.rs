@@ -4,7 +4,7 @@
 //! The method is Scotch's (Pellegrini, "Static mapping by dual recursive bipartitioning of process
 //! and architecture graphs", SHPCC 1994).
 
-use super::bisect::{Target, bisect};
+use super::bisect::{Target, bisect_best};
 use super::graph::Graph;
 use super::instance::Instance;
 use super::random::Random;
@@ -25,6 +25,7 @@ pub(crate) fn bisection(
     instance: &Instance,
     graph: &Graph,
     slots: &[u32],
+    runs: usize,
     random: &mut Random,
 ) -> Vec<u32> {
     let ranks: Vec<u32> = (0..instance.ranks as u32).collect();
@@ -40,7 +41,7 @@ pub(crate) fn bisection(
                 slot_of[domain.ranks[0] as usize] = domain.slots[0];
                 continue;
             }
-            for half in split(instance, graph, domain, &mut at, &mut place, random) {
+            for half in split(instance, graph, domain, &mut at, &mut place, runs, random) {
                 next.push(half);
             }
         }
@@ -55,6 +56,7 @@ fn split(
     domain: Domain,
     at: &mut [u32],
     place: &mut [u32],
+    runs: usize,
     random: &mut Random,
 ) -> [Domain; 2] {
     let (first, second) = regions::cut(instance, &domain.slots, random);
@@ -77,7 +79,7 @@ fn split(
         }
     }
     let target = Target { first: first.len() as i64, slack: 0, tries: TRIES };
-    let mut side = bisect(&part, &lean, target, random);
+    let mut side = bisect_best(&part, &lean, target, runs, random);
     level_out(&part, &mut side, first.len());
     let pick = |second: bool| -> Vec<u32> {
         let chosen = domain.ranks.iter().zip(&side).filter(|&(_, &side)| side == second);
@@ -116,13 +118,30 @@ fn sampled(slots: &[u32]) -> impl Iterator<Item = u32> + Clone {
     (0..count).map(move |i| slots[(2 * i + 1) * slots.len() / (2 * count)])
 }
 
-/// The sampled slot nearest to the others.
+/// The slot in the middle: in a grid the one nearest to the median of each axis, else the sampled
+/// slot nearest to the others.
 fn middle(instance: &Instance, slots: &[u32]) -> u32 {
+    let medians: Vec<i64> = instance.axes.iter().map(|axis| median(axis, slots)).collect();
     let far = |a: u32| {
-        let row = instance.row(a);
-        sampled(slots).map(|b| u64::from(row[b as usize])).sum::<u64>()
+        if medians.is_empty() {
+            let row = instance.row(a);
+            return sampled(slots).map(|b| i64::from(row[b as usize])).sum::<i64>();
+        }
+        let off = |(axis, median): (&Vec<u32>, &i64)| (i64::from(axis[a as usize]) - median).abs();
+        instance.axes.iter().zip(&medians).map(off).sum()
     };
-    sampled(slots).min_by_key(|&a| (far(a), a)).expect("a domain has slots")
+    let nearest = if medians.is_empty() {
+        sampled(slots).min_by_key(|&a| (far(a), a))
+    } else {
+        slots.iter().copied().min_by_key(|&a| (far(a), a))
+    };
+    nearest.expect("a domain has slots")
+}
+
+fn median(axis: &[u32], slots: &[u32]) -> i64 {
+    let mut along: Vec<u32> = slots.iter().map(|&s| axis[s as usize]).collect();
+    let half = (along.len() - 1) / 2;
+    i64::from(*along.select_nth_unstable(half).1)
 }
 
 /// Mean distance between two sets, at least 1.

@@ -7,6 +7,7 @@ mod array;
 mod cycle;
 pub mod network;
 mod restart;
+mod sim;
 mod sim_network;
 mod submit;
 
@@ -28,6 +29,11 @@ pub const BENCHES: &[Run] = &[
         name: "restart",
         about: "start with 1,000,000 finished and 100,000 live jobs, with and without checkpoint",
         run: restart::run,
+    },
+    Run {
+        name: "sim",
+        about: "replays beside public simulators: the same log, every wait equal",
+        run: sim::run,
     },
     Run {
         name: "sim-network",

@@ -7,12 +7,17 @@
 //! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
 //! so a cycle never copies the engine's state.
 
+pub mod elastic;
 pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod order;
+pub mod packing;
 pub mod plan;
 pub mod policy;
+pub mod predict;
+pub mod quota;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -10,6 +10,7 @@
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
+//! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
 //!
 //! Changes about clusters, jobs or allocations that are not known are ignored: the same change
@@ -27,10 +28,12 @@ use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
 mod class;
+mod closure;
 #[cfg(test)]
 mod tests;
 
 pub use class::ShapeClass;
+pub use closure::{Closure, ClosureId, ClosureKind};
 
 /// What the scheduler sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,6 +108,9 @@ pub struct Pending {
     pub ready: u32,
     /// Clusters that refused it since it was submitted.
     pub refused_by: Vec<ClusterId>,
+    /// Closures that do not bind it, rising: reservations made for its user or project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_use: Vec<ClosureId>,
 }
 
 impl Pending {
@@ -120,7 +126,10 @@ impl Pending {
 
     /// Whether something besides its shape decides where and when it may start.
     pub(crate) fn has_own_conditions(&self) -> bool {
-        self.begin.is_some() || self.deadline.is_some() || !self.refused_by.is_empty()
+        self.begin.is_some()
+            || self.deadline.is_some()
+            || !self.refused_by.is_empty()
+            || !self.may_use.is_empty()
     }
 }
 
@@ -137,6 +146,10 @@ pub struct ClusterView {
     pub running: BTreeMap<AllocationId, Running>,
     /// What is taken on each node, by end.
     taken: Vec<Vec<Taken>>,
+    /// Drains and reservations.
+    pub closures: BTreeMap<ClosureId, Closure>,
+    /// Those of each node; empty where there are none.
+    closed: Vec<Vec<ClosureId>>,
 }
 
 /// A share of a node, until a time.
@@ -187,6 +200,10 @@ pub enum Change {
     EndsBy(ClusterId, AllocationId, Timestamp),
     /// An allocation's resources are free again.
     Freed(ClusterId, AllocationId),
+    /// Nodes are taken off for a time, or for another time than was known.
+    Closed(ClusterId, Closure),
+    /// They are back.
+    Opened(ClusterId, ClosureId),
 }
 
 impl Snapshot {
@@ -219,6 +236,16 @@ impl Snapshot {
                     view.free(allocation);
                 }
             }
+            Change::Closed(cluster, closure) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.close(closure);
+                }
+            }
+            Change::Opened(cluster, closure) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.open(closure);
+                }
+            }
         }
     }
 
@@ -229,6 +256,8 @@ impl Snapshot {
             free: Vec::new(),
             running: BTreeMap::new(),
             taken: Vec::new(),
+            closures: BTreeMap::new(),
+            closed: Vec::new(),
         });
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
@@ -315,6 +344,7 @@ impl ClusterView {
         for (allocation, running) in std::mem::take(&mut self.running) {
             self.take(allocation, running);
         }
+        self.count_closed();
     }
 
     fn take(&mut self, allocation: AllocationId, running: Running) {

@@ -11,6 +11,7 @@
 //! threads as it likes; [`Mapper::finish`] takes the best by value and then by number, so the same
 //! seed, lanes and budget give the same bytes whatever the threads.
 
+mod allocate;
 mod anneal;
 mod bisect;
 mod bottleneck;
@@ -23,14 +24,19 @@ mod regions;
 mod routes;
 mod seeds;
 mod tabu;
+mod tasks;
+#[cfg(test)]
+mod tests;
 
 use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
-use crate::traffic::Traffic;
+use crate::traffic::{Flow, Traffic};
+pub use allocate::{Allocation, Asked, By, allocate};
 use bottleneck::Flows;
 use instance::{Instance, State};
 use random::Random;
 pub use routes::{Direction, Routes};
+pub use tasks::map_tasks;
 
 /// How much to search. The same effort gives the same answer everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,15 +181,35 @@ impl<'a> Mapper<'a> {
                 return Err(Problem::new("routes", routes.slots().len(), expected));
             }
         };
-        let pairs = pairs(traffic);
         let table = finite(distances.table());
         let unwrapped = distances.unwrapped().map(|open| {
             let axes = open.axes();
             Instance { axes, ..Instance::new(ranks, &[], slots, open.table()) }
         });
-        let instance = Instance::new(ranks, &scaled(pairs, &table), slots, table);
+        let instance = Instance::new(ranks, &scaled_pairs(traffic, &table), slots, table);
         let instance = Instance { axes: distances.axes(), ..instance };
         Ok(Self { traffic, distances, given, effort, by_links, instance, unwrapped })
+    }
+
+    /// The same job on some of the slots only, as many as ranks: the others look too far away to
+    /// be taken.
+    fn on(&self, set: &[u32]) -> Self {
+        let slots = self.distances.len();
+        let mut table = finite(self.distances.table());
+        let never = table.iter().copied().max().unwrap_or(0).saturating_add(1).saturating_mul(64);
+        let mut inside = vec![false; slots];
+        for &slot in set {
+            inside[slot as usize] = true;
+        }
+        for (at, cell) in table.iter_mut().enumerate() {
+            if at / slots != at % slots && !(inside[at / slots] && inside[at % slots]) {
+                *cell = never;
+            }
+        }
+        let pairs = scaled_pairs(self.traffic, &table);
+        let instance = Instance::new(self.traffic.ranks(), &pairs, slots, table);
+        let instance = Instance { axes: self.instance.axes.clone(), ..instance };
+        Self { given: set.to_vec(), instance, unwrapped: None, ..self.clone() }
     }
 
     /// How many lanes there are to run.
@@ -228,22 +254,7 @@ impl<'a> Mapper<'a> {
     /// The exact cost of a placement, by the traffic and distances given. O(pairs).
     #[must_use]
     pub fn value(&self, slot_of: &[u32]) -> Value {
-        let mut value = Value::default();
-        for rank in 0..self.traffic.ranks() {
-            for (peer, bytes) in self.traffic.peers(rank) {
-                let (a, b) = (slot_of[rank] as usize, slot_of[peer as usize] as usize);
-                match self.distances.between(a, b) {
-                    UNREACHABLE => value.stranded_bytes += u128::from(bytes),
-                    apart => value.hop_bytes += u128::from(bytes) * u128::from(apart),
-                }
-            }
-        }
-        if self.traffic.flow() == crate::traffic::Flow::BothWays {
-            value.stranded_bytes /= 2;
-            value.hop_bytes /= 2;
-        }
-        value.bottleneck_time = self.busiest(slot_of).map_or(0, |(_, time)| time);
-        value
+        cost(self.traffic, self.distances, self.by_links.as_ref(), slot_of)
     }
 
     fn busiest(&self, slot_of: &[u32]) -> Option<(Direction, u128)> {
@@ -278,6 +289,34 @@ impl<'a> Mapper<'a> {
     }
 }
 
+/// The exact cost of a placement. O(pairs), times the diameter for links.
+fn cost(
+    traffic: &Traffic,
+    distances: &Distances,
+    by_links: Option<&(&Routes, Flows)>,
+    slot_of: &[u32],
+) -> Value {
+    let mut value = Value::default();
+    for rank in 0..traffic.ranks() {
+        for (peer, bytes) in traffic.peers(rank) {
+            let (a, b) = (slot_of[rank] as usize, slot_of[peer as usize] as usize);
+            match distances.between(a, b) {
+                UNREACHABLE => value.stranded_bytes += u128::from(bytes),
+                apart => value.hop_bytes += u128::from(bytes) * u128::from(apart),
+            }
+        }
+    }
+    if traffic.flow() == Flow::BothWays {
+        value.stranded_bytes /= 2;
+        value.hop_bytes /= 2;
+    }
+    if let Some((routes, flows)) = by_links {
+        value.bottleneck_time =
+            bottleneck::busiest(flows, routes, slot_of).map_or(0, |(_, time)| time);
+    }
+    value
+}
+
 /// A different slot for each rank, or what is wrong.
 fn checked(given: &[u32], ranks: usize, slots: usize) -> Result<Vec<u32>, Problem> {
     if given.len() != ranks {
@@ -298,20 +337,6 @@ fn checked(given: &[u32], ranks: usize, slots: usize) -> Result<Vec<u32>, Proble
     Ok(given.to_vec())
 }
 
-/// Pairs of ranks with the bytes both ways.
-fn pairs(traffic: &Traffic) -> Vec<(u32, u32, u64)> {
-    let both = traffic.both_ways();
-    let mut pairs = Vec::with_capacity(both.entries() / 2);
-    for rank in 0..both.ranks() {
-        for (peer, bytes) in both.peers(rank) {
-            if peer > rank as u32 {
-                pairs.push((rank as u32, peer, bytes));
-            }
-        }
-    }
-    pairs
-}
-
 /// Distances with a finite, very long way in place of none: long enough that a search leaves it.
 fn finite(mut table: Vec<u32>) -> Vec<u32> {
     let longest = table.iter().copied().filter(|&d| d != UNREACHABLE).max().unwrap_or(0);
@@ -324,14 +349,22 @@ fn finite(mut table: Vec<u32>) -> Vec<u32> {
     table
 }
 
-/// Bytes as the search counts them: halved until no sum can overflow. Only enormous traffic is
-/// rounded, and the result is judged by the exact numbers.
-fn scaled(pairs: Vec<(u32, u32, u64)>, table: &[u32]) -> Vec<(u32, u32, i64)> {
-    let total: u128 = pairs.iter().map(|&(_, _, bytes)| u128::from(bytes)).sum();
+/// Pairs of ranks with the bytes both ways as the search counts them: halved until no sum can
+/// overflow. Only enormous traffic is rounded, and the result is judged by the exact numbers.
+fn scaled_pairs(traffic: &Traffic, table: &[u32]) -> Vec<(u32, u32, i64)> {
+    let both = traffic.both_ways();
     let longest = u128::from(table.iter().copied().max().unwrap_or(1).max(1));
     let mut shift = 0;
-    while (total.saturating_mul(longest) >> shift) > (1 << 60) {
+    while (both.total().saturating_mul(longest) >> shift) > (1 << 58) {
         shift += 1;
     }
-    pairs.into_iter().map(|(a, b, bytes)| (a, b, ((bytes >> shift).max(1)) as i64)).collect()
+    let mut pairs = Vec::with_capacity(both.entries() / 2);
+    for rank in 0..both.ranks() {
+        for (peer, bytes) in both.peers(rank) {
+            if peer > rank as u32 {
+                pairs.push((rank as u32, peer, (bytes >> shift).max(1) as i64));
+            }
+        }
+    }
+    pairs
 }

@@ -41,7 +41,8 @@ pub(crate) fn anneal(
         return;
     }
     let thresholds = Thresholds::new();
-    let hot = uphill(instance, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
+    let hot =
+        uphill(instance, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
     let cold = hot * if let Heat::Warm(_) = heat { 0.02 } else { COOLING };
     let rounds = 200u64.min(steps / 16);
     let factor = (cold / hot).powf(1.0 / rounds as f64);

@@ -82,7 +82,6 @@ fn picoseconds(half_bytes: u64, rate: u64) -> u128 {
 /// Loads that change with the placement, and the sum of the eighth powers of link times: a sum
 /// that sees the busiest links and is cheap to follow.
 struct Loaded<'a> {
-    instance: &'a Instance,
     flows: &'a Flows,
     routes: &'a Routes,
     state: State,
@@ -98,14 +97,13 @@ struct Loaded<'a> {
 const SHARE: f64 = 0.05;
 
 impl<'a> Loaded<'a> {
-    fn new(instance: &'a Instance, flows: &'a Flows, routes: &'a Routes, state: State) -> Self {
+    fn new(flows: &'a Flows, routes: &'a Routes, state: State) -> Self {
         let loads = loads(flows, routes, &state.slot_of);
         let time = |(d, &load): (usize, &u64)| load as f64 / routes.rate(d as u32) as f64;
         let most = loads.iter().enumerate().map(time).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
         let unit = (0..loads.len()).map(|d| 1.0 / (routes.rate(d as u32) as f64 * most)).collect();
         let per_hop_byte = SHARE / state.value.max(1) as f64;
-        let mut loaded =
-            Self { instance, flows, routes, state, loads, unit, powers: 0.0, per_hop_byte };
+        let mut loaded = Self { flows, routes, state, loads, unit, powers: 0.0, per_hop_byte };
         loaded.settle();
         loaded
     }
@@ -178,7 +176,7 @@ pub(crate) fn search(
         return;
     }
     let thresholds = Thresholds::new();
-    let mut loaded = Loaded::new(instance, flows, routes, state.clone());
+    let mut loaded = Loaded::new(flows, routes, state.clone());
     let mut cost = loaded.cost();
     let mut best = (cost, state.clone());
     let (hot, cold) = (0.02f64, 0.0002f64);

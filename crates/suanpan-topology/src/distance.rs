@@ -26,6 +26,8 @@ pub const TABLE_MAX: usize = 8_192;
 pub struct Distances {
     slots: Vec<u32>,
     form: Form,
+    /// The grid that the elements are of, whole or not.
+    grid: Option<Grid>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +68,7 @@ impl Distances {
             }
             _ => table(fabric, slots, &Metric::Hops)?,
         };
-        Ok(Self { slots: slots.to_vec(), form })
+        Ok(Self { slots: slots.to_vec(), form, grid: grid_of(fabric) })
     }
 
     /// Length of the shortest path, with a weight for each link (its position in
@@ -80,7 +82,7 @@ impl Distances {
             return Err(Problem::new("weights", weights.len(), "one weight for each link"));
         }
         let form = table(fabric, slots, &Metric::Weighted(weights))?;
-        Ok(Self { slots: slots.to_vec(), form })
+        Ok(Self { slots: slots.to_vec(), form, grid: grid_of(fabric) })
     }
 
     /// Distance by hierarchy: `apart[0]` for two slots in one domain of the fabric's first level,
@@ -114,7 +116,7 @@ impl Distances {
             }
             domains.push(0);
         }
-        Ok(Self { slots: slots.to_vec(), form: Form::Levels { apart: all, domains } })
+        Ok(Self { slots: slots.to_vec(), form: Form::Levels { apart: all, domains }, grid: None })
     }
 
     /// How many slots there are.
@@ -166,15 +168,30 @@ impl Distances {
         cells
     }
 
-    /// Distances as if closed dimensions of the grid were open and not twisted; none if there is no
-    /// such dimension. A torus has no ends to start from, and a mesh within it does.
+    /// For each dimension of the grid that the elements are of, every slot's coordinate; nothing
+    /// if they are of none.
+    pub(crate) fn axes(&self) -> Vec<Vec<u32>> {
+        let Some(grid) = &self.grid else { return Vec::new() };
+        let mut axes = vec![Vec::with_capacity(self.len()); grid.lengths.len()];
+        for &slot in &self.slots {
+            for (axis, coordinate) in axes.iter_mut().zip(grid.coordinates(slot)) {
+                axis.push(coordinate);
+            }
+        }
+        axes
+    }
+
+    /// Distances as if closed dimensions of the grid were open and not twisted and nothing were
+    /// broken; none if there is no closed dimension. A torus has no ends to start from, and the
+    /// mesh within it does.
     pub(crate) fn unwrapped(&self) -> Option<Self> {
-        let (Form::Steps(grid) | Form::Row(grid, _)) = &self.form else { return None };
+        let grid = self.grid.as_ref()?;
         if grid.wraps.iter().all(|&wrap| wrap == Wrap::Open) {
             return None;
         }
         let open = Grid::new(&grid.lengths, Wrap::Open);
-        Some(Self { slots: self.slots.clone(), form: Form::Steps(open) })
+        let form = Form::Steps(open.clone());
+        Some(Self { slots: self.slots.clone(), form, grid: Some(open) })
     }
 
     /// The largest distance of two slots; none if some are unreachable or there is no slot.
@@ -243,6 +260,13 @@ pub fn weights_from(fabric: &Fabric, source: u32, weights: &[u32]) -> Vec<u32> {
         }
     }
     best
+}
+
+fn grid_of(fabric: &Fabric) -> Option<Grid> {
+    match fabric.shape() {
+        Shape::Grid(grid) => Some(grid.clone()),
+        _ => None,
+    }
 }
 
 enum Metric<'a> {

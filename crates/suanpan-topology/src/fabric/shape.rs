@@ -116,9 +116,9 @@ impl Grid {
     /// # Errors
     /// The first thing wrong.
     pub fn check(&self) -> Result<(), Problem> {
-        if self.lengths.is_empty() || self.lengths.contains(&0) {
+        if !(1..=8).contains(&self.lengths.len()) || self.lengths.contains(&0) {
             let value = format!("{:?}", self.lengths);
-            return Err(Problem::new("lengths", value, "one or more lengths, each at least 1"));
+            return Err(Problem::new("lengths", value, "one to eight lengths, each at least 1"));
         }
         if self.wraps.len() != self.lengths.len() {
             return Err(Problem::new("wraps", self.wraps.len(), "one for each dimension"));

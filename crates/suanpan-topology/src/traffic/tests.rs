@@ -57,18 +57,30 @@ fn the_language_model_of_the_shared_data_is_expanded_to_its_bytes() {
 }
 
 fn dense(layers: u32) -> Model {
-    Model {
-        layers,
-        hidden: 8192,
-        sequence: 4096,
-        micro_batch: 1,
-        micro_batches: 1,
-        activation_bytes: 2,
-        gradient_bytes: 2,
-        chunks: 1,
-        experts_per_token: 1,
-        expert_every: 1,
-        ..Model::default()
+    Model { layers, hidden: 8192, sequence: 4096, ..Model::default() }
+}
+
+#[test]
+fn a_job_is_described_in_a_document() {
+    let job: TrafficDocument = toml::from_str(
+        "kind = \"model\"\n[model]\nlayers = 8\nhidden = 8192\nsequence = 4096\n\
+         [parallelism]\ntensor = 4\npipeline = 2\norder = [\"pipeline\", \"tensor\", \"data\", \
+         \"context\"]\n",
+    )
+    .expect("its types fit");
+    let TrafficDocument::Model { model, parallelism } = &job else { panic!("it is a model") };
+    assert_eq!((model, parallelism.ranks()), (&dense(8), 8));
+    assert_eq!(job.build().expect("it is right").ranks(), 8);
+    let job: TrafficDocument =
+        toml::from_str("kind = \"stencil\"\nlengths = [4, 4]\nwrap = \"closed\"\nbytes = [8]\n")
+            .expect("its types fit");
+    assert_eq!(job.build().expect("it is right").total(), 16 * 4 * 8);
+    for text in [
+        "kind = \"stencil\"\nlengths = [4]\nbytes = [8]\ncolour = 1\n",
+        "kind = \"model\"\n[model]\nlayers = 8\n",
+        "kind = \"other\"\n",
+    ] {
+        assert!(toml::from_str::<TrafficDocument>(text).is_err(), "{text}");
     }
 }
 

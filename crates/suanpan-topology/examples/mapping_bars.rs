@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use suanpan_topology::distance::Distances;
 use suanpan_topology::fabric::{Fabric, Kind};
 use suanpan_topology::generate::{LinkTerms, mesh, torus, tree};
-use suanpan_topology::map::{Effort, Mapping, map};
+use suanpan_topology::map::{Effort, Mapping, Objective, map};
 use suanpan_topology::traffic::{Flow, Traffic};
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
@@ -34,7 +34,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let bar = arguments.first().map_or("all", String::as_str);
     let asked = Asked {
-        evaluations: arguments.get(1).and_then(|a| a.parse::<f64>().ok()).map(|e| e as u64).filter(|&e| e > 0),
+        evaluations: arguments
+            .get(1)
+            .and_then(|a| a.parse::<f64>().ok())
+            .map(|e| e as u64)
+            .filter(|&e| e > 0),
         seeds: arguments.get(2).and_then(|a| a.parse().ok()).unwrap_or(3),
         filter: arguments.get(3).cloned().unwrap_or_default(),
     };
@@ -59,12 +63,13 @@ fn measure(
 ) -> f64 {
     let mut runs: Vec<(f64, f64, Mapping)> = Vec::new();
     for seed in 1..=asked.seeds {
-        let effort = asked.evaluations.map_or(
-            Effort { seed, ..Effort::fast(traffic) },
-            |evaluations| Effort { evaluations, lanes: 1, seed },
-        );
+        let effort =
+            asked.evaluations.map_or(Effort { seed, ..Effort::fast(traffic) }, |evaluations| {
+                Effort { evaluations, lanes: 1, seed }
+            });
         let before = cpu_seconds();
-        let mapping = map(traffic, distances, given, effort).expect("the instance is valid");
+        let mapping = map(traffic, distances, given, Objective::HopBytes, effort)
+            .expect("the instance is valid");
         let seconds = cpu_seconds() - before;
         assert!(mapping.value <= mapping.given, "never worse than the order given");
         runs.push((mapping.value.hop_bytes as f64 / scale, seconds, mapping));
@@ -135,8 +140,7 @@ fn comm(asked: &Asked) {
             .map(|n| n.parse().expect("a slot"))
             .collect();
         let distances = topology(&case.topology);
-        let ratio =
-            measure(&title, case.best, 1.0, (&traffic, &distances, Some(&order)), asked);
+        let ratio = measure(&title, case.best, 1.0, (&traffic, &distances, Some(&order)), asked);
         ratios.push(ratio);
         against.push(ratio * case.best / case.scotch);
     }
@@ -214,7 +218,8 @@ fn maplib(asked: &Asked) {
     let best = read("baseline/maplib_best.json");
     for entry in best.split('{').skip(1) {
         let entry = entry.replace(['\n'], "");
-        let (kind, app, topo) = (field(&entry, "kind"), field(&entry, "app"), field(&entry, "topo"));
+        let (kind, app, topo) =
+            (field(&entry, "kind"), field(&entry, "app"), field(&entry, "topo"));
         let title = format!("{app} {kind} {topo}");
         if !title.contains(&asked.filter) {
             continue;
@@ -240,10 +245,7 @@ fn wafer(asked: &Asked) {
         let from = text.find(name).expect("the list is there");
         let rest = &text[from + name.len() + 3..];
         let end = rest.find(", \"").unwrap_or(rest.len());
-        rest[..end]
-            .split(|c: char| !c.is_ascii_digit())
-            .filter_map(|n| n.parse().ok())
-            .collect()
+        rest[..end].split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
     };
     let dead = list("\"dead_dies\"");
     let pairs = list("\"dead_links\"");
@@ -256,9 +258,11 @@ fn wafer(asked: &Asked) {
     let distances = Distances::hops(&fabric, &slots).expect("a wafer");
     let scotch = read("baseline/defect.json");
     let mut ratios = Vec::new();
-    for (job, traffic) in
-        [("st2d_12x16", stencil(&[12, 16])), ("st3d_4x6x8", stencil(&[4, 6, 8])), (LLM, model([8, 4, 6], 145))]
-    {
+    for (job, traffic) in [
+        ("st2d_12x16", stencil(&[12, 16])),
+        ("st3d_4x6x8", stencil(&[4, 6, 8])),
+        (LLM, model([8, 4, 6], 145)),
+    ] {
         let line = scotch
             .split('{')
             .find(|e| e.contains(job) && e.contains("\"scotch"))

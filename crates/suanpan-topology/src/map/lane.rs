@@ -122,11 +122,12 @@ impl Lane<'_> {
                     let few = steps < 2_000 * self.instance.slots as u64;
                     let heat = if few { 0.012 } else { 0.05 };
                     self.polish(&mut state, Heat::Warm(heat), steps);
-                },
+                }
                 1 => self.polish(&mut state, Heat::Melt, steps),
                 2 | 5 => {
                     let mut state = self.bisected(round % 6 == 5);
-                    self.polish(&mut state, Heat::Warm(0.06), steps.min(self.left));
+                    let heat = if round % 6 == 5 { 0.06 } else { 0.015 };
+                    self.polish(&mut state, Heat::Warm(heat), steps);
                 }
                 3 => self.polish(&mut state, Heat::Warm(0.15), steps),
                 _ => self.polish(&mut state, Heat::Warm(0.025), steps),

@@ -37,7 +37,8 @@ const SAMPLE: usize = 96;
 /// keep the near order. O(orders · slots · log slots).
 pub(crate) fn cut(instance: &Instance, slots: &[u32], random: &mut Random) -> (Vec<u32>, Vec<u32>) {
     let count = slots.len();
-    let sample: Vec<usize> = (0..count.min(SAMPLE)).map(|i| i * count / count.min(SAMPLE)).collect();
+    let sample: Vec<usize> =
+        (0..count.min(SAMPLE)).map(|i| i * count / count.min(SAMPLE)).collect();
     let steps = slots.windows(2).map(|w| i64::from(instance.row(w[0])[w[1] as usize])).collect();
     let mut best = divide((0..count as u32).collect(), steps);
     let mut best_score = score(instance, slots, &best, &sample);

@@ -1,9 +1,4 @@
-//! Traffic and distances against public data and numbers measured with other programs, where the
-//! data lies in `shared/data` beside a folder above this one; skipped, in words, where it does not.
-#![expect(clippy::disallowed_methods, reason = "tests read data from beside the repository")]
-#![expect(clippy::disallowed_macros, reason = "a test says that it was skipped")]
-
-use std::path::Path;
+//! Mappings that were published or measured.
 
 use serde_json::Value;
 use suanpan_topology::distance::Distances;
@@ -11,16 +6,7 @@ use suanpan_topology::fabric::{Fabric, Grid, Kind, Shape, Wrap};
 use suanpan_topology::generate::{LinkTerms, grid, tree};
 use suanpan_topology::traffic::{Flow, Traffic, parse_csv};
 
-fn shared(path: &str) -> Option<String> {
-    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let found = folders
-        .map(|folder| folder.join("shared/data").join(path))
-        .find_map(|file| std::fs::read_to_string(file).ok());
-    if found.is_none() {
-        println!("skipped: no shared/data/{path} beside this folder or above it");
-    }
-    found
-}
+use super::shared;
 
 /// `mesh4x4x4`, `torus16x16` or `tree8:8:4`, the last with distances 1:10:100.
 fn distances(name: &str) -> Distances {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use suanpan_topology::distance::Distances;
 use suanpan_topology::fabric::{Fabric, Grid, Kind, Shape, Wrap};
-use suanpan_topology::generate::{LinkTerms, grid, tree};
+use suanpan_topology::generate::{LinkTerms, grid, mesh, tree};
+use suanpan_topology::map::{Effort, Objective, map};
 use suanpan_topology::traffic::{Flow, Traffic, parse_csv};
 
 use super::shared;
@@ -116,4 +117,21 @@ fn hop_bytes_of_maplibs_mappings_are_the_published_ones() {
         checked += 1;
     }
     assert!(checked >= 64, "{checked} mappings");
+}
+
+/// The hop distance of a mesh, published best values: nug30 (QAPLIB) by the robust search.
+#[test]
+fn a_published_optimum_is_found() {
+    let Some(text) = shared("fabric/qaplib/nug30.txt") else { return };
+    let numbers: Vec<u64> =
+        text.split_whitespace().map(|n| n.parse().expect("whole numbers")).collect();
+    let flows = &numbers[1 + 900..];
+    let cells = (0..900u32).map(|i| (i / 30, i % 30, flows[i as usize]));
+    let traffic = Traffic::from_entries(30, Flow::Directed, cells).expect("a matrix");
+    let fabric = mesh("m", &[5, 6], Kind::Die, LinkTerms::default()).expect("a mesh");
+    let distances = Distances::hops(&fabric, &fabric.slots()).expect("a mesh");
+    let effort = Effort { evaluations: 400_000, lanes: 2, seed: 1 };
+    let mapping =
+        map(&traffic, &distances, None, Objective::HopBytes, effort).expect("a valid case");
+    assert!(mapping.value.hop_bytes <= 6_124 * 1_005 / 1_000, "{}", mapping.value.hop_bytes);
 }

@@ -60,7 +60,7 @@ fn usual_order() -> [Dimension; 4] {
 }
 
 /// A transformer and how it is trained.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// L: layers, a multiple of the pipeline's stages.
@@ -115,6 +115,31 @@ pub struct Model {
 
 fn two() -> u32 {
     2
+}
+
+/// What a document may leave out; layers, width and sequence are still to be said.
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            layers: 0,
+            hidden: 0,
+            feed_forward: 0,
+            feed_forward_matrices: 0,
+            key_value: 0,
+            vocabulary: 0,
+            parameters: 0,
+            sequence: 0,
+            micro_batch: 1,
+            micro_batches: 1,
+            activation_bytes: 2,
+            gradient_bytes: 2,
+            chunks: 1,
+            experts: 0,
+            experts_per_token: 1,
+            expert_every: 1,
+            algorithm: Algorithm::Ring,
+        }
+    }
 }
 
 /// A model's communication in one iteration.

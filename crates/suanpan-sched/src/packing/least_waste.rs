@@ -3,7 +3,7 @@
 //! FGD counts an idle part of a GPU by the share of pods that could use it *now*. Expected waste
 //! looks further, with the same knowledge (the mix of typical pods):
 //!
-//! - **What becomes of a gap.** A part of a GPU gets [`OFFERS`] pods to see before the site is full.
+//! - **What becomes of a gap.** A part of a GPU sees [`OFFERS`] pods before the site is full.
 //!   If none fits, it is wasted; if one fits, what that leaves is a smaller gap, of which the same
 //!   holds. Since the policy chooses among gaps, pods that leave little count more
 //!   ([`SELECTIVITY`]). This is one table per model and CPU level, computed once.

@@ -1,5 +1,6 @@
-//! How much of a node's idle GPUs a mix of pods cannot use (Weng et al., "Beware of Fragmentation:
-//! Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX ATC'23, section 3).
+//! How much of a node's idle GPUs a mix of pods cannot use (Weng et al., "Beware of
+//! Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX
+//! ATC'23, section 3).
 //!
 //! For one kind of pod, what is idle on a node is *fragmented* if no such pod fits there; if one
 //! fits, then what is idle on those of its GPUs that have too little left. The fragmentation of a

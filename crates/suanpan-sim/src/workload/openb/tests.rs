@@ -79,7 +79,10 @@ fn models_that_no_node_has_fit_no_node() {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC*", lines in prop::collection::vec("[-0-9a-z|,. ]{0,40}", 0..20)) {
+    fn no_text_makes_it_panic(
+        text in "\\PC*",
+        lines in prop::collection::vec("[-0-9a-z|,. ]{0,40}", 0..20),
+    ) {
         for body in [text, format!("{PODS}{}", lines.join("\n"))] {
             let _ = parse_pods("pods", &body, Strictness::Skip);
             let _ = parse_nodes("nodes", &body, Strictness::Strict);

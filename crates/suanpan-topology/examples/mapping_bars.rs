@@ -279,7 +279,8 @@ fn tasks(asked: &Asked) {
         let traffic = Traffic::parse_metis(&read(&format!("graphs/{graph}.graph"))).expect("one");
         let distances = distances(&fabric(&topology));
         let most = (traffic.ranks() as f64 / distances.len() as f64).ceil() * 1.03;
-        let effort = Effort { evaluations: 2_000_000, lanes: 1, seed: 1 };
+        let effort =
+            Effort { evaluations: asked.evaluations.unwrap_or(20_000_000), lanes: 1, seed: 1 };
         let before = cpu_seconds();
         let mapping = map_tasks(&traffic, &distances, most as u32, Objective::HopBytes, effort)
             .expect("room");

@@ -121,7 +121,7 @@ fn split(
     let slack = (share.min(ranks - share) as f64 * terms.slack) as i64;
     let target = Target { first: share as i64, slack, tries: TRIES };
     let mut side = bisect_best(&part, &lean, target, terms.runs, random);
-    level_out(&part, &mut side, share, slack as usize);
+    level_out(&mut side, share, slack as usize);
     let pick = |second: bool| -> Vec<u32> {
         let chosen = domain.ranks.iter().zip(&side).filter(|&(_, &side)| side == second);
         chosen.map(|(&rank, _)| rank).collect()
@@ -138,14 +138,14 @@ fn split(
 
 /// Moves ranks until the first side has `first` of them but for `slack`; only what a bisection of
 /// few vertices may leave behind.
-fn level_out(part: &Graph, side: &mut [bool], first: usize, slack: usize) {
+fn level_out(side: &mut [bool], first: usize, slack: usize) {
     let mut count = side.iter().filter(|&&s| !s).count();
-    for v in 0..part.len() {
-        if count + slack < first && side[v] {
-            side[v] = false;
+    for side in side.iter_mut() {
+        if count + slack < first && *side {
+            *side = false;
             count += 1;
-        } else if count > first + slack && !side[v] {
-            side[v] = true;
+        } else if count > first + slack && !*side {
+            *side = true;
             count -= 1;
         }
     }

@@ -7,11 +7,11 @@ use super::random::Random;
 use super::tabu::{self, tabu};
 use super::{dual, seeds};
 
-/// Up to so many slots the full matrix of differences is searched as well.
-const MATRIX: usize = 160;
-
 /// Starts by recursive bisection that are kept for the rounds.
 const STARTS: u64 = 16;
+
+/// Walks that are worth polishing.
+const WALKS: usize = 2;
 
 /// What a lane has at hand.
 pub(crate) struct Lane<'a> {
@@ -65,8 +65,13 @@ impl Lane<'_> {
         let polish = (budget / 32).min(400 * self.instance.slots as u64);
         let mut state = self.best.clone();
         self.polish(&mut state, Heat::Warm(0.01), polish);
-        for slot_of in seeds::walks(self.unwrapped.unwrap_or(self.instance), &mut self.random) {
-            let mut state = State::new(self.instance, slot_of);
+        let measure = self.unwrapped.unwrap_or(self.instance);
+        let mut walks: Vec<State> = seeds::walks(measure, &mut self.random)
+            .into_iter()
+            .map(|slot_of| State::new(self.instance, slot_of))
+            .collect();
+        walks.sort_by_key(|state| state.value);
+        for mut state in walks.into_iter().take(WALKS) {
             // A walk that is far behind is not worth more than a look.
             if state.value < self.best.value + self.best.value / 2 {
                 self.polish(&mut state, Heat::Warm(0.01), polish / 2);
@@ -111,7 +116,7 @@ impl Lane<'_> {
             // A last round that would be short joins this one.
             let steps = if self.left < length * 2 { self.left } else { length };
             let mut state = self.best.clone();
-            let matrix = self.instance.slots <= MATRIX;
+            let matrix = self.instance.slots <= tabu::LARGEST;
             match round % 6 {
                 0 | 3 if matrix => {
                     let steps = self.take(steps);
@@ -133,10 +138,9 @@ impl Lane<'_> {
                 _ => self.polish(&mut state, Heat::Warm(0.025), steps),
             }
             round += 1;
-            if round % 6 == 0 {
+            if round.is_multiple_of(6) {
                 length *= 2;
             }
         }
-        debug_assert!(tabu::LARGEST >= MATRIX, "the matrix search takes what it is given");
     }
 }

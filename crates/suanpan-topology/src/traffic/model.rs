@@ -359,8 +359,9 @@ impl Model {
     }
 
     /// Keys and values go around the ring in the forward pass; in the backward pass they do so
-    /// again with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu, Zaharia
-    /// and Abbeel, "Ring attention with blockwise transformers", arXiv:2310.01889, section 3).
+    /// again with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu,
+    /// Zaharia and Abbeel, "Ring attention with blockwise transformers", arXiv:2310.01889,
+    /// section 3).
     fn context(&self, over: &Parallelism) -> Vec<Collective> {
         let layers = u64::from(self.layers / over.pipeline);
         let block = u128::from(self.activations(over))
@@ -424,8 +425,8 @@ impl Model {
     }
 
     /// Gradients are summed once in an iteration, over data and context ranks; those of experts
-    /// over the ranks that hold the same ones. A distributed optimizer's reduce-scatter and all-gather
-    /// are the same bytes (Rajbhandari et al., "ZeRO", SC 2020, section 7.1).
+    /// over the ranks that hold the same ones. A distributed optimizer's reduce-scatter and
+    /// all-gather are the same bytes (Rajbhandari et al., "ZeRO", SC 2020, section 7.1).
     fn gradients(&self, over: &Parallelism) -> Vec<Collective> {
         let (shared, experts) = self.parameters();
         let split = u64::from(over.tensor) * u64::from(over.pipeline);

@@ -7,6 +7,8 @@ mod array;
 mod cycle;
 pub mod network;
 mod restart;
+mod sim;
+mod sim_network;
 mod submit;
 
 use crate::runs::Run;
@@ -27,6 +29,16 @@ pub const BENCHES: &[Run] = &[
         name: "restart",
         about: "start with 1,000,000 finished and 100,000 live jobs, with and without checkpoint",
         run: restart::run,
+    },
+    Run {
+        name: "sim",
+        about: "replays beside public simulators: the same log, every wait equal",
+        run: sim::run,
+    },
+    Run {
+        name: "sim-network",
+        about: "ten million jobs over 50 simulated sites, engine included, and three decades below",
+        run: sim_network::run,
     },
     Run {
         name: "submit",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
+use suanpan_model::time::Timestamp;
 use suanpan_sched::plan::Placement;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
@@ -47,6 +48,14 @@ pub enum Command {
     RecordReports(Vec<Report>),
     /// The server noticed that contact with an agent was lost or found.
     RecordContact(ClusterId, Contact),
+    /// Nothing new runs on some nodes.
+    DrainNodes(DrainNodes),
+    /// Undo drains.
+    UndrainNodes(UndrainNodes),
+    /// Keep nodes for some users and projects, from a time to a time.
+    ReserveNodes(ReserveNodes),
+    /// Let go of a reservation.
+    EndReservation(EndReservation),
     /// The scheduler proposes starts.
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.
@@ -128,6 +137,74 @@ pub struct AddUser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenHash(pub suanpan_model::id::BlobHash);
+
+/// Some nodes of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeChoice {
+    /// All of them.
+    All,
+    /// Those of a partition.
+    Partition(String),
+    /// These.
+    Named(Vec<String>),
+}
+
+/// Nothing new runs on these nodes; what runs goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainNodes {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Which nodes.
+    pub nodes: NodeChoice,
+    /// From when; `None` means now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Until when; `None` means until undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why, for those who ask.
+    pub reason: String,
+}
+
+/// Undo the drains of these nodes, whoever made them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndrainNodes {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Which nodes.
+    pub nodes: NodeChoice,
+}
+
+/// Keep nodes for some. Whoever is named may use them, without asking for the reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReserveNodes {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its name, unique in the cluster.
+    pub name: String,
+    /// Which nodes.
+    pub nodes: NodeChoice,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Users it is for.
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// Projects it is for.
+    #[serde(default)]
+    pub projects: Vec<String>,
+}
+
+/// Let go of a reservation before its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndReservation {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its name.
+    pub name: String,
+}
 
 /// Starts proposed by the scheduler. Stale ones are dropped, the rest kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 use suanpan_sched::reason::Explanation;
-use suanpan_sched::snapshot::Contact;
+use suanpan_sched::snapshot::{Closure, ClosureId, Contact};
 use suanpan_site::order::StopReason;
 use suanpan_site::report::Outcome;
 
@@ -136,6 +136,28 @@ pub enum Event {
         cluster: ClusterId,
         /// What it is now.
         contact: Contact,
+    },
+    /// Nodes were drained or reserved.
+    NodesClosed {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Which nodes, when and why.
+        closure: Closure,
+        /// Users who may run there all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        users: Vec<String>,
+        /// Projects whose jobs may run there all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        projects: Vec<String>,
+    },
+    /// Nodes are no longer drained or reserved by a closure; with none left it is gone.
+    NodesOpened {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The closure.
+        closure: ClosureId,
+        /// Which of its nodes.
+        nodes: Vec<String>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

@@ -1,7 +1,7 @@
 //! Why something asked did not happen: a normal, typed answer with a hint.
 
 use std::fmt;
-use suanpan_model::id::JobId;
+use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
 use suanpan_sched::reason::{Predicate, Unfit};
 
@@ -60,6 +60,22 @@ pub enum Rejection {
         /// What would be right.
         expected: String,
     },
+    /// There is no such cluster, or nothing is known of it yet.
+    UnknownCluster(ClusterId),
+    /// The cluster has no such node.
+    UnknownNode(String),
+    /// The cluster has no such partition.
+    UnknownPartition(String),
+    /// No node was named.
+    NoNodes,
+    /// None of the nodes is drained.
+    NotDrained,
+    /// A time that would be over before it begins.
+    EndsBeforeItBegins,
+    /// The cluster has a reservation of this name.
+    ReservationExists(String),
+    /// The cluster has no reservation of this name.
+    UnknownReservation(String),
     /// Only the control plane itself may ask this.
     SystemOnly,
 }
@@ -99,6 +115,14 @@ impl Rejection {
             Rejection::ClusterExists(_) => "cluster-exists",
             Rejection::WrongAgent => "wrong-agent",
             Rejection::InvalidInventory { .. } => "invalid-inventory",
+            Rejection::UnknownCluster(_) => "unknown-cluster",
+            Rejection::UnknownNode(_) => "unknown-node",
+            Rejection::UnknownPartition(_) => "unknown-partition",
+            Rejection::NoNodes => "no-nodes",
+            Rejection::NotDrained => "not-drained",
+            Rejection::EndsBeforeItBegins => "ends-before-it-begins",
+            Rejection::ReservationExists(_) => "reservation-exists",
+            Rejection::UnknownReservation(_) => "unknown-reservation",
             Rejection::SystemOnly => "system-only",
         }
     }
@@ -107,12 +131,19 @@ impl Rejection {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Rejection::UnknownJob(_) | Rejection::NoSuchTask(_) => Kind::NotFound,
+            Rejection::UnknownJob(_)
+            | Rejection::NoSuchTask(_)
+            | Rejection::UnknownCluster(_)
+            | Rejection::UnknownNode(_)
+            | Rejection::UnknownPartition(_)
+            | Rejection::UnknownReservation(_) => Kind::NotFound,
             Rejection::JobEnded(..)
             | Rejection::KeyReused
             | Rejection::NothingPending(_)
             | Rejection::NotHeld(_)
             | Rejection::NotRunning(_)
+            | Rejection::NotDrained
+            | Rejection::ReservationExists(_)
             | Rejection::ClusterExists(_) => Kind::Conflict,
             Rejection::NotOwner { .. } | Rejection::WrongAgent | Rejection::SystemOnly => {
                 Kind::Forbidden
@@ -120,6 +151,8 @@ impl Rejection {
             Rejection::NothingSubmitted
             | Rejection::UnknownDependency { .. }
             | Rejection::HoldOfTask(_)
+            | Rejection::NoNodes
+            | Rejection::EndsBeforeItBegins
             | Rejection::InvalidInventory { .. } => Kind::Invalid,
             Rejection::Impossible { .. } => Kind::Impossible,
         }
@@ -141,6 +174,12 @@ impl Rejection {
                 unfit.first().map(|first| (field_of(first.predicate).into(), first.asked.clone()))
             }
             Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
+            Rejection::UnknownCluster(id) => Some(("cluster".into(), id.to_string())),
+            Rejection::UnknownNode(name) => Some(("nodes".into(), name.clone())),
+            Rejection::UnknownPartition(name) => Some(("partition".into(), name.clone())),
+            Rejection::ReservationExists(name) | Rejection::UnknownReservation(name) => {
+                Some(("name".into(), name.clone()))
+            }
             Rejection::InvalidInventory { field, value, .. } => {
                 Some((field.clone(), value.clone()))
             }
@@ -165,6 +204,13 @@ impl Rejection {
             Rejection::NothingPending(_) => "cancel or requeue what runs",
             Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
             Rejection::WrongAgent => "use the token made for this cluster",
+            Rejection::UnknownCluster(_) => "`suanpan sites` lists the clusters there are",
+            Rejection::UnknownNode(_) | Rejection::UnknownPartition(_) => {
+                "`suanpan sites` lists what the cluster has"
+            }
+            Rejection::NoNodes => "name at least one node",
+            Rejection::EndsBeforeItBegins => "give an end that is later than now and its begin",
+            Rejection::ReservationExists(_) => "choose another name, or end that one first",
             Rejection::InvalidInventory { expected, .. } => return Some(expected.clone()),
             _ => return None,
         };
@@ -189,7 +235,9 @@ fn field_of(predicate: Predicate) -> &'static str {
         Predicate::Budget => "budget",
         Predicate::Network => "inputs",
         Predicate::Deadline => "deadline",
-        Predicate::Refused | Predicate::Resources | Predicate::Priority => "resources",
+        Predicate::Refused | Predicate::Resources | Predicate::Available | Predicate::Priority => {
+            "resources"
+        }
     }
 }
 
@@ -226,6 +274,18 @@ impl fmt::Display for Rejection {
             Rejection::InvalidInventory { field, value, expected } => {
                 write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
             }
+            Rejection::UnknownCluster(id) => write!(f, "there is no cluster {id}"),
+            Rejection::UnknownNode(name) => write!(f, "the cluster has no node `{name}`"),
+            Rejection::UnknownPartition(name) => {
+                write!(f, "the cluster has no partition `{name}`")
+            }
+            Rejection::NoNodes => f.write_str("it names no nodes"),
+            Rejection::NotDrained => f.write_str("none of these nodes is drained"),
+            Rejection::EndsBeforeItBegins => f.write_str("it would be over before it begins"),
+            Rejection::ReservationExists(name) => {
+                write!(f, "there is a reservation `{name}` already")
+            }
+            Rejection::UnknownReservation(name) => write!(f, "there is no reservation `{name}`"),
             Rejection::SystemOnly => f.write_str("only the control plane itself may ask this"),
         }
     }

@@ -7,6 +7,7 @@
 mod apply;
 mod check;
 mod checkpoint;
+mod closures;
 mod cluster;
 mod gate;
 mod job;
@@ -16,6 +17,7 @@ mod outcomes;
 mod publish;
 
 pub use checkpoint::CheckpointError;
+pub use closures::Closed;
 pub use cluster::Cluster;
 pub use gate::Gate;
 pub use job::{ArrayTasks, Job, SingleTask, Tasks};
@@ -64,11 +66,17 @@ pub(crate) struct NextIds {
     pub(crate) allocation: u64,
     pub(crate) transfer: u64,
     pub(crate) cluster: u32,
+    #[serde(default = "first")]
+    pub(crate) closure: u64,
+}
+
+fn first() -> u64 {
+    1
 }
 
 impl Default for NextIds {
     fn default() -> Self {
-        NextIds { job: 1, allocation: 1, transfer: 1, cluster: 1 }
+        NextIds { job: 1, allocation: 1, transfer: 1, cluster: 1, closure: 1 }
     }
 }
 
@@ -142,6 +150,12 @@ impl State {
             Command::RecordContact(cluster, contact) => {
                 commands::record_contact::decide(self, caller, *cluster, *contact)
             }
+            Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
+            Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),
+            Command::ReserveNodes(reserve) => {
+                commands::reserve_nodes::decide(self, at, caller, reserve)
+            }
+            Command::EndReservation(end) => commands::end_reservation::decide(self, caller, end),
             Command::CommitPlan(plan) => commands::commit_plan::decide(self, at, caller, plan),
             Command::PassTime => commands::pass_time::decide(self, at, caller),
         }
@@ -218,6 +232,7 @@ impl State {
     pub fn is_due(&self, at: Timestamp) -> bool {
         !self.derived.doomed.is_empty()
             || self.refusals_due(at).next().is_some()
+            || self.closures_due(at).next().is_some()
             || self.derived.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
             || self.keys.are_due(at)
     }

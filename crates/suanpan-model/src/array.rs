@@ -1,11 +1,13 @@
 //! The index list of an array job.
 
 use crate::parse::{ParseError, digits, serde_as_text};
+use runs::{Run, union};
 use std::fmt;
 use std::str::FromStr;
 
 pub use crate::index_set::IndexSet;
 
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -21,21 +23,6 @@ pub struct ArraySpec {
     limit: Option<u32>,
 }
 
-/// `count` indices from `start` in steps of `step`, preceded by `before` indices in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Run {
-    start: u32,
-    step: u32,
-    count: u32,
-    before: u32,
-}
-
-impl Run {
-    fn last(self) -> u32 {
-        self.start + self.step * (self.count - 1)
-    }
-}
-
 const FORMS: &str = "indices such as 0-15, 1-7:2 or 1,3,5, and an optional %limit";
 
 impl ArraySpec {
@@ -43,7 +30,8 @@ impl ArraySpec {
     pub const INDEX_MAX: u32 = 4_294_967_294;
     /// The most tasks one array may have, counted as typed.
     pub const TASKS_MAX: u64 = 10_000_000;
-    /// The most tasks in ranges that overlap with a step, because those are listed one by one.
+    /// The most tasks of overlapping ranges that may have to be listed one by one. Where such
+    /// ranges together make long regular runs, as `0-8:2,1-9:2` does, only a few are.
     pub const INTERLEAVED_MAX: u64 = 1_000_000;
 
     /// How many tasks there are; at least one.
@@ -147,7 +135,7 @@ impl FromStr for ArraySpec {
             ranges.push(range);
         }
         ranges.sort_by_key(|range| (range.start, range.last()));
-        let runs = compress(&ranges).ok_or_else(|| {
+        let (runs, _) = union(&ranges).ok_or_else(|| {
             refuse(format!("at most {} tasks in overlapping ranges", Self::INTERLEAVED_MAX))
         })?;
         Ok(Self { runs, limit })
@@ -177,101 +165,6 @@ fn read_range(text: &str) -> Result<Run, &'static str> {
         return Err("ranges from the smaller to the larger index");
     }
     Ok(Run { start, step, count: (last - start) / step + 1, before: 0 })
-}
-
-/// Turns ranges sorted by start into the canonical runs of their union. `None` if overlapping
-/// ranges with steps hold too many indices to list.
-fn compress(ranges: &[Run]) -> Option<Vec<Run>> {
-    let mut out = Compressor::default();
-    let mut next = 0;
-    while next < ranges.len() {
-        let mut end = next + 1;
-        let mut last = ranges[next].last();
-        while end < ranges.len() && ranges[end].start <= last {
-            last = last.max(ranges[end].last());
-            end += 1;
-        }
-        let group = &ranges[next..end];
-        if let [range] = group {
-            out.push_run(*range);
-        } else if group.iter().all(|range| range.step == 1) {
-            let start = ranges[next].start;
-            out.push_run(Run { start, step: 1, count: last - start + 1, before: 0 });
-        } else {
-            let listed: u64 = group.iter().map(|range| u64::from(range.count)).sum();
-            if listed > ArraySpec::INTERLEAVED_MAX {
-                return None;
-            }
-            let mut indices: Vec<u32> = group
-                .iter()
-                .flat_map(|run| (0..run.count).map(|k| run.start + run.step * k))
-                .collect();
-            indices.sort_unstable();
-            indices.dedup();
-            indices.into_iter().for_each(|index| out.push(index));
-        }
-        next = end;
-    }
-    Some(out.finish())
-}
-
-/// Builds runs from ascending indices: the longest run from the left, where a run of two is kept
-/// only if its indices are neighbours. The result depends on the indices alone.
-#[derive(Default)]
-struct Compressor {
-    done: Vec<Run>,
-    current: Option<Run>,
-}
-
-impl Compressor {
-    fn push(&mut self, index: u32) {
-        let Some(mut run) = self.current else {
-            self.current = Some(Run { start: index, step: 1, count: 1, before: 0 });
-            return;
-        };
-        let gap = index - run.last();
-        if run.count == 1 {
-            run.step = gap;
-            run.count = 2;
-        } else if gap == run.step {
-            run.count += 1;
-        } else if run.count == 2 && run.step > 1 {
-            let second = run.last();
-            self.emit(Run { step: 1, count: 1, ..run });
-            run = Run { start: second, step: index - second, count: 2, before: 0 };
-        } else {
-            self.emit(run);
-            run = Run { start: index, step: 1, count: 1, before: 0 };
-        }
-        self.current = Some(run);
-    }
-
-    /// Pushes every index of a run. After three of them the current run has taken over its step,
-    /// so the rest is one addition.
-    fn push_run(&mut self, run: Run) {
-        let single = run.count.min(3);
-        (0..single).for_each(|k| self.push(run.start + run.step * k));
-        if let Some(current) = &mut self.current {
-            current.count += run.count - single;
-        }
-    }
-
-    fn emit(&mut self, mut run: Run) {
-        run.before = self.done.last().map_or(0, |last| last.before + last.count);
-        self.done.push(run);
-    }
-
-    fn finish(mut self) -> Vec<Run> {
-        match self.current {
-            Some(run) if run.count == 2 && run.step > 1 => {
-                self.emit(Run { step: 1, count: 1, ..run });
-                self.emit(Run { start: run.last(), step: 1, count: 1, before: 0 });
-            }
-            Some(run) => self.emit(run),
-            None => {}
-        }
-        self.done
-    }
 }
 
 impl fmt::Display for ArraySpec {

@@ -129,8 +129,8 @@ pub fn outlook(
     let mut cycle = Run::new(Cycle::new(snapshot, now, policy)).up_to(None);
     let shape = Arc::new(shape.clone());
     let class = ShapeClass::new(&snapshot.catalog, &shape);
-    let mut run = cycle.class(&shape, &class);
-    let own = Own { deadline, refused_by: &[] };
+    let mut run = cycle.class(&shape, &class, &[]);
+    let own = Own { deadline, ..Own::default() };
     let told = tell(&cycle, &mut run, own);
     let (tasks_now, last) = foretell(&mut cycle, &mut run, own, tasks);
     Outlook {
@@ -150,8 +150,8 @@ pub fn what_if(snapshot: &Snapshot, now: Timestamp, policy: &Policy, job: JobId)
     let pending = &snapshot.pending[snapshot.keys.get(&job)?];
     let cycle = Run::new(Cycle::new(snapshot, now, policy)).up_to(Some(job));
     let class = &snapshot.shapes[&pending.shape];
-    let mut run = cycle.class(&pending.shape, class);
-    let own = Own { deadline: pending.deadline, refused_by: &pending.refused_by };
+    let mut run = cycle.class(&pending.shape, class, &pending.may_use);
+    let own = Own::of(pending);
     let mut told = tell(&cycle, &mut run, own);
     if pending.begin.is_some_and(|begin| begin > now) {
         told.reason = Some(WaitingFor::BeginTime);

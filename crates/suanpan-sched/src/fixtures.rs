@@ -102,6 +102,7 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
         deadline: None,
         ready: 1,
         refused_by: Vec::new(),
+        may_use: Vec::new(),
     }
 }
 

@@ -17,8 +17,12 @@ pub mod fit;
 #[cfg(test)]
 mod fixtures;
 pub mod flavor_speed;
+pub mod order;
+pub mod packing;
 pub mod plan;
 pub mod policy;
+pub mod predict;
+pub mod quota;
 pub mod reason;
 pub mod snapshot;
 pub mod timeline;

@@ -1,4 +1,12 @@
-//! The settings of a scheduling cycle.
+//! The settings of a scheduling cycle, and the classical policies of a batch site.
+//!
+//! A cycle of the network's own scheduler is [`crate::plan`]. The modules here are the policies of
+//! the literature for one machine of identical processors: what a site's workload manager does.
+
+pub mod accasim_easy;
+pub mod conservative_backfill;
+pub mod easy_backfill;
+pub mod fcfs;
 
 use serde::{Deserialize, Serialize};
 use suanpan_model::time::Seconds;

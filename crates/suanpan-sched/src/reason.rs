@@ -46,6 +46,8 @@ pub enum Predicate {
     Refused,
     /// Enough is free now.
     Resources,
+    /// What is free now is not drained or reserved for others while the job would run.
+    Available,
     /// What is free now is promised to jobs ahead of it.
     Priority,
 }
@@ -138,4 +140,6 @@ pub enum WaitingFor {
     SiteRefused,
     /// No site could finish it by its deadline any more.
     Deadline,
+    /// The nodes it needs are drained, or reserved for others, or will be before it could end.
+    ReqNodeNotAvail,
 }

@@ -7,9 +7,10 @@
 //!
 //! | change | time |
 //! | --- | --- |
-//! | `Pending`, `NotPending` | O(log p + log c); the first job of a shape also O(pools) |
+//! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
+//! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
 //!
 //! Changes about clusters, jobs or allocations that are not known are ignored: the same change
@@ -27,10 +28,12 @@ use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
 mod class;
+mod closure;
 #[cfg(test)]
 mod tests;
 
 pub use class::ShapeClass;
+pub use closure::{Closure, ClosureId, ClosureKind};
 
 /// What the scheduler sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,34 @@ pub struct Snapshot {
     pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
     /// The inventories, arranged for judging shapes.
     pub catalog: Catalog,
+    retired: Retired,
 }
+
+/// Classes of shapes that no pending job has at the moment, judged against the inventories as
+/// they are: the next job is likely to have one of them, and judging a shape anew looks at every
+/// pool. A cache, so it plays no part in comparisons.
+#[derive(Clone, Debug, Default)]
+struct Retired(BTreeMap<Arc<Shape>, ShapeClass>);
+
+impl Retired {
+    /// How many are kept; at one more, all are let go.
+    const MOST: usize = 4_096;
+
+    fn keep(&mut self, shape: Arc<Shape>, class: ShapeClass) {
+        if self.0.len() >= Retired::MOST {
+            self.0.clear();
+        }
+        self.0.insert(shape, class);
+    }
+}
+
+impl PartialEq for Retired {
+    fn eq(&self, _: &Retired) -> bool {
+        true
+    }
+}
+
+impl Eq for Retired {}
 
 /// Order of consideration: higher priority first, then earlier submission, then smaller id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +108,9 @@ pub struct Pending {
     pub ready: u32,
     /// Clusters that refused it since it was submitted.
     pub refused_by: Vec<ClusterId>,
+    /// Closures that do not bind it, rising: reservations made for its user or project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_use: Vec<ClosureId>,
 }
 
 impl Pending {
@@ -93,7 +126,10 @@ impl Pending {
 
     /// Whether something besides its shape decides where and when it may start.
     pub(crate) fn has_own_conditions(&self) -> bool {
-        self.begin.is_some() || self.deadline.is_some() || !self.refused_by.is_empty()
+        self.begin.is_some()
+            || self.deadline.is_some()
+            || !self.refused_by.is_empty()
+            || !self.may_use.is_empty()
     }
 }
 
@@ -110,6 +146,10 @@ pub struct ClusterView {
     pub running: BTreeMap<AllocationId, Running>,
     /// What is taken on each node, by end.
     taken: Vec<Vec<Taken>>,
+    /// Drains and reservations.
+    pub closures: BTreeMap<ClosureId, Closure>,
+    /// Those of each node; empty where there are none.
+    closed: Vec<Vec<ClosureId>>,
 }
 
 /// A share of a node, until a time.
@@ -160,6 +200,10 @@ pub enum Change {
     EndsBy(ClusterId, AllocationId, Timestamp),
     /// An allocation's resources are free again.
     Freed(ClusterId, AllocationId),
+    /// Nodes are taken off for a time, or for another time than was known.
+    Closed(ClusterId, Closure),
+    /// They are back.
+    Opened(ClusterId, ClosureId),
 }
 
 impl Snapshot {
@@ -192,6 +236,16 @@ impl Snapshot {
                     view.free(allocation);
                 }
             }
+            Change::Closed(cluster, closure) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.close(closure);
+                }
+            }
+            Change::Opened(cluster, closure) => {
+                if let Some(view) = self.clusters.get_mut(&cluster) {
+                    view.open(closure);
+                }
+            }
         }
     }
 
@@ -202,9 +256,12 @@ impl Snapshot {
             free: Vec::new(),
             running: BTreeMap::new(),
             taken: Vec::new(),
+            closures: BTreeMap::new(),
+            closed: Vec::new(),
         });
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
+        self.retired = Retired::default();
         for (shape, class) in &mut self.shapes {
             match rejudge {
                 Rejudge::Nothing => break,
@@ -230,11 +287,10 @@ impl Snapshot {
             Some((known, _)) => Arc::clone(known),
             None => Arc::clone(&pending.shape),
         };
-        let catalog = &self.catalog;
-        let class = self
-            .shapes
-            .entry(Arc::clone(&shape))
-            .or_insert_with_key(|shape| ShapeClass::new(catalog, shape));
+        let (catalog, retired) = (&self.catalog, &mut self.retired.0);
+        let class = self.shapes.entry(Arc::clone(&shape)).or_insert_with_key(|shape| {
+            retired.remove(shape).unwrap_or_else(|| ShapeClass::new(catalog, shape))
+        });
         class.insert(key, &pending);
         self.keys.insert(pending.job, key);
         self.pending.insert(key, Pending { shape, ..pending });
@@ -245,8 +301,10 @@ impl Snapshot {
         let pending = self.pending.remove(&key).expect("every key points at a pending job");
         let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
         class.remove(key);
-        if class.is_empty() {
-            self.shapes.remove(&pending.shape);
+        if class.is_empty()
+            && let Some((shape, class)) = self.shapes.remove_entry(&pending.shape)
+        {
+            self.retired.keep(shape, class);
         }
     }
 
@@ -286,6 +344,7 @@ impl ClusterView {
         for (allocation, running) in std::mem::take(&mut self.running) {
             self.take(allocation, running);
         }
+        self.count_closed();
     }
 
     fn take(&mut self, allocation: AllocationId, running: Running) {

@@ -12,9 +12,11 @@
 //! | --- | --- |
 //! | [`NodeLine::new`] | O(s) from ends kept sorted |
 //! | [`NodeLine::earliest`] | O(s) |
-//! | [`NodeLine::take`] | O(s) |
+//! | [`NodeLine::take`], [`NodeLine::close`] | O(s) |
 //! | [`earliest_gang`], one node | O(n s) |
 //! | [`earliest_gang`], many nodes | O(n s) mostly, O(w log w) for w ≤ n s start windows at worst |
+
+pub mod profile;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -173,12 +175,37 @@ impl NodeLine {
 
     /// Takes `amount` from `from` for `hold`. The caller has found that it fits.
     pub fn take(&mut self, from: Timestamp, amount: &Tres, hold: Seconds) {
-        let first = self.split(from);
-        let until = from.plus(hold);
-        let end = if until == Timestamp::MAX { self.steps.len() } else { self.split(until) };
-        for step in &mut self.steps[first..end] {
+        for step in self.between(from, from.plus(hold)) {
             step.free = step.free.checked_sub(amount).expect("a promise fits where it is made");
         }
+    }
+
+    /// Takes what there is of `amount` from `from` for `hold`: where something is closed, nothing
+    /// is left to take.
+    pub fn take_from_what_is_left(&mut self, from: Timestamp, amount: &Tres, hold: Seconds) {
+        for step in self.between(from, from.plus(hold)) {
+            step.free = step.free.checked_sub(amount).unwrap_or_default();
+        }
+    }
+
+    /// Leaves nothing free from `from` until `until`.
+    pub fn close(&mut self, from: Timestamp, until: Timestamp) {
+        let from = from.max(self.steps[0].at);
+        if until > from {
+            self.between(from, until).iter_mut().for_each(|step| step.free = Tres::default());
+        }
+    }
+
+    /// The steps from a time until a time, split off where needed.
+    fn between(&mut self, from: Timestamp, until: Timestamp) -> &mut [Step] {
+        let first = self.split(from);
+        let end = if until == Timestamp::MAX { self.steps.len() } else { self.split(until) };
+        &mut self.steps[first..end]
+    }
+
+    /// The most that is ever free of what `of` counts.
+    pub fn most(&self, of: impl Fn(&Tres) -> u64) -> u64 {
+        self.steps.iter().map(|step| of(&step.free)).max().unwrap_or(0)
     }
 
     /// Index of the step that begins at `at`, made if there is none.

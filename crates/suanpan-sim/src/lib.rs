@@ -6,8 +6,16 @@
 //! numbers come from one [stream](streams) per kind of thing, so the same experiment and seed
 //! give the same bytes.
 
+pub mod experiment;
 pub mod input;
+pub mod metrics;
+pub mod output;
 pub mod problem;
 pub mod replay;
+pub mod report;
 pub mod streams;
+pub mod summary;
 pub mod workload;
+
+#[cfg(test)]
+mod test_data;

@@ -1,3 +1,6 @@
-//! Replays: one run of a workload through a site model, to an outcome per job.
+//! Runs: a workload through sites in virtual time, and what became of each job.
 
+pub mod batch;
 pub mod elastic;
+pub mod network;
+pub mod packing;

@@ -1,6 +1,7 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
 use crate::sbatch_args::SbatchArgs;
+use crate::sim_args::Sim;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -77,6 +78,8 @@ pub enum Verb {
     Demo(Demo),
     /// Look after a journal
     Journal(Journal),
+    /// Simulate sites: replay logs or generated workloads under several policies
+    Sim(Sim),
     /// Print completions for a shell
     Completions(Completions),
     /// Print the reference of the command line, in Markdown

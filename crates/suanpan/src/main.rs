@@ -14,6 +14,7 @@ mod progress;
 mod reference;
 mod sbatch_args;
 mod server_args;
+mod sim_args;
 mod submission;
 mod verbs;
 

@@ -25,7 +25,8 @@ pub fn run(args: &[String]) -> Result<()> {
         let network = Network::start(&binary, &[])?;
         rates.push(single(&network, number, Duration::from_secs(seconds))?);
     }
-    println!("single: median {:.0} submissions/s of {runs} runs", percentile(&mut rates, 0.5));
+    let ours = percentile(&mut rates, 0.5);
+    println!("single: median {ours:.0} submissions/s of {runs} runs");
     let mut rates = Vec::new();
     for number in 1..=runs {
         let network = Network::start(&binary, &[])?;
@@ -33,7 +34,7 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     println!("bulk: median {:.0} jobs/s of {runs} runs", percentile(&mut rates, 0.5));
     array(&Network::start(&binary, &[])?)?;
-    slurm()?;
+    slurm(ours, runs)?;
     println!("{}", machine());
     Ok(())
 }
@@ -170,34 +171,53 @@ fn array(network: &Network) -> Result<()> {
     Ok(())
 }
 
-/// The peer: `sbatch` in a loop, alone and with 8 clients, where a Slurm controller answers.
-fn slurm() -> Result<()> {
+/// The peer: `sbatch` in a loop, alone and with 8 clients, where a Slurm controller answers. Its
+/// jobs are held, so that nothing else goes on, and are taken back at the end.
+fn slurm(ours: f64, runs: usize) -> Result<()> {
     let mut ping = Command::new("scontrol");
     ping.arg("ping").stdout(Stdio::null()).stderr(Stdio::null());
     if !ping.status().is_ok_and(|status| status.success()) {
         println!("slurm: no controller answers on this machine, sbatch is not measured");
         return Ok(());
     }
-    for clients in [1usize, 8] {
-        const EACH: usize = 100;
-        let began = Instant::now();
-        std::thread::scope(|scope| {
-            let all: Vec<_> = (0..clients)
-                .map(|_| {
-                    scope.spawn(|| -> Result<()> {
-                        for _ in 0..EACH {
-                            let mut sbatch = Command::new("sbatch");
-                            sbatch.args(["--hold", "--wrap=true"]).stdout(Stdio::null());
-                            ensure!(sbatch.status()?.success(), "sbatch refused a job");
-                        }
-                        Ok(())
-                    })
-                })
-                .collect();
-            all.into_iter().try_for_each(|one| one.join().expect("clients do not panic"))
-        })?;
-        let rate = (clients * EACH) as f64 / began.elapsed().as_secs_f64();
-        println!("slurm: sbatch with {clients} clients {rate:.0} jobs/s");
+    let name = format!("suanpan-bench-{}", std::process::id());
+    for clients in [1, 8] {
+        let rates: Result<Vec<f64>> = (0..runs).map(|_| sbatch(&name, clients)).collect();
+        let mut rates = rates.inspect_err(|_| take_back(&name))?;
+        println!("slurm: sbatch with {clients} clients, jobs/s of each run: {rates:.0?}");
+        let median = percentile(&mut rates, 0.5);
+        let times = ours / median;
+        println!(
+            "slurm: sbatch with {clients} clients: median {median:.0} jobs/s; ours {times:.0} x"
+        );
     }
+    take_back(&name);
     Ok(())
+}
+
+/// Submissions a second by so many clients, 100 each.
+fn sbatch(name: &str, clients: usize) -> Result<f64> {
+    const EACH: usize = 100;
+    let submit = || -> Result<()> {
+        for _ in 0..EACH {
+            let mut sbatch = Command::new("sbatch");
+            sbatch.args(["--hold", "--wrap=true", "--job-name", name]).stdout(Stdio::null());
+            ensure!(sbatch.status()?.success(), "sbatch refused a job");
+        }
+        Ok(())
+    };
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..clients).map(|_| scope.spawn(submit)).collect();
+        all.into_iter().try_for_each(|one| one.join().expect("clients do not panic"))
+    })?;
+    Ok((clients * EACH) as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Cancels the bench's own jobs.
+fn take_back(name: &str) {
+    let gone = Command::new("scancel").args(["--name", name]).status();
+    if !gone.is_ok_and(|status| status.success()) {
+        println!("slurm: held jobs are left; `scancel --name {name}` takes them back");
+    }
 }

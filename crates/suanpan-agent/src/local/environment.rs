@@ -128,6 +128,16 @@ fn slurm_amounts(assignment: &Assignment, run: &RunOrder, launch: &Launch, set: 
 /// Emulated nodes are all this machine, and their names resolve nowhere else.
 const MASTER: &str = "127.0.0.1";
 
+/// Many scripts set `MASTER_ADDR` to the first name of `scontrol show hostnames`. The tasks of a
+/// step get this machine's address instead where it names one of the job's nodes.
+pub fn resolve_master(env: &mut BTreeMap<String, String>, nodes: &[String]) {
+    if let Some(address) = env.get_mut("MASTER_ADDR")
+        && nodes.contains(address)
+    {
+        *address = MASTER.to_owned();
+    }
+}
+
 fn distributed(run: &RunOrder, launch: &Launch, set: Set<'_>) {
     set("MASTER_ADDR", MASTER.into());
     // Two jobs on one machine get different ports unless their numbers are 10,000 apart.

@@ -6,7 +6,7 @@
 
 use super::srun_options::{Export, StepOptions, parse};
 use crate::local::cgroup::JobGroups;
-use crate::local::environment::{repeated, tasks_on_nodes};
+use crate::local::environment::{repeated, resolve_master, tasks_on_nodes};
 use crate::local::files::{Assignment, Dir};
 use crate::local::{devices, enter, group_name, processes};
 use nix::sys::signal::{SigSet, Signal};
@@ -251,6 +251,7 @@ impl Step {
     fn environment(&self, place: Place) -> BTreeMap<String, String> {
         let mut env = self.exported();
         let Ok(run) = self.assignment.run() else { return env };
+        resolve_master(&mut env, &run.nodes);
         let node = self.nodes[place.node];
         let names: Vec<String> = self.nodes.iter().map(|&n| run.nodes[n].clone()).collect();
         let tasks = self.layout.iter().sum::<u32>();

@@ -11,6 +11,9 @@ echo "nodes ${nodes[*]}"
 srun bash -c 'echo "task $SLURM_PROCID/$SLURM_NTASKS local $SLURM_LOCALID node $SLURM_NODEID on $SLURMD_NODENAME rank $RANK/$WORLD_SIZE master $MASTER"'
 srun -N1 -n1 --label echo labelled
 srun --output=out-%t.txt --export=ALL,EXTRA=yes bash -c 'echo $EXTRA $SLURM_PROCID'
+export MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n1)
+srun -N2 -n2 --output=master-%t.txt printenv MASTER_ADDR
+MASTER_ADDR=elsewhere srun -n1 --output=elsewhere.txt printenv MASTER_ADDR
 srun -n 3 bash -c 'exit $SLURM_PROCID'
 echo "code $?"
 "#;
@@ -38,6 +41,11 @@ fn an_unmodified_script_runs_its_steps_on_two_nodes() {
         assert_eq!(rig.read(&format!("out-{rank}.txt")), format!("yes {rank}\n"));
     }
     assert!(output.contains("0: labelled\n"), "{output}");
+    // The name of an emulated node resolves nowhere; any other address is the script's business.
+    for file in ["master-0.txt", "master-1.txt"] {
+        assert_eq!(rig.read(file), "127.0.0.1\n");
+    }
+    assert_eq!(rig.read("elsewhere.txt"), "elsewhere\n");
     assert!(output.contains("srun: error: n1: task 1: Exited with exit code 1\n"), "{output}");
     assert!(output.ends_with("code 2\n"), "{output}");
 }

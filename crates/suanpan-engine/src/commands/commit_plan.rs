@@ -75,9 +75,17 @@ impl<'a> Judge<'a> {
         {
             return None;
         }
+        let limit = Seconds(u64::from(placement.time_limit.seconds()));
+        let hold = Seconds(limit.0.saturating_add(placement.prediction.stage.0));
+        let open = |index: &u32| {
+            let name = &inventory.nodes[*index as usize].name;
+            cluster.closure_of(name, job, self.at, hold).is_none()
+        };
+        if !cluster.closures.is_empty() && !placement.nodes.iter().all(open) {
+            return None;
+        }
         let per_node = amount_on_each(job, inventory, &placement.nodes)?;
         let price = inventory.flavor_of(&inventory.nodes[placement.nodes[0] as usize]).price;
-        let limit = Seconds(u64::from(placement.time_limit.seconds()));
         let cost = price.charge(&per_node, shape.nodes, limit);
         if shape.budget.is_some_and(|budget| cost > budget) {
             return None;

@@ -1,5 +1,5 @@
 //! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
-//! that refused a job are asked again, and old idempotency keys are forgotten.
+//! that refused a job are asked again, drains and reservations end, and old idempotency keys are forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;
@@ -25,6 +25,10 @@ pub(crate) fn decide(
     // First, while the jobs are surely live.
     let refused = state.refusals_due(at).take(BATCH);
     let mut events: Vec<Event> = refused.map(|job| Event::RefusalsForgotten { job }).collect();
+    events.extend(state.closures_due(at).take(BATCH).map(|(cluster, closure)| {
+        let (id, nodes) = (closure.id, closure.nodes.clone());
+        Event::NodesOpened { cluster, closure: id, nodes }
+    }));
     let mut ended = BTreeSet::new();
     let due = state.derived.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(BATCH) {

@@ -1,9 +1,9 @@
 //! Folding events. Nothing here judges, and nothing can fail: facts already happened. A panic
 //! names an invariant that a bug elsewhere broke.
 
-use super::{Allocation, Cluster, Job, State, Tasks, keys::Made};
+use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_ledger::{AccountId, Transfer};
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
@@ -60,6 +60,7 @@ impl State {
                     token: *token,
                     inventory: None,
                     contact: (Contact::Silent, at),
+                    closures: BTreeMap::new(),
                     free: Vec::new(),
                     allocations: BTreeSet::new(),
                 };
@@ -73,6 +74,13 @@ impl State {
                 let known = self.clusters.get_mut(cluster).expect("the cluster was added");
                 known.contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
+            }
+            Event::NodesClosed { cluster, closure, users, projects } => {
+                let (closure, users) = (closure.clone(), users.clone());
+                self.nodes_closed(*cluster, Closed { closure, users, projects: projects.clone() });
+            }
+            Event::NodesOpened { cluster, closure, nodes } => {
+                self.nodes_opened(*cluster, *closure, nodes);
             }
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }

@@ -14,6 +14,17 @@ impl State {
         self.check_derived();
         self.check_tasks();
         self.check_allocations();
+        self.check_closures();
+    }
+
+    fn check_closures(&self) {
+        for (id, cluster) in &self.clusters {
+            for (key, closed) in &cluster.closures {
+                assert_eq!(*key, closed.closure.id, "a closure of {id} stands under its number");
+                assert!(!closed.closure.nodes.is_empty(), "a closure of {id} closes something");
+                assert!(key.0 < self.next.closure, "closure numbers are never reused");
+            }
+        }
     }
 
     fn check_derived(&self) {

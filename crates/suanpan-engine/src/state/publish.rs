@@ -33,14 +33,40 @@ impl State {
             let Some(inventory) = &cluster.inventory else { continue };
             snapshot.apply(Change::Inventory(*id, Arc::clone(inventory)));
             snapshot.apply(Change::Contact(*id, cluster.contact.0));
+            for closed in cluster.closures.values() {
+                snapshot.apply(Change::Closed(*id, closed.closure.clone()));
+            }
         }
         self.allocations.values().for_each(|allocation| snapshot.apply(allocation.took()));
         for job in self.jobs.values() {
-            if let Some(pending) = job.as_pending() {
+            if let Some(pending) = self.as_pending(job) {
                 snapshot.apply(Change::Pending(pending));
             }
         }
         snapshot
+    }
+
+    /// What the scheduler needs to know of a job, if any task may start.
+    fn as_pending(&self, job: &Job) -> Option<Pending> {
+        let ready = job.ready_count();
+        if ready == 0 {
+            return None;
+        }
+        let not_before = match &job.gate {
+            Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
+            _ => None,
+        };
+        Some(Pending {
+            job: job.id,
+            priority: 0,
+            submitted: job.submitted,
+            shape: Arc::clone(&job.spec.shape),
+            begin: job.spec.begin.max(not_before),
+            deadline: job.spec.deadline,
+            ready,
+            refused_by: job.refused_by.clone(),
+            may_use: self.may_use(job),
+        })
     }
 
     pub(super) fn emit(&mut self, change: impl FnOnce() -> Change) {
@@ -65,7 +91,7 @@ impl State {
         if !self.derived.emit {
             return;
         }
-        let change = match self.jobs[&id].as_pending() {
+        let change = match self.as_pending(&self.jobs[&id]) {
             Some(pending) => Change::Pending(pending),
             None => Change::NotPending(id),
         };
@@ -154,30 +180,6 @@ impl State {
             .targets()
             .filter_map(|target| self.job(target.job).map(|other| other.id))
             .collect()
-    }
-}
-
-impl Job {
-    /// What the scheduler needs to know, if any task may start.
-    fn as_pending(&self) -> Option<Pending> {
-        let ready = self.ready_count();
-        if ready == 0 {
-            return None;
-        }
-        let not_before = match &self.gate {
-            Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
-            _ => None,
-        };
-        Some(Pending {
-            job: self.id,
-            priority: 0,
-            submitted: self.submitted,
-            shape: Arc::clone(&self.spec.shape),
-            begin: self.spec.begin.max(not_before),
-            deadline: self.spec.deadline,
-            ready,
-            refused_by: self.refused_by.clone(),
-        })
     }
 }
 

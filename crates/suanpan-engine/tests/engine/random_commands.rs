@@ -5,6 +5,18 @@
 use crate::world;
 use proptest::prelude::*;
 
+fn closure() -> impl Strategy<Value = String> {
+    let nodes = prop::sample::select(vec!["1 sh1", "1 sh1,sh2", "1 all", "2 all", "2 gy2"]);
+    let times = prop::sample::select(vec!["", "from=5", "until=20", "from=3 until=9"]);
+    let whom = prop::sample::select(vec!["", "users=bob", "projects=default"]);
+    (0u32..5, nodes, times, whom).prop_map(|(verb, nodes, times, whom)| match verb {
+        0 | 1 => format!("drain {nodes} {times} reason=disks"),
+        2 => format!("undrain {nodes}"),
+        3 => format!("reserve {nodes} name=course {times} {whom}"),
+        _ => "end-reservation 1 course".to_owned(),
+    })
+}
+
 fn line() -> impl Strategy<Value = String> {
     let job = 1u64..14;
     let fact = prop::sample::select(vec![
@@ -58,6 +70,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => job.clone().prop_map(|id| format!("hold {id}")),
         1 => job.clone().prop_map(|id| format!("release {id}")),
         1 => job.prop_map(|id| format!("why {id}")),
+        1 => closure(),
         2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),
         1 => Just("orders".to_owned()),
     ]

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use suanpan_engine::command::{
-    AddSite, Caller, Command, CommitPlan, IdempotencyKey, SubmitJobs, Target, TokenHash,
+    AddSite, Caller, Command, CommitPlan, DrainNodes, EndReservation, IdempotencyKey, NodeChoice,
+    ReserveNodes, SubmitJobs, Target, TokenHash, UndrainNodes,
 };
 use suanpan_engine::event::{Event, Then};
 use suanpan_engine::sequencer::{Record, Reply, Sequencer};
 use suanpan_engine::state::State;
-use suanpan_model::id::{BlobHash, JobId};
+use suanpan_model::id::{BlobHash, ClusterId, JobId};
 use suanpan_model::job::{
     End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
 };
@@ -122,6 +123,7 @@ impl World {
             "hold" => self.ask(user(&named), Command::HoldJob(target(&plain[0]))),
             "release" => self.ask(user(&named), Command::ReleaseJob(target(&plain[0]))),
             "requeue" => self.ask(user(&named), Command::RequeueJob(target(&plain[0]))),
+            "drain" | "undrain" | "reserve" | "end-reservation" => self.close(verb, &plain, &named),
             "why" => self.why(&plain[0]),
             "orders" => self.orders(),
             "balance" => self.balance(),
@@ -173,6 +175,46 @@ impl World {
         self.ask(Caller::Agent(cluster), inventory)
     }
 
+    /// `drain CLUSTER NODES|all [from=S] [until=S] [reason=WORD]`, `undrain CLUSTER NODES|all`,
+    /// `reserve CLUSTER NODES|all name=NAME from=S until=S [users=A,B] [projects=P]`,
+    /// `end-reservation CLUSTER NAME`; times in seconds from now.
+    fn close(&mut self, verb: &str, plain: &[String], words: &Words) -> Vec<String> {
+        let cluster = ClusterId(plain[0].parse().expect("a cluster's number"));
+        let after = |key: &str| {
+            let seconds = words.get(key).map(|text| text.parse().expect("seconds"));
+            seconds.map(|seconds| self.now.plus(Seconds(seconds)))
+        };
+        let list = |key: &str| {
+            words.get(key).map_or(Vec::new(), |text| text.split(',').map(str::to_owned).collect())
+        };
+        let word = |key: &str| words.get(key).cloned().unwrap_or_default();
+        let nodes = match plain.get(1).map(String::as_str) {
+            Some("all") => NodeChoice::All,
+            Some(names) => NodeChoice::Named(names.split(',').map(str::to_owned).collect()),
+            None => NodeChoice::Named(Vec::new()),
+        };
+        let (from, until) = (after("from"), after("until"));
+        let command = match verb {
+            "drain" => {
+                let reason = word("reason");
+                Command::DrainNodes(DrainNodes { cluster, nodes, from, until, reason })
+            }
+            "undrain" => Command::UndrainNodes(UndrainNodes { cluster, nodes }),
+            "reserve" => Command::ReserveNodes(ReserveNodes {
+                cluster,
+                name: word("name"),
+                nodes,
+                from: from.unwrap_or(self.now),
+                until: until.unwrap_or(self.now),
+                users: list("users"),
+                projects: list("projects"),
+            }),
+            _ => Command::EndReservation(EndReservation { cluster, name: plain[1].clone() }),
+        };
+        let caller = if words.contains_key("user") { user(words) } else { Caller::System };
+        self.ask(caller, command)
+    }
+
     fn submit(&mut self, words: &Words) -> Vec<String> {
         self.keys += 1;
         self.submit_with(self.keys, words)
@@ -196,7 +238,15 @@ impl World {
     fn plan(&mut self) -> Vec<String> {
         let plan = suanpan_sched::plan::plan(&self.snapshot, self.now, &Policy::default());
         if plan.placements.is_empty() {
-            return vec!["nothing starts".into()];
+            let mut reasons: Vec<String> =
+                plan.waiting.values().map(|one| format!("{:?}", one.reason)).collect();
+            reasons.sort();
+            reasons.dedup();
+            let waiting = match reasons.is_empty() {
+                true => String::new(),
+                false => format!(": {}", reasons.join(", ")),
+            };
+            return vec![format!("nothing starts{waiting}")];
         }
         let commit = CommitPlan { explanations: plan.explanations, placements: plan.placements };
         self.ask(Caller::System, Command::CommitPlan(commit))
@@ -302,6 +352,13 @@ fn told(event: &Event) -> String {
         Event::JobReleased { job } => format!("job {job} released"),
         Event::InventoryRecorded { cluster, .. } => format!("cluster {cluster} inventory"),
         Event::ContactChanged { cluster, contact } => format!("cluster {cluster} {contact:?}"),
+        Event::NodesClosed { cluster, closure, .. } => {
+            let nodes = closure.nodes.join(",");
+            format!("cluster {cluster} {nodes} {} ({})", closure.words(), closure.id.0)
+        }
+        Event::NodesOpened { cluster, closure, nodes } => {
+            format!("cluster {cluster} {} open again ({})", nodes.join(","), closure.0)
+        }
         other => format!("{other:?}"),
     }
 }
@@ -374,7 +431,7 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
     JobSpec {
         name: get("name").unwrap_or("job").to_owned(),
         user: get("user").unwrap_or("ada").to_owned(),
-        project: "default".into(),
+        project: get("project").unwrap_or("default").to_owned(),
         shape: Arc::new(shape),
         launch: BlobHash([7; 32]),
         array: get("array").map(|text| text.parse().expect("array=LIST")),

@@ -69,7 +69,7 @@ fn starts_now(cycle: &Cycle<'_>, shape: &Shape, own: Own<'_>, tweak: &Tweak) -> 
     tweak.apply(&mut changed);
     let changed = Arc::new(changed);
     let class = ShapeClass::new(&cycle.snapshot.catalog, &changed);
-    let mut run = cycle.class(&changed, &class);
+    let mut run = cycle.class(&changed, &class, own.may_use);
     let best = cycle.rank(&mut run, own, 1).choices;
     best.first().is_some_and(|best| best.start == cycle.now)
 }

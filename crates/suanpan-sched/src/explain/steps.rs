@@ -4,6 +4,7 @@ use crate::explain::Step;
 use crate::fit::feasible::STANDING;
 use crate::plan::cycle::{ClassRun, Cycle, Own, Ranking};
 use crate::reason::{Explanation, Predicate, Unfit};
+use crate::snapshot::Closure;
 use crate::words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +12,12 @@ use suanpan_model::id::ClusterId;
 use suanpan_model::job::{Shape, Sharing};
 
 /// The conditions that change from cycle to cycle, in order.
-const PASSING: [Predicate; 5] = [
+const PASSING: [Predicate; 6] = [
     Predicate::Deadline,
     Predicate::Reachable,
     Predicate::Refused,
     Predicate::Resources,
+    Predicate::Available,
     Predicate::Priority,
 ];
 
@@ -30,7 +32,11 @@ pub(super) fn steps(
         run.class.unfit.iter().map(|entry| (entry.cluster, entry.predicate)).collect();
     let passing = passed(cycle, run, ranking);
     let mut steps = Vec::new();
+    let closures = cycle.snapshot.clusters.values().any(|view| !view.closures.is_empty());
     for predicate in STANDING.into_iter().chain(PASSING) {
+        if predicate == Predicate::Available && !closures {
+            continue;
+        }
         let Some(condition) = condition(run.shape, own, predicate) else { continue };
         let unfit = failed.values().filter(|&&first| first <= predicate).count();
         let unfit_now = passing.values().filter(|first| first.is_some_and(|at| at <= predicate));
@@ -57,6 +63,8 @@ fn passed(
             Some(Predicate::Refused)
         } else if !cycle.free_now(run, offer) {
             Some(Predicate::Resources)
+        } else if !cycle.available_now(run, offer) {
+            Some(Predicate::Available)
         } else if cycle.fit(run, offer) != Some(cycle.now) {
             Some(Predicate::Priority)
         } else {
@@ -109,6 +117,7 @@ fn condition(shape: &Shape, own: Own<'_>, predicate: Predicate) -> Option<String
             unless(own.refused_by.is_empty(), "has not refused this job".to_owned())
         }
         Predicate::Resources => Some("enough is free now".to_owned()),
+        Predicate::Available => Some("what is free stays in service".to_owned()),
         Predicate::Priority => Some("what is free is not promised to jobs ahead".to_owned()),
     }
 }
@@ -125,8 +134,9 @@ impl Cycle<'_> {
         let mut unfit: Vec<Unfit> = explanation.unfit.to_vec();
         for (cluster, first) in passed(self, run, ranking) {
             let predicate = match first {
-                Some(Predicate::Resources) => Predicate::Resources,
-                Some(Predicate::Priority) => Predicate::Priority,
+                Some(
+                    told @ (Predicate::Resources | Predicate::Available | Predicate::Priority),
+                ) => told,
                 _ => continue,
             };
             let offer = ranking
@@ -137,6 +147,7 @@ impl Cycle<'_> {
             let Some(offer) = offer else { continue };
             let there = match predicate {
                 Predicate::Resources => self.free_in_words(run, offer),
+                Predicate::Available => self.closed_in_words(run, offer),
                 _ => "free, but promised to jobs ahead".to_owned(),
             };
             let site = self.view(run, offer).inventory.site.clone();
@@ -146,6 +157,13 @@ impl Cycle<'_> {
         unfit.sort_by_key(|entry| entry.cluster);
         explanation.unfit = Arc::from(unfit);
         explanation
+    }
+
+    /// `drained: new disks`.
+    pub(crate) fn closed_in_words(&self, run: &ClassRun<'_>, offer: usize) -> String {
+        let mut nodes = self.nodes(&run.class.offers[offer]).iter();
+        let closure = nodes.find_map(|&node| self.closure(run, offer, node));
+        closure.map_or_else(|| "closed".to_owned(), Closure::words)
     }
 
     /// `2 such nodes free now`.

@@ -143,6 +143,7 @@ impl<'a> Funnel<'a> {
             | Predicate::Reachable
             | Predicate::Refused
             | Predicate::Resources
+            | Predicate::Available
             | Predicate::Priority => unreachable!("standing conditions only"),
         }
     }

@@ -6,10 +6,10 @@ use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
 use crate::plan::floor::Floor;
 use crate::policy::Policy;
-use crate::snapshot::{ClusterView, Contact, ShapeClass, Snapshot};
+use crate::snapshot::{Closure, ClosureId, ClusterView, Contact, Pending, ShapeClass, Snapshot};
 use crate::timeline::{Need, NodeLine, earliest_gang};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::Shape;
@@ -28,11 +28,18 @@ pub(crate) struct Cycle<'a> {
 struct Stand<'a> {
     id: ClusterId,
     view: &'a ClusterView,
+    /// The first is everybody's; the others are of jobs that may use some reservation.
+    lanes: Vec<Lane<'a>>,
+    /// Free now, less what this cycle started; promises and closures do not count.
+    free: Vec<Tres>,
+}
+
+/// A cluster as jobs see it that may use the same closures.
+struct Lane<'a> {
+    may_use: &'a [ClosureId],
     lines: Vec<NodeLine>,
     /// Of each pool, the starts that cannot be beaten.
     floors: Vec<Floor>,
-    /// Free now, less what this cycle started; promises do not count.
-    free: Vec<Tres>,
 }
 
 /// One shape in this cycle.
@@ -46,6 +53,10 @@ pub(crate) struct ClassRun<'a> {
     open: BinaryHeap<Reverse<Entry>>,
     /// Offers of clusters out of contact.
     silent: Vec<usize>,
+    /// Offers whose nodes are closed for good.
+    closed: Vec<usize>,
+    /// Which of its clusters' lanes it is in.
+    lane: usize,
     /// Number of the ranking; scores fitted in this one are exact, older ones lower bounds.
     round: u32,
 }
@@ -55,6 +66,15 @@ pub(crate) struct ClassRun<'a> {
 pub(crate) struct Own<'a> {
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) refused_by: &'a [ClusterId],
+    pub(crate) may_use: &'a [ClosureId],
+}
+
+impl<'a> Own<'a> {
+    /// Those of a pending job.
+    pub(crate) fn of(pending: &'a Pending) -> Own<'a> {
+        let Pending { deadline, refused_by, may_use, .. } = pending;
+        Own { deadline: *deadline, refused_by, may_use }
+    }
 }
 
 /// An offer with the earliest start that keeps every promise.
@@ -70,6 +90,8 @@ pub(crate) struct Ranking {
     pub(crate) choices: Vec<Choice>,
     /// Offers of clusters out of contact.
     pub(crate) silent: Vec<usize>,
+    /// Offers whose nodes are closed for good.
+    pub(crate) closed: Vec<usize>,
     /// Offers of clusters that refused the job.
     pub(crate) refused: Vec<usize>,
     /// Offers that would finish after the deadline.
@@ -87,21 +109,34 @@ struct Entry {
 impl<'a> Cycle<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, now: Timestamp, policy: &'a Policy) -> Cycle<'a> {
         let overdue_end = now.plus(policy.overdue);
+        let users = users_of_closures(snapshot);
         let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
-            let nodes = 0..view.free.len();
-            let lines: Vec<NodeLine> =
-                nodes.map(|node| line(view, node, now, overdue_end)).collect();
-            let pools = snapshot.catalog.pools(id).iter();
-            let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
-            Stand { id, view, lines, floors, free: view.free.clone() }
+            let lane = |may_use: &&'a [ClosureId]| {
+                let nodes = 0..view.free.len() as u32;
+                let lines: Vec<NodeLine> =
+                    nodes.map(|node| line(view, node, may_use, now, overdue_end)).collect();
+                let pools = snapshot.catalog.pools(id).iter();
+                let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
+                Lane { may_use, lines, floors }
+            };
+            Stand { id, view, lanes: users.iter().map(lane).collect(), free: view.free.clone() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
         Cycle { snapshot, policy, now, stands }
     }
 
-    /// Starts with a class, knowing only what no start can beat.
-    pub(crate) fn class<'r>(&self, shape: &'r Arc<Shape>, class: &'r ShapeClass) -> ClassRun<'r> {
+    /// Starts with a class of jobs that may use these closures, knowing only what no start can
+    /// beat.
+    pub(crate) fn class<'r>(
+        &self,
+        shape: &'r Arc<Shape>,
+        class: &'r ShapeClass,
+        may_use: &[ClosureId],
+    ) -> ClassRun<'r> {
+        let lanes = self.stands.first().map_or(&[][..], |stand| &stand.lanes);
+        let lane = lanes.iter().position(|lane| lane.may_use == may_use).unwrap_or(0);
         let (mut stands, mut silent) = (Vec::with_capacity(class.offers.len()), Vec::new());
+        let mut closed = Vec::new();
         let mut open = Vec::with_capacity(class.offers.len());
         let mut place = 0;
         for (index, offer) in class.offers.iter().enumerate() {
@@ -111,15 +146,18 @@ impl<'a> Cycle<'a> {
             }
             let stand = &self.stands[place];
             stands.push(place as u32);
-            let floor = &stand.floors[offer.pool as usize];
+            let floor = &stand.lanes[lane].floors[offer.pool as usize];
             if stand.view.contact == Contact::Silent {
                 silent.push(index);
             } else if let Some(start) = floor.start(self.now, &shape.per_node, shape.nodes) {
                 let score = score(shape.goal, offer, start, &class.yardstick);
                 open.push(Reverse(Entry { score, offer: index as u32, round: 0 }));
+            } else {
+                closed.push(index);
             }
         }
-        ClassRun { shape, class, stands, open: open.into(), silent, round: 0 }
+        let open = open.into();
+        ClassRun { shape, class, stands, open, silent, closed, lane, round: 0 }
     }
 
     pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {
@@ -152,7 +190,10 @@ impl<'a> Cycle<'a> {
                 passed.push(Reverse(entry));
                 continue;
             }
-            let Some(start) = self.fit(run, offer) else { continue };
+            let Some(start) = self.fit(run, offer) else {
+                run.closed.push(offer);
+                continue;
+            };
             let score = score(run.shape.goal, about, start, &run.class.yardstick);
             let entry = Reverse(Entry { score, offer: entry.offer, round: run.round });
             if own.deadline.is_some_and(|deadline| start.plus(about.length()) > deadline) {
@@ -163,6 +204,7 @@ impl<'a> Cycle<'a> {
             }
         }
         run.open.extend(passed);
+        ranking.closed.clone_from(&run.closed);
         ranking
     }
 
@@ -170,13 +212,14 @@ impl<'a> Cycle<'a> {
     pub(crate) fn fit(&self, run: &ClassRun<'_>, offer: usize) -> Option<Timestamp> {
         let about = &run.class.offers[offer];
         let stand = self.stand(run, offer);
-        let floor = &stand.floors[about.pool as usize];
+        let lane = &stand.lanes[run.lane];
+        let floor = &lane.floors[about.pool as usize];
         let nodes = floor.nodes(self.now, &run.shape.per_node, run.shape.nodes);
         let allowed = |node: u32| {
             about.picked.as_ref().is_none_or(|some| some.nodes.binary_search(&node).is_ok())
         };
         earliest_gang(
-            &stand.lines,
+            &lane.lines,
             nodes.filter(|&(_, node)| allowed(node)),
             &need(run.shape, about),
             |node| amount_on(run.shape, &stand.view.inventory.nodes[node as usize].capacity),
@@ -215,6 +258,30 @@ impl<'a> Cycle<'a> {
         nodes.filter(|&&node| self.is_free_now(run, offer, node)).count()
     }
 
+    /// Whether enough is free now that stays open for as long as a job may hold it, if no promise
+    /// is counted.
+    pub(crate) fn available_now(&self, run: &ClassRun<'_>, offer: usize) -> bool {
+        let about = &run.class.offers[offer];
+        let stays = |node: &&u32| {
+            self.is_free_now(run, offer, **node) && self.closure(run, offer, **node).is_none()
+        };
+        self.nodes(about).iter().filter(stays).count() >= run.shape.nodes as usize
+            && about.required().iter().all(|node| stays(&node))
+    }
+
+    /// A closure that lies in the way of a start now on a node.
+    pub(crate) fn closure(
+        &self,
+        run: &ClassRun<'_>,
+        offer: usize,
+        node: u32,
+    ) -> Option<&'a Closure> {
+        let stand = self.stand(run, offer);
+        let may_use = stand.lanes[run.lane].may_use;
+        let hold = run.class.offers[offer].hold();
+        stand.view.closures(node, may_use).find(|closure| closure.meets(self.now, hold))
+    }
+
     fn is_free_now(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> bool {
         let stand = self.stand(run, offer);
         let capacity = &stand.view.inventory.nodes[node as usize].capacity;
@@ -232,11 +299,18 @@ impl<'a> Cycle<'a> {
             Seat { amount: amount_on(run.shape, &capacity), capacity }
         };
         let need = need(run.shape, about);
-        let chosen = gang::choose(&stand.lines, nodes, &need, choice.start, rule, seat)
+        let own = &stand.lanes[run.lane].lines;
+        let chosen = gang::choose(own, nodes, &need, choice.start, rule, seat)
             .expect("a fitted gang has its nodes");
         for &node in &chosen {
             let amount = seat(node).amount;
-            stand.lines[node as usize].take(choice.start, &amount, need.hold);
+            for (number, lane) in stand.lanes.iter_mut().enumerate() {
+                let line = &mut lane.lines[node as usize];
+                match number == run.lane {
+                    true => line.take(choice.start, &amount, need.hold),
+                    false => line.take_from_what_is_left(choice.start, &amount, need.hold),
+                }
+            }
             if choice.start == self.now {
                 let free = &mut stand.free[node as usize];
                 *free = free.checked_sub(&amount).expect("a start now is free now");
@@ -248,7 +322,10 @@ impl<'a> Cycle<'a> {
     /// The line and capacity of a node of an offer's cluster.
     pub(crate) fn node(&self, run: &ClassRun<'_>, offer: usize, node: u32) -> (&NodeLine, Tres) {
         let stand = self.stand(run, offer);
-        (&stand.lines[node as usize], stand.view.inventory.nodes[node as usize].capacity)
+        (
+            &stand.lanes[run.lane].lines[node as usize],
+            stand.view.inventory.nodes[node as usize].capacity,
+        )
     }
 }
 
@@ -257,7 +334,38 @@ pub(crate) fn need<'o>(shape: &Shape, offer: &'o Offer) -> Need<'o> {
     Need { count: shape.nodes as usize, hold: offer.hold(), required: offer.required() }
 }
 
-fn line(view: &ClusterView, node: usize, now: Timestamp, overdue_end: Timestamp) -> NodeLine {
+/// What jobs may use: everybody nothing, and then whatever some job may. Only where there are
+/// closures is anything looked up.
+fn users_of_closures(snapshot: &Snapshot) -> Vec<&[ClosureId]> {
+    let mut users: BTreeSet<&[ClosureId]> = BTreeSet::from([&[][..]]);
+    if snapshot.clusters.values().any(|view| !view.closures.is_empty()) {
+        let own = snapshot.shapes.values().flat_map(|class| &class.own);
+        users.extend(own.map(|key| snapshot.pending[key].may_use.as_slice()));
+    }
+    users.into_iter().collect()
+}
+
+fn line(
+    view: &ClusterView,
+    node: u32,
+    may_use: &[ClosureId],
+    now: Timestamp,
+    overdue_end: Timestamp,
+) -> NodeLine {
+    let mut line = line_of_all(view, node as usize, now, overdue_end);
+    for closure in view.closures(node, may_use) {
+        line.close(closure.from, closure.until);
+    }
+    line
+}
+
+/// The line with nothing closed.
+fn line_of_all(
+    view: &ClusterView,
+    node: usize,
+    now: Timestamp,
+    overdue_end: Timestamp,
+) -> NodeLine {
     // An allocation past its limit is still there: it is expected to end soon, not already.
     let taken = view.taken(node);
     let overdue = taken.partition_point(|entry| entry.ends_by <= now);

@@ -3,10 +3,10 @@
 //!
 //! A cycle asks for the earliest start of about a thousand shapes in every pool. Most pools are
 //! out of the question for a shape, and in the others most nodes are; a lower bound is enough to
-//! see both. What runs only ever ends, so on each node the free amount of each resource rises with
-//! time, and the time it reaches a threshold is one number. Sorted over a pool, the n-th of them
-//! bounds a gang of n, and nodes tried in that order can be left off at the first that is too
-//! late.
+//! see both. On each node the time at which a resource first reaches a threshold is one number:
+//! what runs only ever ends, and what a closure takes away later makes no start earlier. Sorted
+//! over a pool, the n-th of them bounds a gang of n, and nodes tried in that order can be left off
+//! at the first that is too late.
 //!
 //! Thresholds are 1, 2, 3, 4, 6, 8, 12, 16, ... (half steps of powers of two) for CPUs and GPUs,
 //! and powers of two of a gibibyte for memory, which is seldom the scarcest. Laying a pool of
@@ -132,7 +132,7 @@ impl Table {
         of: impl Fn(&Tres) -> u64,
     ) -> Table {
         let line = |node: &u32| &lines[*node as usize];
-        let most = nodes.iter().map(|node| of(&line(node).free_at(Timestamp::MAX))).max();
+        let most = nodes.iter().map(|node| line(node).most(&of)).max();
         let thresholds = most.filter(|&most| most > 0).map_or(0, |most| scale.threshold(most) + 1);
         // The row after the last threshold is for asking nothing: all nodes, at once.
         let mut reached = vec![(NEVER, 0); (thresholds + 1) * nodes.len()];

@@ -51,7 +51,7 @@ enum Standing {
 
 impl<'a> Judged<'a> {
     fn run(&mut self, cycle: &Cycle<'a>) -> &mut ClassRun<'a> {
-        self.run.get_or_insert_with(|| cycle.class(self.shape, self.class))
+        self.run.get_or_insert_with(|| cycle.class(self.shape, self.class, &[]))
     }
 }
 
@@ -117,8 +117,22 @@ impl<'a> Run<'a> {
         }
         let own = pending.map_or_else(Own::default, |about| self.own(next, about));
         let ready = pending.map_or(next.ready, |about| about.ready);
-        self.consider_tasks(next, own, ready);
+        if own.may_use.is_empty() {
+            self.consider_tasks(next, own, ready);
+        } else {
+            self.consider_user_of_closures(next, own, ready);
+        }
         true
+    }
+
+    /// A job that may use a reservation sees more than the others of its shape: it looks at the
+    /// offers for itself.
+    fn consider_user_of_closures(&mut self, next: &Next, own: Own<'a>, ready: u32) {
+        let judged = &mut self.classes[next.class as usize];
+        let shared = judged.run.take();
+        judged.run = Some(self.cycle.class(judged.shape, judged.class, own.may_use));
+        self.consider_tasks(next, own, ready);
+        self.classes[next.class as usize].run = shared;
     }
 
     /// Starts or promises a job's ready tasks, one by one: a task that waits for a better offer
@@ -148,7 +162,7 @@ impl<'a> Run<'a> {
                 Some(best) if self.promising() => self.promise(next, best),
                 _ if self.promising() => return,
                 _ => {
-                    if next.kind == Kind::Own {
+                    if next.kind == Kind::Own && own.may_use.is_empty() {
                         self.close_if_full(next);
                     }
                     self.classes[next.class as usize].run = None;
@@ -166,6 +180,9 @@ impl<'a> Run<'a> {
     /// Whether nothing more can start in the stream of this job.
     fn is_settled(&mut self, next: &Next) -> bool {
         let judged = &self.classes[next.class as usize];
+        if next.kind == Kind::Own && !self.snapshot.pending[&next.key].may_use.is_empty() {
+            return false;
+        }
         match (judged.standing, next.kind) {
             (Standing::Open, _) => false,
             (Standing::Full, _) | (Standing::Waits, Kind::Plain) => true,
@@ -201,7 +218,7 @@ impl<'a> Run<'a> {
                 refused_by = &[];
             }
         }
-        Own { deadline: pending.deadline, refused_by }
+        Own { refused_by, ..Own::of(pending) }
     }
 
     fn place(&mut self, next: &Next, own: Own<'_>, choice: Choice, ranking: Ranking) {

@@ -41,7 +41,8 @@ impl Cycle<'_> {
 
     /// The clusters that can never run the shape, and those that cannot for now.
     fn unfit(&self, run: &ClassRun<'_>, ranking: &Ranking) -> Arc<[Unfit]> {
-        if ranking.silent.is_empty() && ranking.refused.is_empty() && ranking.late.is_empty() {
+        let told_anew = [&ranking.silent, &ranking.refused, &ranking.closed];
+        if told_anew.iter().all(|offers| offers.is_empty()) && ranking.late.is_empty() {
             return Arc::clone(&run.class.unfit);
         }
         let mut all: Vec<Unfit> = run.class.unfit.to_vec();
@@ -68,6 +69,10 @@ impl Cycle<'_> {
             let there = "refused this job".to_owned();
             tell(offer, Predicate::Refused, "a site that takes it".into(), there);
         }
+        for &offer in &ranking.closed {
+            let there = self.closed_in_words(run, offer);
+            tell(offer, Predicate::Available, "nodes in service".into(), there);
+        }
         all.sort_by_key(|entry| entry.cluster);
         all.into()
     }
@@ -75,9 +80,10 @@ impl Cycle<'_> {
     /// Why a job that was ranked and did not start waits.
     pub(crate) fn reason(&self, run: &ClassRun<'_>, ranking: &Ranking) -> WaitingFor {
         if let Some(best) = ranking.choices.first() {
-            return match self.free_now(run, best.offer) {
-                true => WaitingFor::Priority,
-                false => WaitingFor::Resources,
+            return match (self.free_now(run, best.offer), self.available_now(run, best.offer)) {
+                (false, _) => WaitingFor::Resources,
+                (true, false) => WaitingFor::ReqNodeNotAvail,
+                (true, true) => WaitingFor::Priority,
             };
         }
         if !ranking.late.is_empty() {
@@ -86,6 +92,8 @@ impl Cycle<'_> {
             WaitingFor::SiteRefused
         } else if !ranking.silent.is_empty() {
             WaitingFor::SiteUnreachable
+        } else if !ranking.closed.is_empty() {
+            WaitingFor::ReqNodeNotAvail
         } else if run.class.unfit.iter().any(|entry| entry.predicate == Predicate::Budget)
             && run.class.unfit.iter().all(|entry| entry.predicate <= Predicate::Budget)
         {

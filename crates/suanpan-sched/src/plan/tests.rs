@@ -11,6 +11,7 @@ use suanpan_model::job::{Goal, InputNeed, Shape, Sharing};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Seconds;
 
+mod closures;
 mod properties;
 
 /// Two sites: `fast` is twice as fast at four times the price of `slow`.

@@ -1,7 +1,7 @@
 use crate::fixtures::{
     HOUR, NOW, add, at, flavor, network, pending, running, shape, site, take, tres,
 };
-use crate::snapshot::{Change, Contact, Pending, Snapshot};
+use crate::snapshot::{Change, Closure, ClosureId, ClosureKind, Contact, Pending, Snapshot};
 use proptest::prelude::{Strategy, prop, prop_assert_eq, prop_oneof};
 use proptest::proptest;
 use std::sync::Arc;
@@ -75,7 +75,18 @@ fn any_change() -> impl Strategy<Value = Change> {
             Change::Took(id, a, running(&[node], tres(cpus, 1, 0), NOW))
         }),
         1 => (cluster.clone(), allocation.clone()).prop_map(|(id, a)| Change::EndsBy(id, a, at(7))),
-        1 => (cluster, allocation).prop_map(|(id, a)| Change::Freed(id, a)),
+        1 => (cluster.clone(), allocation).prop_map(|(id, a)| Change::Freed(id, a)),
+        1 => (cluster.clone(), 0u64..3, 1u32..4).prop_map(|(id, closure, node)| {
+            Change::Closed(id, Closure {
+                id: ClosureId(closure),
+                kind: ClosureKind::Drain,
+                nodes: vec![format!("s{id}{node:02}")],
+                from: NOW,
+                until: at(9),
+                reason: String::new(),
+            })
+        }),
+        1 => (cluster, 0u64..3).prop_map(|(id, closure)| Change::Opened(id, ClosureId(closure))),
     ]
 }
 

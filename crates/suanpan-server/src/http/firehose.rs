@@ -211,6 +211,8 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::UserAdded { .. }
         | Event::InventoryRecorded { .. }
         | Event::ContactChanged { .. }
+        | Event::NodesClosed { .. }
+        | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }

@@ -88,6 +88,11 @@ impl Rows {
 
     /// Adds a row, with as many items as there are heads.
     pub fn row<const N: usize>(&mut self, items: [Item; N]) {
+        self.items(items.into());
+    }
+
+    /// Adds a row whose length is known only as the program runs.
+    pub fn items(&mut self, items: Vec<Item>) {
         let (texts, tones) = items.into_iter().map(|Item(text, tone)| (text, tone)).unzip();
         self.texts.push(texts);
         self.tones.push(tones);

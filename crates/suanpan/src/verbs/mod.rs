@@ -14,6 +14,7 @@ mod ps;
 mod run;
 mod server;
 mod show;
+mod sim;
 mod sites;
 mod submit;
 mod wait;
@@ -71,13 +72,14 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Agent(args) => agent::run(&context, &args),
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
+        Verb::Sim(args) => sim::run(&context, args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "submit",
     "run",
     "plan",
@@ -97,6 +99,7 @@ pub const NAMES: [&str; 20] = [
     "agent",
     "demo",
     "journal",
+    "sim",
     "completions",
 ];
 
@@ -122,6 +125,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Agent(_) => "agent",
         Verb::Demo(_) => "demo",
         Verb::Journal(_) => "journal",
+        Verb::Sim(_) => "sim",
         Verb::Completions(_) => "completions",
         Verb::Reference => "reference",
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Marks every process that a job of this network starts, so that it can be found and ended.
-const MARK: &str = "SUANPAN_TEST_DIR";
+pub const MARK: &str = "SUANPAN_TEST_DIR";
 
 /// A site with room for tests: two nodes of four small CPUs.
 const EAST: &str = r#"
@@ -291,29 +291,6 @@ impl Network {
     fn log(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(format!("{name}.log"))).unwrap_or_default()
     }
-
-    /// Ends what jobs started and agents could no longer end.
-    fn end_orphans(&self) {
-        let mark = format!("{MARK}={}", self.path().display());
-        let inside = self.path().display().to_string();
-        let Ok(processes) = fs::read_dir("/proc") else { return };
-        for process in processes.flatten() {
-            let name = process.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
-                continue;
-            };
-            let has = |file: &str, wanted: &dyn Fn(&[u8]) -> bool| {
-                let bytes = fs::read(process.path().join(file)).unwrap_or_default();
-                bytes.split(|byte| *byte == 0).any(wanted)
-            };
-            let marked = has("environ", &|entry| entry == mark.as_bytes());
-            let supervisor = || has("cmdline", &|word| word.starts_with(inside.as_bytes()));
-            if marked || supervisor() {
-                let pid = nix::unistd::Pid::from_raw(pid);
-                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-            }
-        }
-    }
 }
 
 impl Drop for Network {
@@ -330,7 +307,31 @@ impl Drop for Network {
             let _ = child.kill();
             let _ = child.wait();
         }
-        self.end_orphans();
+        end_marked(self.path());
+    }
+}
+
+/// Ends every process that a command with the mark of this directory started: jobs which their
+/// agent could no longer end, and supervisors.
+pub fn end_marked(dir: &Path) {
+    let mark = format!("{MARK}={}", dir.display());
+    let inside = dir.display().to_string();
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let has = |file: &str, wanted: &dyn Fn(&[u8]) -> bool| {
+            let bytes = fs::read(process.path().join(file)).unwrap_or_default();
+            bytes.split(|byte| *byte == 0).any(wanted)
+        };
+        let marked = has("environ", &|entry| entry == mark.as_bytes());
+        let supervisor = || has("cmdline", &|word| word.starts_with(inside.as_bytes()));
+        if marked || supervisor() {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::fit::amount_on;
 use crate::fixtures::{NOW, add, at, flavor, network, partition, pending, shape, site, tres};
 use crate::plan::{Placement, Plan, plan};
 use crate::policy::Policy;
-use crate::snapshot::{Change, Pending, Running, Snapshot};
+use crate::snapshot::{Change, Closure, ClosureId, ClosureKind, Pending, Running, Snapshot};
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof};
 use proptest::{prop_compose, proptest};
 use std::collections::BTreeMap;
@@ -58,17 +58,61 @@ prop_compose! {
 }
 
 fn any_jobs() -> impl Strategy<Value = Vec<Pending>> {
-    let one = (any_shape(), 0i64..3, 1u32..4, prop::option::weighted(0.15, 60u64..3_000));
+    let deadline = prop::option::weighted(0.15, 60u64..3_000);
+    let may_use = prop::option::weighted(0.2, prop::collection::btree_set(0u64..4, 1..3));
+    let one = (any_shape(), 0i64..3, 1u32..4, deadline, may_use);
     prop::collection::vec(one, 1..25).prop_map(|jobs| {
         (1..)
             .zip(jobs)
-            .map(|(id, (shape, priority, ready, deadline))| Pending {
+            .map(|(id, (shape, priority, ready, deadline, may_use))| Pending {
                 priority,
                 ready,
                 deadline: deadline.map(at),
+                may_use: may_use.into_iter().flatten().map(ClosureId).collect(),
                 ..pending(id, &shape)
             })
             .collect()
+    })
+}
+
+/// Up to four drains and reservations, by cluster.
+fn any_closures() -> impl Strategy<Value = Vec<(ClusterId, Closure)>> {
+    let one = (1u32..4, 1u32..6, 0u64..1_800, prop::option::of(60u64..1_800));
+    prop::collection::vec(one, 0..4).prop_map(|all| {
+        (0..)
+            .zip(all)
+            .map(|(id, (cluster, nodes, from, length))| {
+                let closure = Closure {
+                    id: ClosureId(id),
+                    kind: ClosureKind::Reservation,
+                    nodes: (1..=nodes).map(|node| format!("s{node:02}")).collect(),
+                    from: at(from),
+                    until: length.map_or(Timestamp::MAX, |length| at(from + length)),
+                    reason: "course".to_owned(),
+                };
+                (ClusterId(cluster), closure)
+            })
+            .collect()
+    })
+}
+
+fn close(snapshot: &mut Snapshot, closures: Vec<(ClusterId, Closure)>) {
+    for (cluster, closure) in closures {
+        snapshot.apply(Change::Closed(cluster, closure));
+    }
+}
+
+/// No placement holds a node while it is closed for its job.
+fn keeps_out_of_closures(snapshot: &Snapshot, placement: &Placement, now: Timestamp) -> bool {
+    let view = &snapshot.clusters[&placement.cluster];
+    let may_use = &snapshot.pending[&snapshot.keys[&placement.job]].may_use;
+    let until = occupied_until(placement, now);
+    let nodes = placement.nodes.iter().map(|node| &view.inventory.nodes[*node as usize].name);
+    view.closures.values().all(|closure| {
+        may_use.contains(&closure.id)
+            || closure.from >= until
+            || closure.until <= now
+            || nodes.clone().all(|name| !closure.nodes.contains(name))
     })
 }
 
@@ -114,9 +158,14 @@ fn finish(snapshot: &mut Snapshot, now: Timestamp) {
     }
 }
 
-fn next_end(snapshot: &Snapshot) -> Option<Timestamp> {
+/// The next time at which something ends or is opened.
+fn next_end(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     let views = snapshot.clusters.values();
-    views.flat_map(|view| view.running.values().map(|running| running.ends_by)).min()
+    let ends = views.flat_map(|view| {
+        let opened = view.closures.values().map(|closure| closure.until);
+        view.running.values().map(|running| running.ends_by).chain(opened)
+    });
+    ends.filter(|end| *end > now && *end < Timestamp::MAX).min()
 }
 
 /// Amounts taken on each node by a plan, with gangs checked to be whole.
@@ -143,9 +192,11 @@ proptest! {
     #[test]
     fn no_node_is_ever_over_allocated(
         sites in any_network(), jobs in any_jobs(), policy in any_policy(),
+        closures in any_closures(),
     ) {
         let mut snapshot = network(sites);
         add(&mut snapshot, jobs);
+        close(&mut snapshot, closures);
         let (mut now, mut next) = (NOW, 0);
         for _ in 0..40 {
             let plan = plan(&snapshot, now, &policy);
@@ -156,9 +207,12 @@ proptest! {
                 }
                 prop_assert!(left.is_some(), "node {node} of {cluster} is over-allocated");
             }
+            for placement in &plan.placements {
+                prop_assert!(keeps_out_of_closures(&snapshot, placement, now), "{placement:?}");
+            }
             commit(&mut snapshot, &plan, now, &mut next);
             snapshot.check();
-            let Some(end) = next_end(&snapshot) else { break };
+            let Some(end) = next_end(&snapshot, now) else { break };
             now = end;
             finish(&mut snapshot, now);
         }
@@ -167,8 +221,10 @@ proptest! {
     #[test]
     fn every_pending_job_is_placed_or_has_a_reason(
         sites in any_network(), jobs in any_jobs(), policy in any_policy(),
+        closures in any_closures(),
     ) {
         let mut snapshot = network(sites);
+        close(&mut snapshot, closures);
         add(&mut snapshot, jobs.into_iter().map(|job| match job.job.0 % 7 {
             0 => Pending { begin: Some(at(1)), ..job },
             1 => Pending { refused_by: vec![ClusterId(1)], ..job },
@@ -207,9 +263,11 @@ proptest! {
     #[test]
     fn shadow_starts_are_met_or_beaten(
         sites in any_network(), jobs in any_jobs(), policy in any_policy(),
+        closures in any_closures(),
     ) {
         let mut snapshot = network(sites);
         add(&mut snapshot, jobs);
+        close(&mut snapshot, closures);
         let (mut now, mut next) = (NOW, 0);
         let mut promised: BTreeMap<JobId, Timestamp> = BTreeMap::new();
         for _ in 0..60 {
@@ -230,7 +288,7 @@ proptest! {
                 prop_assert!(now <= *by, "job {job} was forgotten");
             }
             commit(&mut snapshot, &plan, now, &mut next);
-            let Some(end) = next_end(&snapshot) else { break };
+            let Some(end) = next_end(&snapshot, now) else { break };
             now = end;
             finish(&mut snapshot, now);
         }

@@ -161,10 +161,13 @@ async fn sites_and_flavors_show_what_there_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_tell_events_and_end_with_the_job() {
     let rig = joined().await;
-    rig.ask("POST", "/v1/jobs", &JOB.replace("\"name\"", "\"hold\": true, \"name\"")).await;
+    let held = JOB.replace("\"name\"", "\"hold\": true, \"name\"");
+    let submitted = rig.ask("POST", "/v1/jobs", &held).await;
     let mut follow = request("GET", "/v1/jobs/1/events", Some(&rig.user), "");
     follow.headers_mut().insert("accept", "text/event-stream".parse().expect("a header"));
-    follow.headers_mut().insert("suanpan-seq", "3".parse().expect("a number"));
+    follow
+        .headers_mut()
+        .insert("suanpan-seq", submitted.header("suanpan-seq").parse().expect("a number"));
     let cancel = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         rig.ask("POST", "/v1/jobs/1/cancel", "").await

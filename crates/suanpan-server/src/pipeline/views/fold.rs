@@ -145,6 +145,8 @@ impl<'a> Folder<'a> {
                 self.contact(place.at, *cluster, *contact)
             }
             Event::UserAdded { .. }
+            | Event::NodesClosed { .. }
+            | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }

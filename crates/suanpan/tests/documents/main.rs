@@ -1,5 +1,7 @@
 //! The commands that the documents show, typed one after the other against a live network.
 
+mod guides;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;

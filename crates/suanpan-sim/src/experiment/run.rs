@@ -1,0 +1,131 @@
+//! One run: a policy on the workload of a seed.
+//!
+//! Each kind of site has a file here: its rules by name, its metrics, how a run of it goes, and the
+//! columns of its per-job file.
+
+pub mod batch;
+pub mod elastic;
+pub mod outcome;
+pub mod packing;
+
+use super::digest::{Digest, Metric};
+use super::source::Input;
+use super::{Experiment, SiteModel};
+use crate::workload::job::Workload;
+use outcome::Outcome;
+use std::io::{self, Write};
+use std::sync::Arc;
+use suanpan_site::model::batch::BatchSettings;
+
+/// What a policy does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// At a batch site.
+    Batch(batch::BatchRule),
+    /// At a site whose GPUs are shared.
+    Packing(packing::PackingRule),
+    /// At an elastic training site.
+    Elastic(elastic::ElasticRule),
+}
+
+/// The names of the policies that a kind of site knows, with what they do.
+#[must_use]
+pub fn rules(model: &SiteModel) -> Vec<(&'static str, Rule)> {
+    match model {
+        SiteModel::Batch { .. } => named(&batch::BatchRule::WORDS, Rule::Batch),
+        SiteModel::GpuSharing { .. } => named(&packing::PackingRule::WORDS, Rule::Packing),
+        SiteModel::Elastic { .. } => named(&elastic::ElasticRule::WORDS, Rule::Elastic),
+    }
+}
+
+fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'static str, Rule)> {
+    words.iter().map(|(word, one)| (*word, rule(*one))).collect()
+}
+
+/// The metrics of a kind of site, in the order of their tables.
+#[must_use]
+pub fn metrics(model: &SiteModel) -> &'static [Metric] {
+    match model {
+        SiteModel::Batch { .. } => &batch::METRICS,
+        SiteModel::GpuSharing { .. } => &packing::METRICS,
+        SiteModel::Elastic { .. } => &elastic::METRICS,
+    }
+}
+
+/// What a run gives.
+pub struct Finished {
+    /// What became of each job.
+    pub rows: Rows,
+    /// What it comes to.
+    pub digest: Digest,
+    /// Jobs that the site could never run, left out.
+    pub left_out: u64,
+}
+
+/// What became of each job, in the order of the workload.
+pub enum Rows {
+    /// At a batch site.
+    Batch(Vec<Outcome>, Arc<Workload>),
+    /// At a site whose GPUs are shared.
+    Packing(Vec<packing::PodRow>),
+    /// At an elastic training site.
+    Elastic(Vec<elastic::TrainingRow>),
+}
+
+impl Rows {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Batch(rows, _) => rows.len(),
+            Rows::Packing(rows) => rows.len(),
+            Rows::Elastic(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes them as CSV, line by line.
+    ///
+    /// # Errors
+    /// As the writer's.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Rows::Batch(rows, workload) => outcome::write_csv(rows, workload, out),
+            Rows::Packing(rows) => packing::write_csv(rows, out),
+            Rows::Elastic(rows) => elastic::write_csv(rows, out),
+        }
+    }
+}
+
+/// Does a run.
+///
+/// # Errors
+/// A workload asks what its site cannot do at all, such as to train a model without a profile.
+pub fn run(
+    experiment: &Experiment,
+    input: &Input,
+    rule: Rule,
+    seed: u64,
+) -> anyhow::Result<Finished> {
+    match (&experiment.site.model, input, rule) {
+        (SiteModel::Batch { processors, convention }, Input::Jobs(workload), Rule::Batch(rule)) => {
+            let (processors, convention) = (*processors, *convention);
+            let settings = BatchSettings { processors, policy: rule.policy, convention };
+            Ok(batch::run(workload, settings, rule, &experiment.metrics))
+        }
+        (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(pods), Rule::Packing(rule)) => {
+            Ok(packing::run(pods, *demand_percent, rule, seed))
+        }
+        (
+            SiteModel::Elastic { round_s, flavors, .. },
+            Input::Training(training),
+            Rule::Elastic(rule),
+        ) => elastic::run(training, flavors, *round_s, rule),
+        _ => anyhow::bail!("the workload is not of the kind that the site runs"),
+    }
+}

@@ -1,0 +1,266 @@
+//! The Standard Workload Format of the Parallel Workloads Archive.
+//!
+//! Chapin et al., "Benchmarks and Standards for the Evaluation of Parallel Job Schedulers", JSSPP
+//! 1999; version 2.2, <https://www.cs.huji.ac.il/labs/parallel/workload/swf.html>. One job on a
+//! line, 18 numbers, -1 for unknown; lines that begin with `;` are comments, of which some are
+//! `Key: value` headers.
+//!
+//! Logs in the wild do more than that, and this reads it: more columns than 18 (Alea's extension;
+//! they are left alone), fractions where whole seconds are due (cut off), jobs that are not in the
+//! order of submission (sorted, stably), job numbers that come twice (kept: a job is told by its
+//! place), carriage returns, text that is not UTF-8 in comments. A line that cannot be read is a
+//! [`Problem`]; what the numbers mean for a simulation is a [`Filter`]'s matter.
+
+mod clean;
+
+pub use clean::{Cleaned, Filter, MachineSizeUnknown};
+
+use crate::problem::{Imported, Problem, Skipped, Strictness, shown};
+
+#[cfg(test)]
+mod tests;
+
+/// A job of a log. `None` is the format's -1; times are in whole seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SwfJob {
+    /// Field 1: job number.
+    pub number: i64,
+    /// Field 2: submit time, from the start of the log.
+    pub submit: i64,
+    /// Field 3: wait time in the log.
+    pub wait: Option<u64>,
+    /// Field 4: run time.
+    pub run: Option<u64>,
+    /// Field 5: allocated processors.
+    pub allocated: Option<u32>,
+    /// Field 8: requested processors.
+    pub requested_processors: Option<u32>,
+    /// Field 9: requested time.
+    pub requested_time: Option<u64>,
+    /// Field 10: requested memory, KiB for each processor.
+    pub requested_memory: Option<u64>,
+    /// Field 11: 1 completed, 0 failed, 5 cancelled, 2 to 4 parts of a checkpointed job.
+    pub status: Option<u32>,
+    /// Field 12: user.
+    pub user: Option<u32>,
+    /// Field 13: group.
+    pub group: Option<u32>,
+    /// Field 14: executable.
+    pub executable: Option<u32>,
+    /// Field 15: queue.
+    pub queue: Option<u32>,
+    /// Field 16: partition.
+    pub partition: Option<u32>,
+    /// Field 17: number of the job it waited for.
+    pub preceding: Option<u64>,
+    /// Field 18: time from the end of that job to this submission.
+    pub think: Option<u64>,
+}
+
+impl SwfJob {
+    /// Processors that a scheduler has to find for it: those requested, else those allocated.
+    #[must_use]
+    pub fn processors(&self) -> Option<u32> {
+        self.requested_processors.or(self.allocated)
+    }
+}
+
+/// What the comments at the top say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// All `Key: value` lines.
+    pub fields: Vec<(String, String)>,
+    /// `MaxProcs`, else `MaxNodes`: processors of the machine.
+    pub processors: Option<u32>,
+    /// `UnixStartTime`: what submit time 0 is, in seconds since 1970.
+    pub unix_start_time: Option<i64>,
+}
+
+/// How a log is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What is made of jobs that a simulation cannot use.
+    pub filter: Filter,
+    /// Processors of the machine, if the header says nothing or is wrong.
+    pub processors: Option<u32>,
+}
+
+/// A log that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What its comments say.
+    pub header: Header,
+    /// Processors of the machine: those of the options, else those of the header.
+    pub processors: Option<u32>,
+    /// Its jobs, by submit time and then by line.
+    pub jobs: Imported<SwfJob>,
+    /// Lines whose submit time was before that of a line above.
+    pub unsorted: u64,
+    /// What the filter did.
+    pub cleaned: Cleaned,
+}
+
+/// Reads a log that is called `name` in problems.
+///
+/// # Errors
+/// The first malformed line, if `strictness` is [`Strictness::Strict`]; a filter that needs the
+/// size of a machine of which nothing is known.
+pub fn parse(
+    name: &str,
+    bytes: &[u8],
+    options: &Options,
+    strictness: Strictness,
+) -> Result<Log, Problem> {
+    let mut header = Header::default();
+    let (mut items, mut skipped) = (Vec::new(), Skipped::default());
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        match line.first() {
+            None => {}
+            Some(b';') => header.comment(&line[1..]),
+            Some(_) => match job(line) {
+                Ok(job) => items.push(job),
+                Err(wrong) => skipped.note(wrong.at(name, index as u64 + 1), strictness)?,
+            },
+        }
+    }
+    let unsorted = items.windows(2).filter(|pair| pair[1].submit < pair[0].submit).count() as u64;
+    items.sort_by_key(|job| job.submit);
+    let processors = options.processors.or(header.processors);
+    let cleaned = options.filter.apply(&mut items, processors).map_err(|MachineSizeUnknown| {
+        let (field, value) = ("MaxProcs".to_owned(), "missing".to_owned());
+        let expected = "a header or an option with the number of processors".to_owned();
+        Problem { file: name.to_owned(), line: 0, field, value, expected }
+    })?;
+    let jobs = Imported { items, skipped };
+    Ok(Log { header, processors, jobs, unsorted, cleaned })
+}
+
+/// What is wrong in a line, without where the line is.
+struct Wrong {
+    field: String,
+    value: String,
+    expected: String,
+}
+
+impl Wrong {
+    fn at(self, file: &str, line: u64) -> Problem {
+        let Wrong { field, value, expected } = self;
+        Problem { file: file.to_owned(), line, field, value, expected }
+    }
+}
+
+/// Names of the 18 fields, for problems.
+const FIELDS: [&str; 18] = [
+    "job number",
+    "submit time",
+    "wait time",
+    "run time",
+    "allocated processors",
+    "average CPU time",
+    "used memory",
+    "requested processors",
+    "requested time",
+    "requested memory",
+    "status",
+    "user",
+    "group",
+    "executable",
+    "queue",
+    "partition",
+    "preceding job",
+    "think time",
+];
+
+fn job(line: &[u8]) -> Result<SwfJob, Wrong> {
+    let mut fields = [0_i64; FIELDS.len()];
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    for (index, field) in fields.iter_mut().enumerate() {
+        let Some(word) = words.next() else {
+            return Err(Wrong {
+                field: "line".to_owned(),
+                value: format!("{index} fields"),
+                expected: "18 fields".to_owned(),
+            });
+        };
+        *field = whole(word).ok_or_else(|| wrong(index, word, "a number, or -1"))?;
+    }
+    let count = |index: usize| -> Result<Option<u32>, Wrong> {
+        let value = fields[index];
+        let text = || value.to_string();
+        match value {
+            ..0 => Ok(None),
+            _ => u32::try_from(value)
+                .map(Some)
+                .map_err(|_| wrong(index, text().as_bytes(), "a number below 4294967296")),
+        }
+    };
+    let length = |index: usize| u64::try_from(fields[index]).ok();
+    Ok(SwfJob {
+        number: fields[0],
+        submit: fields[1],
+        wait: length(2),
+        run: length(3),
+        allocated: count(4)?.filter(|count| *count > 0),
+        requested_processors: count(7)?.filter(|count| *count > 0),
+        requested_time: length(8).filter(|length| *length > 0),
+        requested_memory: length(9),
+        status: count(10)?,
+        user: count(11)?,
+        group: count(12)?,
+        executable: count(13)?,
+        queue: count(14)?,
+        partition: count(15)?,
+        preceding: length(16),
+        think: length(17),
+    })
+}
+
+fn wrong(index: usize, word: &[u8], expected: &str) -> Wrong {
+    Wrong {
+        field: format!("field {} ({})", index + 1, FIELDS[index]),
+        value: shown(&String::from_utf8_lossy(word)),
+        expected: expected.to_owned(),
+    }
+}
+
+/// A number without its fraction. Numbers that no log has (beyond some 30,000 years of seconds)
+/// are not numbers, so that sums of them stay in range.
+fn whole(word: &[u8]) -> Option<i64> {
+    const LARGEST: i64 = 1_000_000_000_000_000;
+    let text = std::str::from_utf8(word).ok()?;
+    let value = match text.parse::<i64>() {
+        Ok(value) => value,
+        Err(_) => {
+            let value: f64 = text.parse().ok()?;
+            // Comparing is false for what is not a number.
+            (value.abs() <= LARGEST as f64).then_some(value.trunc() as i64)?
+        }
+    };
+    (value.unsigned_abs() <= LARGEST.unsigned_abs()).then_some(value)
+}
+
+impl Header {
+    fn comment(&mut self, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        let Some((key, value)) = text.split_once(':') else { return };
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return;
+        }
+        let number = || value.split_whitespace().next().and_then(|word| word.parse::<i64>().ok());
+        match key {
+            "MaxProcs" => {
+                let processors = number().and_then(|count| u32::try_from(count).ok());
+                self.processors = processors.filter(|count| *count > 0).or(self.processors);
+            }
+            "MaxNodes" if self.processors.is_none() => {
+                let nodes = number().and_then(|count| u32::try_from(count).ok());
+                self.processors = nodes.filter(|count| *count > 0);
+            }
+            "UnixStartTime" => self.unix_start_time = number(),
+            _ => {}
+        }
+        self.fields.push((key.to_owned(), value.to_owned()));
+    }
+}

@@ -1,0 +1,76 @@
+//! A model in the state of a live site.
+
+use super::jobs::Running;
+use super::{BatchJob, BatchSettings, BatchSite, NeverFits, RunTimes};
+use std::cmp::Reverse;
+use suanpan_model::time::{Seconds, Timestamp};
+
+/// A job that runs at a live site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningJob {
+    /// The job.
+    pub job: BatchJob,
+    /// When it was submitted.
+    pub submitted: Timestamp,
+    /// When it started.
+    pub started: Timestamp,
+}
+
+/// A job past its limit that still runs is expected to end this much after now.
+const OVERDUE: Seconds = Seconds(60);
+
+impl BatchSite {
+    /// A site as it is at `now`, with what runs there and, in the order of submission, what waits
+    /// there. A job that has outlived its expected run time is expected to run for as long as was
+    /// asked for, and one that has outlived that too, a minute more.
+    ///
+    /// # Errors
+    /// A job, or what runs together, needs more processors than the site has.
+    pub fn load(
+        now: Timestamp,
+        settings: BatchSettings,
+        run_times: RunTimes,
+        running: &[RunningJob],
+        waiting: &[(BatchJob, Timestamp)],
+    ) -> Result<BatchSite, NeverFits> {
+        let mut site = BatchSite::new(now, settings, run_times);
+        for job in running {
+            site.load_running(now, job)?;
+        }
+        for (job, submitted) in waiting {
+            site.check(job)?;
+            let (_, waiting) = site.take_in(job, *submitted);
+            site.queue.submit(now, waiting, &mut site.profile);
+        }
+        (site.open, site.pass_due) = (true, true);
+        Ok(site)
+    }
+
+    fn load_running(&mut self, now: Timestamp, running: &RunningJob) -> Result<(), NeverFits> {
+        let RunningJob { job, submitted, started } = *running;
+        let (needs, processors) =
+            (self.busy.saturating_add(job.processors), self.settings.processors);
+        if job.processors == 0 || needs > processors {
+            return Err(NeverFits { needs, processors });
+        }
+        let (ticket, waiting) = self.take_in(&job, submitted);
+        let elapsed = now.since(started);
+        let live = self.jobs.get_mut(ticket.slot).expect("the job was just taken in");
+        if live.waiting.hold <= elapsed {
+            let late = Seconds(elapsed.0.saturating_add(OVERDUE.0));
+            live.waiting.hold = if job.requested > elapsed { job.requested } else { late };
+        }
+        let hold = live.waiting.hold;
+        live.run = if job.run.is_some() { live.run.max(elapsed) } else { hold };
+        live.features.requested = live.features.requested.max(hold);
+        live.running = Some(Running { start: started, corrections: 0 });
+        self.profile.take(now, started.plus(hold), waiting.processors);
+        self.ends.push(Reverse((started.plus(live.run), self.starts, ticket.slot)));
+        if hold < live.run {
+            self.outlived.push(Reverse((started.plus(hold), self.starts, ticket.slot)));
+        }
+        self.starts += 1;
+        self.busy = needs;
+        Ok(())
+    }
+}

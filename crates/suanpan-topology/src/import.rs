@@ -1,0 +1,3 @@
+//! Texts of other programs.
+
+pub mod metis;

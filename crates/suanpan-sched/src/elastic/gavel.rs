@@ -69,9 +69,9 @@ impl Gavel {
         let capacity: Vec<f64> = flavors.iter().map(|about| f64::from(about.gpus())).collect();
         let shares = shares(&claims, &capacity);
         let mut ranked = Vec::with_capacity(jobs.len() * flavors.len());
-        for flavor in 0..flavors.len() {
+        for (flavor, time_s) in self.flavor_time.iter().enumerate() {
             for (index, view) in jobs.iter().enumerate() {
-                let had = self.job_time[&view.job][flavor] / self.flavor_time[flavor];
+                let had = self.job_time[&view.job][flavor] / time_s;
                 let share = shares[index][flavor];
                 ranked.push((share / had, share, index, flavor));
             }

@@ -92,7 +92,7 @@ impl Table<'_> {
         let problem = Problem {
             file: self.name.to_owned(),
             line: 0,
-            field: shown(at),
+            field: place(at),
             value,
             expected: expected.to_owned(),
         };
@@ -149,6 +149,12 @@ impl Table<'_> {
         }
         Ok(())
     }
+}
+
+/// Where an entry stands, shortened and without control characters.
+fn place(at: &str) -> String {
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    at.chars().take(120).map(clean).collect()
 }
 
 fn rate(value: &Value) -> Option<f64> {

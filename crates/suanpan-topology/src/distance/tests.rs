@@ -76,7 +76,10 @@ fn levels_give_the_distances_of_process_mapping() {
 
 proptest! {
     #[test]
-    fn weights_of_one_are_hops(dead in proptest::collection::vec(0_u32..36, 0..8), ends in 0_u32..36) {
+    fn weights_of_one_are_hops(
+        dead in proptest::collection::vec(0_u32..36, 0..8),
+        ends in 0_u32..36,
+    ) {
         let fabric = mesh("m", &[6, 6], Kind::Die, terms()).expect("it is right");
         let fabric = fabric.with_down(&dead, &[ends]);
         let slots = fabric.slots();

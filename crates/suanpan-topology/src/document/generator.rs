@@ -234,9 +234,7 @@ impl Generator {
                 };
                 generate::blocks(name, shape, &BlockTerms { scale_up, rail, spine })
             }
-            Generator::Wafer { diameter, edge, die_width, die_height, links } => {
-                let (diameter, edge) = (*diameter, *edge);
-                let (die_width, die_height) = (*die_width, *die_height);
+            &Generator::Wafer { diameter, edge, die_width, die_height, ref links } => {
                 let disc = generate::Wafer { diameter, edge, die_width, die_height };
                 generate::wafer(name, disc, links)
             }

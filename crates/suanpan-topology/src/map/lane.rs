@@ -89,11 +89,17 @@ impl Lane<'_> {
 
     /// A fresh start by dual recursive bisection; it costs about what so many evaluations do.
     fn bisected(&mut self, own: bool) -> State {
-        let cost = 40 * self.graph.peer.len() as u64 + 40 * self.instance.slots as u64;
+        let slots = self.instance.slots as u64;
+        let runs = match slots {
+            0..=128 => 1,
+            129..=1024 => 4,
+            _ => 6,
+        };
+        let cost = runs as u64 * (10 * self.graph.peer.len() as u64 + 150 * slots);
         self.take(cost);
         let measure = if own { self.instance } else { self.unwrapped.unwrap_or(self.instance) };
         let slots = seeds::compact(measure, self.instance.ranks, &mut self.random);
-        let slot_of = dual::bisection(measure, &self.graph, &slots, &mut self.random);
+        let slot_of = dual::bisection(measure, &self.graph, &slots, runs, &mut self.random);
         State::new(self.instance, slot_of)
     }
 
@@ -112,11 +118,16 @@ impl Lane<'_> {
                     tabu(self.instance, &mut state, steps, &mut self.random);
                     self.keep(&state);
                 }
-                0 => self.polish(&mut state, Heat::Warm(0.05), steps),
+                0 => {
+                    let few = steps < 2_000 * self.instance.slots as u64;
+                    let heat = if few { 0.012 } else { 0.05 };
+                    self.polish(&mut state, Heat::Warm(heat), steps);
+                }
                 1 => self.polish(&mut state, Heat::Melt, steps),
                 2 | 5 => {
                     let mut state = self.bisected(round % 6 == 5);
-                    self.polish(&mut state, Heat::Warm(0.06), steps.min(self.left));
+                    let heat = if round % 6 == 5 { 0.06 } else { 0.015 };
+                    self.polish(&mut state, Heat::Warm(heat), steps);
                 }
                 3 => self.polish(&mut state, Heat::Warm(0.15), steps),
                 _ => self.polish(&mut state, Heat::Warm(0.025), steps),

@@ -23,8 +23,8 @@ fn throughputs_alone_and_in_pairs() {
     assert_eq!(read.skipped.count, 3);
     assert_eq!(
         read.skipped.first[0].to_string(),
-        "t.json: v100/('ResNet-18 (batch size 16)', 2)/('LM (batch si… is `a list of 1`: \
-         expected two rates of steps per second"
+        "t.json: v100/('ResNet-18 (batch size 16)', 2)/('LM (batch size 80)', 1) is \
+         `a list of 1`: expected two rates of steps per second"
     );
     assert!(parse_throughputs("t.json", TABLE, Strictness::Strict).is_err());
     assert_eq!(parse_throughputs("t.json", "{,", Strictness::Skip).expect_err("bad").line, 1);

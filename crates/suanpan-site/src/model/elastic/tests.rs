@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use suanpan_sched::elastic::gavel::Gavel;
-use suanpan_sched::elastic::remaining::ShortestRemaining;
+use suanpan_sched::elastic::horizon::Horizon;
 use suanpan_sched::elastic::sia::Sia;
 use suanpan_sched::elastic::step_times::{Measured, StepTimes, Times};
 use suanpan_sched::elastic::training::{Epoch, Training};
@@ -50,7 +50,7 @@ fn policy(kind: u8) -> (Batches, Box<dyn RoundPolicy>) {
         0 => (Batches::Fixed, Box::new(Gavel::new(60.0))),
         1 => (Batches::Tuned(Knowledge::Measured), Box::new(Sia::default())),
         2 => (Batches::Tuned(Knowledge::OwnRun), Box::new(Sia::default())),
-        _ => (Batches::Tuned(Knowledge::AllRuns), Box::new(ShortestRemaining::default())),
+        _ => (Batches::Tuned(Knowledge::AllRuns), Box::new(Horizon::default())),
     }
 }
 

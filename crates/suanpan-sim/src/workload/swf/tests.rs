@@ -15,7 +15,7 @@ fn problem(line: &str) -> String {
     let problem = strict.expect_err("the line is malformed");
     let log = read(&text);
     assert_eq!((log.jobs.items.len(), log.jobs.skipped.count), (1, 1));
-    assert_eq!(log.jobs.skipped.first, [problem.clone()]);
+    assert_eq!(log.jobs.skipped.first, std::slice::from_ref(&problem));
     problem.to_string()
 }
 

@@ -185,8 +185,8 @@ pub enum Restart {
 
 /// Who gets which GPUs in the coming round.
 pub trait RoundPolicy {
-    /// An allocation or none for each of `jobs`, which come in rising number, in their order. Never more GPUs of a node than
-    /// it has, and one flavor per job.
+    /// An allocation or none for each of `jobs`, in their order; they come in rising number. Never
+    /// more GPUs of a node than it has, and one flavor per job.
     fn allocate(
         &mut self,
         jobs: &[JobView<'_>],

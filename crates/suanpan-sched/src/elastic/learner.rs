@@ -10,9 +10,10 @@ use super::{Configuration, FlavorNodes};
 
 /// What was learnt of a program: step times on each flavor that it ran on.
 ///
-/// Before anything ran it may have the fewest GPUs of any flavor that can run it, mostly one. Then it may have twice the GPUs it ever
-/// had. Flavors that it has not run on are taken to be faster or slower than one that it has in
-/// the ratio of their one-GPU speeds, which are profiled at submission.
+/// Before anything ran it may have the fewest GPUs of any flavor that can run it, mostly one. Then
+/// it may have twice the GPUs it ever had. Flavors that it has not run on are taken to be faster
+/// or slower than one that it has in the ratio of their one-GPU speeds, which are profiled at
+/// submission.
 #[derive(Clone, Debug)]
 pub struct Learner {
     /// Samples per second on one GPU, by flavor; 0 where it cannot run.

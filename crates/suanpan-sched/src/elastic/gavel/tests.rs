@@ -42,10 +42,16 @@ fn a_job_that_stays_keeps_its_gpus() {
     assert_eq!(before[0], after[0]);
 }
 
+/// For some rounds, which jobs there are and how many GPUs they ask for.
+fn rounds() -> impl Strategy<Value = Vec<BTreeMap<usize, u32>>> {
+    let round = prop::collection::btree_map(0usize..40, 1u32..17, 1..25);
+    prop::collection::vec(round, 1..6)
+}
+
 proptest! {
     #[test]
     fn no_gpu_is_given_twice_and_none_idles_that_a_job_fits(
-        rounds in prop::collection::vec(prop::collection::btree_map(0usize..40, 1u32..17, 1..25), 1..6),
+        rounds in rounds(),
         nodes in prop::collection::vec((1u32..5, 1u32..9), 1..4),
     ) {
         let flavors: Vec<FlavorNodes> = nodes

@@ -20,7 +20,8 @@ proptest! {
             let mut left = flavors.map(FlavorNodes::gpus);
             let pick = |(pick, change): &(prop::sample::Index, bool)| {
                 let shift = usize::from(again && *change);
-                let c = configurations[(pick.index(configurations.len()) + shift) % configurations.len()];
+                let place = pick.index(configurations.len()) + shift;
+                let c = configurations[place % configurations.len()];
                 let fits = c.gpus <= left[c.flavor];
                 left[c.flavor] -= if fits { c.gpus } else { 0 };
                 fits.then_some(c)
@@ -30,7 +31,9 @@ proptest! {
             let packed = pack(&wanted, &kept, &flavors);
             prop_assert!(fits(&packed, &flavors));
             for (c, allocation) in wanted.iter().zip(&packed) {
-                prop_assert_eq!(c.map(|c| (c.flavor, c.gpus)), allocation.as_ref().map(|a| (a.flavor, a.gpus())));
+                let given = allocation.as_ref();
+                let given = given.map(|a| Configuration { flavor: a.flavor, gpus: a.gpus() });
+                prop_assert_eq!(*c, given);
                 if let (Some(c), Some(a)) = (c, allocation) {
                     let per_node = flavors[c.flavor].gpus_per_node;
                     prop_assert_eq!(a.shape().nodes(), c.gpus.div_ceil(per_node));
@@ -42,7 +45,10 @@ proptest! {
 
     /// On nodes of any size everything is seated, if need be over more nodes.
     #[test]
-    fn odd_nodes_are_filled_too(sizes in prop::collection::vec(1u32..9, 1..8), per_node in 1u32..9) {
+    fn odd_nodes_are_filled_too(
+        sizes in prop::collection::vec(1u32..9, 1..8),
+        per_node in 1u32..9,
+    ) {
         let total: u32 = sizes.iter().sum();
         let flavors = [FlavorNodes { nodes: total.div_ceil(per_node), gpus_per_node: per_node }];
         let wanted: Vec<_> =

@@ -19,7 +19,8 @@ proptest! {
     /// What a program of such a kind does is predicted within a fifth where it was not seen.
     #[test]
     fn a_fit_predicts_what_was_not_seen(
-        fixed in 0.01f64..0.2, each in 0.0005f64..0.01, across in 0.02f64..0.3, inside in 0.005f64..0.05,
+        (fixed, each) in (0.01f64..0.2, 0.0005f64..0.01),
+        (across, inside) in (0.02f64..0.3, 0.005f64..0.05),
     ) {
         let truth = Performance([fixed, each, across, 0.001, inside, 0.0005, 1.5]);
         let seen = observed(&truth, &[(1, 1), (1, 2), (1, 4), (2, 8), (3, 12)], &[16, 32, 64]);
@@ -34,7 +35,10 @@ proptest! {
 
     #[test]
     fn any_observations_give_a_sound_model(
-        steps in prop::collection::vec((1u32..4, 1u32..9, 1u32..1000, 1e-4f64..1e3, 0.0f64..1.0), 0..20),
+        steps in prop::collection::vec(
+            (1u32..4, 1u32..9, 1u32..1000, 1e-4f64..1e3, 0.0f64..1.0),
+            0..20,
+        ),
     ) {
         let seen: Vec<Observed> = steps
             .into_iter()

@@ -10,6 +10,7 @@ use crate::workload::job::field;
 use std::io::{self, Write};
 use std::sync::Arc;
 use suanpan_sched::elastic::gavel::Gavel;
+use suanpan_sched::elastic::horizon::Horizon;
 use suanpan_sched::elastic::model::Model;
 use suanpan_sched::elastic::sia::Sia;
 use suanpan_sched::elastic::{FlavorNodes, RoundPolicy};
@@ -35,15 +36,19 @@ pub enum ElasticRule {
     Gavel,
     /// Sia: GPUs and batches follow goodput, which is estimated so.
     Sia(Knowledge),
+    /// Ours: Sia's program, with restarts paid back within a horizon and short remainders first.
+    Horizon(Knowledge),
 }
 
 impl ElasticRule {
     /// Their names in experiment files.
-    pub const WORDS: [(&'static str, ElasticRule); 4] = [
+    pub const WORDS: [(&'static str, ElasticRule); 6] = [
         ("gavel", ElasticRule::Gavel),
         ("sia", ElasticRule::Sia(Knowledge::OwnRun)),
         ("sia-all-runs", ElasticRule::Sia(Knowledge::AllRuns)),
         ("sia-measured", ElasticRule::Sia(Knowledge::Measured)),
+        ("horizon", ElasticRule::Horizon(Knowledge::AllRuns)),
+        ("horizon-measured", ElasticRule::Horizon(Knowledge::Measured)),
     ];
 
     /// Length of a round in the authors' evaluation, seconds: Sia (SOSP 2023) runs its own policy
@@ -52,7 +57,7 @@ impl ElasticRule {
     fn round_s(self) -> u64 {
         match self {
             ElasticRule::Gavel => 360,
-            ElasticRule::Sia(_) => 60,
+            ElasticRule::Sia(_) | ElasticRule::Horizon(_) => 60,
         }
     }
 
@@ -60,6 +65,9 @@ impl ElasticRule {
         match self {
             ElasticRule::Gavel => (Batches::Fixed, Box::new(Gavel::new(round_s as f64))),
             ElasticRule::Sia(knowledge) => (Batches::Tuned(knowledge), Box::new(Sia::default())),
+            ElasticRule::Horizon(knowledge) => {
+                (Batches::Tuned(knowledge), Box::new(Horizon::default()))
+            }
         }
     }
 }

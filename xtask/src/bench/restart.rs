@@ -245,8 +245,7 @@ impl World {
             let plan = plan(&self.snapshot, self.now, &Policy::default());
             ensure!(!plan.placements.is_empty(), "waiting jobs do not start");
             let Plan { explanations, placements, preemptions, .. } = plan;
-            let commit =
-                Command::CommitPlan(CommitPlan { explanations, placements, preemptions });
+            let commit = Command::CommitPlan(CommitPlan { explanations, placements, preemptions });
             let (_, events) = self.ask(Caller::System, commit)?;
             let Some(Event::PlanCommitted { allocations, .. }) = events.into_iter().next() else {
                 bail!("no start was committed")

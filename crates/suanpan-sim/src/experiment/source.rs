@@ -86,7 +86,7 @@ fn read_whole(log: &Log) -> anyhow::Result<ReadLog> {
     let shown = log.path.display().to_string();
     if log.format == Format::Journal {
         let (loaded, hash) = journal::read(&log.path, log.strictness)?;
-        return Ok(ReadLog { path: log.path.clone(), hash, content: Content::Jobs(loaded) });
+        return Ok(ReadLog { path: log.path.clone(), hash, content: Content::jobs(loaded) });
     }
     let bytes = input::read(&log.path)?;
     let hash = blake3::hash(&bytes);

@@ -89,7 +89,7 @@ pub const FILTERS: [(&str, Filter); 3] = [
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Jobs.
-    Jobs(Loaded),
+    Jobs(Box<Loaded>),
     /// Pods.
     Pods(Imported<OpenbPod>),
     /// Nodes whose GPUs are shared.
@@ -103,6 +103,12 @@ pub enum Content {
 }
 
 impl Content {
+    /// Jobs that were read.
+    #[must_use]
+    pub fn jobs(loaded: Loaded) -> Content {
+        Content::Jobs(Box::new(loaded))
+    }
+
     /// How many of them there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -145,7 +151,7 @@ impl Content {
 /// What the format's own reader refuses; text that is not UTF-8 where it must be.
 pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
     if log.format == Format::Swf {
-        return read_swf(bytes, file, log).map(Content::Jobs);
+        return read_swf(bytes, file, log).map(Content::jobs);
     }
     let text = str::from_utf8(bytes).map_err(|error| Problem {
         file: file.to_owned(),
@@ -156,11 +162,11 @@ pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
     })?;
     let strictness = log.strictness;
     match log.format {
-        Format::Philly => philly::read(text, file, strictness).map(Content::Jobs),
-        Format::Kueue => kueue::read(text, file).map(Content::Jobs),
-        Format::Sacct => sacct::read(text, file, &log.zone, strictness).map(Content::Jobs),
+        Format::Philly => philly::read(text, file, strictness).map(Content::jobs),
+        Format::Kueue => kueue::read(text, file).map(Content::jobs),
+        Format::Sacct => sacct::read(text, file, &log.zone, strictness).map(Content::jobs),
         Format::Jobs | Format::Swf | Format::Journal => {
-            job::read_csv(text, file, strictness).map(Content::Jobs)
+            job::read_csv(text, file, strictness).map(Content::jobs)
         }
         // Both lists of a trace have the same format; the node list's first column is `sn`.
         Format::Openb if text.starts_with("sn,") => {

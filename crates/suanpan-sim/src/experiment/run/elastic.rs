@@ -57,7 +57,7 @@ impl ElasticRule {
     fn round_s(self) -> u64 {
         match self {
             ElasticRule::Gavel => 360,
-            ElasticRule::Sia(_) => 60,
+            ElasticRule::Sia(_) | ElasticRule::Horizon(_) => 60,
         }
     }
 

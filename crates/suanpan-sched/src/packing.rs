@@ -16,6 +16,7 @@
 mod fgd;
 mod fragment;
 mod least_waste;
+mod name;
 mod node;
 mod published;
 mod recency;
@@ -24,6 +25,7 @@ mod request;
 pub use fgd::Fgd;
 pub use fragment::{FragmentTable, TypicalPods};
 pub use least_waste::LeastWaste;
+pub use name::PolicyName;
 pub use node::{GpuSet, Node};
 pub use request::{GpuAsk, GpuModel, MAX_GPUS, ModelSet, PodRequest, WHOLE_GPU};
 

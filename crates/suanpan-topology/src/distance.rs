@@ -32,9 +32,10 @@ pub struct Distances {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Form {
-    /// A whole mesh or torus: [`Grid::steps`], O(dimensions).
-    Steps(Grid),
-    /// A whole twisted torus: the row of element 0, O(dimensions + twists).
+    /// A whole mesh or torus, as [`Grid::steps`] but with the coordinates of all slots kept, so
+    /// that nothing is divided: slot s is at `coordinates[s * dimensions..]`. O(dimensions).
+    Steps { grid: Grid, coordinates: Vec<u32> },
+    /// A whole twisted torus: the row of element 0, O(dimensions × twists).
     Row(Grid, Vec<u32>),
     /// Domains of nested levels: `apart[l]` if two are in one domain of level l and of none below,
     /// O(levels). Slot s is in domain `domains[s * levels + l]`.
@@ -55,7 +56,7 @@ impl Distances {
         let form = match fabric.shape() {
             Shape::Grid(grid) if is_whole(fabric) => {
                 if grid.twists.is_empty() {
-                    Form::Steps(grid.clone())
+                    steps(grid, slots)
                 } else if grid.wraps.iter().all(|&wrap| wrap == Wrap::Closed) {
                     Form::Row(grid.clone(), hops_from(fabric, 0))
                 } else {
@@ -142,7 +143,12 @@ impl Distances {
     #[must_use]
     pub fn between(&self, a: usize, b: usize) -> u32 {
         match &self.form {
-            Form::Steps(grid) => grid.steps(self.slots[a], self.slots[b]),
+            Form::Steps { grid, coordinates } => {
+                let count = grid.lengths.len();
+                let (a, b) =
+                    (&coordinates[a * count..][..count], &coordinates[b * count..][..count]);
+                grid.steps_between(a, b)
+            }
             Form::Row(grid, row) => row[grid.difference(self.slots[a], self.slots[b]) as usize],
             Form::Levels { apart, domains } => {
                 let count = apart.len();
@@ -190,7 +196,7 @@ impl Distances {
             return None;
         }
         let open = Grid::new(&grid.lengths, Wrap::Open);
-        let form = Form::Steps(open.clone());
+        let form = steps(&open, &self.slots);
         Some(Self { slots: self.slots.clone(), form, grid: Some(open) })
     }
 
@@ -293,6 +299,11 @@ fn has_whole_links(fabric: &Fabric) -> bool {
     let is_up = |kind: Kind, state: State| kind != Kind::Switch || state == State::Up;
     fabric.elements().iter().all(|e| is_up(e.kind, e.state))
         && fabric.links().iter().all(|link| link.state == State::Up)
+}
+
+fn steps(grid: &Grid, slots: &[u32]) -> Form {
+    let coordinates = slots.iter().flat_map(|&slot| grid.coordinates(slot)).collect();
+    Form::Steps { grid: grid.clone(), coordinates }
 }
 
 fn tree_levels(children: &[u32], slots: &[u32], apart: Vec<u32>) -> Form {

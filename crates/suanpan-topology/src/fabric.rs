@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::shape::{Grid, Shape, Twist, Wrap};
+pub use self::shape::{DIMENSIONS_MAX, Grid, Shape, Twist, Wrap};
 use crate::problem::Problem;
 use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 

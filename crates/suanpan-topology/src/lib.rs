@@ -21,6 +21,3 @@ pub mod map;
 pub mod problem;
 pub mod traffic;
 pub mod units;
-
-#[cfg(test)]
-mod testing;

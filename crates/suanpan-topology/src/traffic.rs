@@ -2,6 +2,7 @@
 
 mod collective;
 mod csv;
+mod document;
 mod model;
 mod stencil;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 pub use collective::{Algorithm, Collective, Operation};
 pub use csv::parse_csv;
+pub use document::TrafficDocument;
 pub use model::{Dimension, Expansion, Model, Parallelism};
 pub use stencil::{Reach, stencil};
 

@@ -61,6 +61,7 @@ fn the_fabrics_have_their_published_sizes() {
         ("cloudmatrix384", 384, 384 + 48, Some(4)),
         ("chinanet", 38, 62, Some(4)),
         ("cernet", 37, 55, Some(5)),
+        ("sdsow-300mm", 251, 441, Some(24)),
         ("wafer-16x16-defects", 243, 420, Some(30)),
     ] {
         let fabric = library()[name].build().expect(name);
@@ -78,6 +79,16 @@ fn the_software_defined_wafer_holds_together() {
     let hops = Distances::hops(&fabric, &slots).expect("slots exist");
     assert!((0..slots.len()).all(|b| hops.between(0, b) != UNREACHABLE));
     assert!(fabric.ports().iter().all(|ports| ports.degree == 4));
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_fabric() {
+    let readme = std::fs::read_to_string(folder().join("README.md")).expect("it can be read");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let document: FabricDocument =
+        toml::from_str(example.expect("there is one")).expect("its types fit");
+    let fabric = document.build().expect("it is right");
+    assert_eq!((fabric.slots().len(), fabric.usable_links()), (15, 32 - 4 - 1));
 }
 
 #[test]

@@ -200,8 +200,8 @@ impl BatchSite {
         self.check(&job)?;
         self.run_before(at);
         self.open(at);
-        let (ticket, waiting) = self.take_in(&job, at);
-        self.queue.submit(at, waiting, &mut self.profile);
+        let (ticket, waiting, features) = self.take_in(&job, at);
+        self.queue.submit(at, waiting, &features, &mut self.profile);
         match self.settings.convention {
             Convention::Pyss => {
                 let predicted = !matches!(self.run_times, RunTimes::Requested);
@@ -310,16 +310,16 @@ impl BatchSite {
     }
 
     /// Keeps a job that was submitted, and gives what the policy sees of it.
-    fn take_in(&mut self, job: &BatchJob, submitted: Timestamp) -> (Ticket, Waiting) {
+    fn take_in(&mut self, job: &BatchJob, at: Timestamp) -> (Ticket, Waiting, JobFeatures) {
         let sequence = self.submissions;
         self.submissions += 1;
-        let features = features(job, sequence, submitted);
+        let features = features(job, sequence, at);
         let run = job.run.map(|run| run.min(job.requested));
         let hold = self.expected(&features, run);
         let run = run.unwrap_or(hold);
         let waiting = self.settings.policy.waiting(&features, hold);
         let slot = self.jobs.insert(Live { id: job.id, features, run, waiting, running: None });
-        (Ticket { slot, sequence }, self.jobs.name(slot))
+        (Ticket { slot, sequence }, self.jobs.name(slot), features)
     }
 
     /// How long a job is expected to run, as its policy sees it.
@@ -413,6 +413,7 @@ impl BatchSite {
         self.profile.release(self.now, expected_end, job.waiting.processors);
         self.busy -= job.waiting.processors;
         self.shares.add(job.run, job.features.requested);
+        self.queue.learn(&job.features, job.run);
         if let RunTimes::Predicted(predictor) = &mut self.run_times {
             predictor.ended(&job.features, job.run, self.now);
         }

@@ -23,7 +23,8 @@ pub enum Join {
 /// The outer fabric with each computing element replaced by a copy of the inner one; ids become
 /// `outer.inner`. What the outer fabric says of an element (that it is down, its level) holds for
 /// all of its copy, whose inside is one domain of a new level called `level`; an outer level whose
-/// name is taken gets `outer-` before it. Outer switches stay as they are; outer links keep their terms. O(elements + links) of the result.
+/// name is taken gets `outer-` before it. Outer switches stay as they are; outer links keep their
+/// terms. O(elements + links) of the result.
 ///
 /// # Errors
 /// If the inner fabric has no computing element, or the result would be too large.

@@ -3,7 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::fabric::{Fabric, Kind};
 use crate::generate::{LinkTerms, mesh, torus, tree};
-use crate::testing::shared;
 use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
 const TERMS: LinkTerms = LinkTerms {
@@ -256,20 +255,4 @@ proptest! {
             }
         }
     }
-}
-
-/// The hop distance of a mesh, published best values: nug30 (QAPLIB) by the robust search.
-#[test]
-fn a_published_optimum_is_found() {
-    let Some(text) = shared("fabric/qaplib/nug30.txt") else { return };
-    let numbers: Vec<u64> =
-        text.split_whitespace().map(|n| n.parse().expect("whole numbers")).collect();
-    let flows = &numbers[1 + 900..];
-    let cells = (0..900u32).map(|i| (i / 30, i % 30, flows[i as usize]));
-    let traffic = Traffic::from_entries(30, Flow::Directed, cells).expect("a matrix");
-    let fabric = mesh("m", &[5, 6], Kind::Die, TERMS).expect("a mesh");
-    let distances = Distances::hops(&fabric, &fabric.slots()).expect("a mesh");
-    let mapping = map(&traffic, &distances, None, Objective::HopBytes, effort(400_000, 2, 1))
-        .expect("a valid case");
-    assert!(mapping.value.hop_bytes <= 6_124 * 1_005 / 1_000, "{}", mapping.value.hop_bytes);
 }

@@ -60,7 +60,7 @@ fn usual_order() -> [Dimension; 4] {
 }
 
 /// A transformer and how it is trained.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// L: layers, a multiple of the pipeline's stages.
@@ -115,6 +115,31 @@ pub struct Model {
 
 fn two() -> u32 {
     2
+}
+
+/// What a document may leave out; layers, width and sequence are still to be said.
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            layers: 0,
+            hidden: 0,
+            feed_forward: 0,
+            feed_forward_matrices: 0,
+            key_value: 0,
+            vocabulary: 0,
+            parameters: 0,
+            sequence: 0,
+            micro_batch: 1,
+            micro_batches: 1,
+            activation_bytes: 2,
+            gradient_bytes: 2,
+            chunks: 1,
+            experts: 0,
+            experts_per_token: 1,
+            expert_every: 1,
+            algorithm: Algorithm::Ring,
+        }
+    }
 }
 
 /// A model's communication in one iteration.
@@ -334,8 +359,9 @@ impl Model {
     }
 
     /// Keys and values go around the ring in the forward pass; in the backward pass they do so
-    /// again with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu, Zaharia
-    /// and Abbeel, "Ring attention with blockwise transformers", arXiv:2310.01889, section 3).
+    /// again with their gradients: n − 1 shifts of two, then of four blocks for each layer (Liu,
+    /// Zaharia and Abbeel, "Ring attention with blockwise transformers", arXiv:2310.01889,
+    /// section 3).
     fn context(&self, over: &Parallelism) -> Vec<Collective> {
         let layers = u64::from(self.layers / over.pipeline);
         let block = u128::from(self.activations(over))
@@ -399,8 +425,8 @@ impl Model {
     }
 
     /// Gradients are summed once in an iteration, over data and context ranks; those of experts
-    /// over the ranks that hold the same ones. A distributed optimizer's reduce-scatter and all-gather
-    /// are the same bytes (Rajbhandari et al., "ZeRO", SC 2020, section 7.1).
+    /// over the ranks that hold the same ones. A distributed optimizer's reduce-scatter and
+    /// all-gather are the same bytes (Rajbhandari et al., "ZeRO", SC 2020, section 7.1).
     fn gradients(&self, over: &Parallelism) -> Vec<Collective> {
         let (shared, experts) = self.parameters();
         let split = u64::from(over.tensor) * u64::from(over.pipeline);

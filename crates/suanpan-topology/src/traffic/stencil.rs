@@ -1,11 +1,14 @@
 //! Stencils: ranks in a grid that exchange borders with their neighbors.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ENTRIES_MAX, Flow, RANKS_MAX, Traffic};
 use crate::fabric::{Grid, Wrap};
 use crate::problem::Problem;
 
 /// Which neighbors a rank exchanges with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Those one step away along one dimension: 5 points in two dimensions, 7 in three.
     #[default]

@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fabric::Wrap;
-use crate::testing::shared;
 
 #[test]
 fn a_matrix_reads_and_turns_both_ways() {
@@ -28,68 +27,31 @@ fn a_bad_matrix_is_told_by_line_and_column() {
     }
 }
 
-/// The 70B-like job: rings of 8 over TP and over DP, neighbors along PP. Its weights are what 64
-/// layers, 70 billion parameters and 16 micro-batches give, scaled to 2,000.
-#[test]
-fn the_language_model_of_the_shared_data_is_expanded_to_its_bytes() {
-    let (Some(graph), Some(order)) = (
-        shared("fabric/comm/llm_tp8dp8pp8_512.graph"),
-        shared("fabric/comm/llm_tp8dp8pp8_512.rankorder"),
-    ) else {
-        return;
-    };
-    let order: Vec<u32> = order.split_whitespace().map(|w| w.parse().expect("a rank")).collect();
-    let traffic = Traffic::parse_metis(&graph)
-        .and_then(|traffic| traffic.renumbered(&order))
-        .expect("the file is right");
-    assert_eq!((traffic.ranks(), traffic.entries()), (512, 2 * 1472));
-    let model = Model { parameters: 70_000_000_000, micro_batches: 16, ..dense(64) };
-    let over = Parallelism { tensor: 8, data: 8, pipeline: 8, ..Parallelism::default() };
-    let expanded = model.expand(&over).expect("it is right").traffic.both_ways();
-    let most = (0..512).flat_map(|rank| expanded.peers(rank)).map(|(_, bytes)| bytes).max();
-    let most = most.expect("ranks communicate") as f64;
-    for rank in 0..512 {
-        let scaled = |(peer, bytes)| (peer, (bytes as f64 / most * 2000.0).round() as u64);
-        let ours: Vec<(u32, u64)> = expanded.peers(rank).map(scaled).collect();
-        let theirs: Vec<(u32, u64)> = traffic.peers(rank).collect();
-        assert_eq!(ours, theirs, "rank {rank}");
-    }
-}
-
 fn dense(layers: u32) -> Model {
-    Model {
-        layers,
-        hidden: 8192,
-        sequence: 4096,
-        micro_batch: 1,
-        micro_batches: 1,
-        activation_bytes: 2,
-        gradient_bytes: 2,
-        chunks: 1,
-        experts_per_token: 1,
-        expert_every: 1,
-        ..Model::default()
-    }
+    Model { layers, hidden: 8192, sequence: 4096, ..Model::default() }
 }
 
 #[test]
-fn stencils_of_the_shared_data_are_the_generated_ones() {
-    for (name, lengths) in [("st2d_256", &[16, 16][..]), ("st3d_512", &[8, 8, 8])] {
-        let (Some(graph), Some(order)) = (
-            shared(&format!("fabric/comm/{name}.graph")),
-            shared(&format!("fabric/comm/{name}.rankorder")),
-        ) else {
-            return;
-        };
-        let order: Vec<u32> =
-            order.split_whitespace().map(|w| w.parse().expect("a rank")).collect();
-        let traffic = Traffic::parse_metis(&graph)
-            .and_then(|traffic| traffic.renumbered(&order))
-            .expect("the file is right");
-        let ours = stencil(lengths, Wrap::Open, Reach::Faces, &[1]).expect("it is right");
-        for rank in 0..traffic.ranks() {
-            assert_eq!(ours.row(rank).0, traffic.row(rank).0, "{name}, rank {rank}");
-        }
+fn a_job_is_described_in_a_document() {
+    let job: TrafficDocument = toml::from_str(
+        "kind = \"model\"\n[model]\nlayers = 8\nhidden = 8192\nsequence = 4096\n\
+         [parallelism]\ntensor = 4\npipeline = 2\norder = [\"pipeline\", \"tensor\", \"data\", \
+         \"context\"]\n",
+    )
+    .expect("its types fit");
+    let TrafficDocument::Model { model, parallelism } = &job else { panic!("it is a model") };
+    assert_eq!((model, parallelism.ranks()), (&dense(8), 8));
+    assert_eq!(job.build().expect("it is right").ranks(), 8);
+    let job: TrafficDocument =
+        toml::from_str("kind = \"stencil\"\nlengths = [4, 4]\nwrap = \"closed\"\nbytes = [8]\n")
+            .expect("its types fit");
+    assert_eq!(job.build().expect("it is right").total(), 16 * 4 * 8);
+    for text in [
+        "kind = \"stencil\"\nlengths = [4]\nbytes = [8]\ncolour = 1\n",
+        "kind = \"model\"\n[model]\nlayers = 8\n",
+        "kind = \"other\"\n",
+    ] {
+        assert!(toml::from_str::<TrafficDocument>(text).is_err(), "{text}");
     }
 }
 

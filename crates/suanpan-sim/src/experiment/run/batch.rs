@@ -11,6 +11,7 @@ use crate::workload::job::{Job, Workload};
 use std::sync::Arc;
 use suanpan_model::time::Seconds;
 use suanpan_sched::order::list_order::ListOrder;
+use suanpan_sched::predict::learnt::Learnt;
 use suanpan_sched::predict::tsafrir::LastTwo;
 use suanpan_site::model::batch::{BatchJob, BatchPolicy, BatchSettings, RunTimes};
 
@@ -54,6 +55,8 @@ pub enum Expected {
     True,
     /// As long as the user's last two jobs on average (Tsafrir, Etsion and Feitelson 2007).
     LastTwo,
+    /// As long as like jobs on average (see [`suanpan_sched::predict::learnt`]).
+    Learnt,
 }
 
 const fn rule(policy: BatchPolicy, run_times: Expected) -> BatchRule {
@@ -65,8 +68,8 @@ const fn list(order: ListOrder) -> BatchRule {
 }
 
 impl BatchRule {
-    /// The policies that the literature has a name for.
-    pub const WORDS: [(&'static str, BatchRule); 12] = [
+    /// The policies that the literature has a name for, and those that learn run times.
+    pub const WORDS: [(&'static str, BatchRule); 14] = [
         ("fcfs", rule(BatchPolicy::FCFS, Expected::Requested)),
         ("sjf", list(ListOrder::ShortestFirst)),
         ("sjf-true", rule(BatchPolicy::List { order: ListOrder::ShortestFirst }, Expected::True)),
@@ -77,6 +80,8 @@ impl BatchRule {
         ("easy-sjbf", rule(BatchPolicy::EASY_SJBF, Expected::Requested)),
         ("easy-sjbf-true", rule(BatchPolicy::EASY_SJBF, Expected::True)),
         ("easy++", rule(BatchPolicy::EASY_SJBF, Expected::LastTwo)),
+        ("easy-sjbf-learnt", rule(BatchPolicy::EASY_SJBF, Expected::Learnt)),
+        ("easy-learnt", rule(BatchPolicy::LearntBackfill, Expected::Requested)),
         ("conservative", rule(BatchPolicy::CONSERVATIVE, Expected::Requested)),
         ("conservative-true", rule(BatchPolicy::CONSERVATIVE, Expected::True)),
     ];
@@ -86,6 +91,7 @@ impl BatchRule {
             Expected::Requested => RunTimes::Requested,
             Expected::True => RunTimes::Clairvoyant,
             Expected::LastTwo => RunTimes::Predicted(Box::new(LastTwo::default())),
+            Expected::Learnt => RunTimes::Predicted(Box::new(Learnt::default())),
         }
     }
 }

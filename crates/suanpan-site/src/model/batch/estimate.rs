@@ -81,7 +81,7 @@ impl BatchSite {
     /// A copy in which each job runs for a part, in thirty-seconds, of its requested time.
     fn imagined(&self, part: u64) -> BatchSite {
         let mut copy = BatchSite::new(self.now, self.settings, RunTimes::Requested);
-        copy.queue = self.queue.clone();
+        copy.queue = self.queue.imagined();
         copy.profile = self.profile.clone();
         copy.jobs = self.jobs.clone();
         (copy.open, copy.pass_due) = (self.open, self.pass_due);

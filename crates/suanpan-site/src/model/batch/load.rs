@@ -39,8 +39,8 @@ impl BatchSite {
         }
         for (job, submitted) in waiting {
             site.check(job)?;
-            let (_, waiting) = site.take_in(job, *submitted);
-            site.queue.submit(now, waiting, &mut site.profile);
+            let (_, waiting, features) = site.take_in(job, *submitted);
+            site.queue.submit(now, waiting, &features, &mut site.profile);
         }
         (site.open, site.pass_due) = (true, true);
         Ok(site)
@@ -53,7 +53,7 @@ impl BatchSite {
         if job.processors == 0 || needs > processors {
             return Err(NeverFits { needs, processors });
         }
-        let (ticket, waiting) = self.take_in(&job, submitted);
+        let (ticket, waiting, _) = self.take_in(&job, submitted);
         let elapsed = now.since(started);
         let live = self.jobs.get_mut(ticket.slot).expect("the job was just taken in");
         if live.waiting.hold <= elapsed {

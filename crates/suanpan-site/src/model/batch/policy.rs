@@ -9,6 +9,7 @@ use suanpan_sched::policy::accasim_easy::AccaSimEasy;
 use suanpan_sched::policy::conservative_backfill::ConservativeBackfill;
 use suanpan_sched::policy::easy_backfill::EasyBackfill;
 use suanpan_sched::policy::fcfs;
+use suanpan_sched::policy::learnt_backfill::LearntBackfill;
 use suanpan_sched::predict::JobFeatures;
 use suanpan_sched::timeline::profile::Profile;
 
@@ -45,6 +46,9 @@ pub enum BatchPolicy {
         /// How many.
         reservation_depth: u32,
     },
+    /// EASY, the queue ordered by what was learnt from the jobs that ended
+    /// (see [`suanpan_sched::policy::learnt_backfill`]).
+    LearntBackfill,
 }
 
 impl BatchPolicy {
@@ -66,6 +70,7 @@ impl BatchPolicy {
             BatchPolicy::List { order }
             | BatchPolicy::ConservativeBackfill { order }
             | BatchPolicy::HybridBackfill { order, .. } => (order, None),
+            BatchPolicy::LearntBackfill => (ListOrder::Fcfs, None),
         };
         Waiting {
             rank: order.rank(job, hold),
@@ -85,6 +90,7 @@ pub(super) enum Queue {
     Easy { queue: EasyBackfill, has_scan: bool },
     Conservative(ConservativeBackfill),
     AccaSim(AccaSimEasy),
+    Learnt(LearntBackfill),
 }
 
 impl Queue {
@@ -104,15 +110,38 @@ impl Queue {
             (BatchPolicy::HybridBackfill { reservation_depth, .. }, _) => {
                 Queue::Conservative(ConservativeBackfill::new(reservation_depth as usize))
             }
+            (BatchPolicy::LearntBackfill, _) => Queue::Learnt(LearntBackfill::default()),
         }
     }
 
-    pub(super) fn submit(&mut self, now: Timestamp, job: Waiting, profile: &mut Profile) {
+    /// A copy to imagine how things go on.
+    pub(super) fn imagined(&self) -> Queue {
+        match self {
+            Queue::Learnt(queue) => Queue::Learnt(queue.imagined()),
+            known => known.clone(),
+        }
+    }
+
+    /// Takes note of how long a job ran that ended.
+    pub(super) fn learn(&mut self, job: &JobFeatures, run: Seconds) {
+        if let Queue::Learnt(queue) = self {
+            queue.learn(job, run);
+        }
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        now: Timestamp,
+        job: Waiting,
+        features: &JobFeatures,
+        profile: &mut Profile,
+    ) {
         match self {
             Queue::List(waiting) => waiting.insert(job),
             Queue::Easy { queue, .. } => queue.submit(job),
             Queue::Conservative(queue) => queue.submit(now, job, profile),
             Queue::AccaSim(queue) => queue.submit(job),
+            Queue::Learnt(queue) => queue.submit(job, *features),
         }
     }
 
@@ -122,13 +151,14 @@ impl Queue {
             Queue::Easy { queue, .. } => queue.withdraw(job),
             Queue::Conservative(queue) => queue.withdraw(now, job, profile),
             Queue::AccaSim(queue) => queue.withdraw(job),
+            Queue::Learnt(queue) => queue.withdraw(job),
         }
     }
 
     /// Jobs ended, and the profile knows it.
     pub(super) fn ended(&mut self, now: Timestamp, profile: &mut Profile) {
         match self {
-            Queue::List(_) | Queue::AccaSim(_) => {}
+            Queue::List(_) | Queue::AccaSim(_) | Queue::Learnt(_) => {}
             Queue::Easy { queue, .. } => queue.disturb(),
             Queue::Conservative(queue) => queue.compress(now, profile),
         }
@@ -137,7 +167,7 @@ impl Queue {
     /// Jobs are expected to end later than before, and the profile knows it.
     pub(super) fn corrected(&mut self, now: Timestamp, profile: &mut Profile) {
         match self {
-            Queue::List(_) | Queue::AccaSim(_) => {}
+            Queue::List(_) | Queue::AccaSim(_) | Queue::Learnt(_) => {}
             Queue::Easy { queue, .. } => queue.disturb(),
             Queue::Conservative(queue) => queue.replan(now, profile),
         }
@@ -147,14 +177,14 @@ impl Queue {
     pub(super) fn asks_on_submission(&self, predicted: bool) -> bool {
         match self {
             Queue::Easy { has_scan, .. } => *has_scan && predicted,
-            Queue::List(_) | Queue::Conservative(_) | Queue::AccaSim(_) => true,
+            Queue::List(_) | Queue::Conservative(_) | Queue::AccaSim(_) | Queue::Learnt(_) => true,
         }
     }
 
     /// When a job starts by itself. AccaSim wakes up for that only if nothing else will happen.
     pub(super) fn next_start(&self, nothing_else: bool) -> Option<Timestamp> {
         match self {
-            Queue::List(_) | Queue::Easy { .. } => None,
+            Queue::List(_) | Queue::Easy { .. } | Queue::Learnt(_) => None,
             Queue::Conservative(queue) => queue.next_start(),
             Queue::AccaSim(queue) => queue.blocked_until().filter(|_| nothing_else),
         }
@@ -172,6 +202,7 @@ impl Queue {
             Queue::List(waiting) => fcfs::start_in_order(now, waiting, profile, start),
             Queue::Easy { queue, .. } => queue.pass(now, profile, start),
             Queue::AccaSim(queue) => queue.pass(now, profile, start),
+            Queue::Learnt(queue) => queue.pass(now, profile, start),
             Queue::Conservative(_) => {}
         }
     }
@@ -185,7 +216,7 @@ impl Queue {
     ) {
         match self {
             Queue::Conservative(queue) => queue.pass(now, profile, start),
-            Queue::List(_) | Queue::Easy { .. } | Queue::AccaSim(_) => {}
+            Queue::List(_) | Queue::Easy { .. } | Queue::AccaSim(_) | Queue::Learnt(_) => {}
         }
     }
 }

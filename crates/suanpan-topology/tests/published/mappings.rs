@@ -1,26 +1,13 @@
-//! Traffic and distances against public data and numbers measured with other programs, where the
-//! data lies in `shared/data` beside a folder above this one; skipped, in words, where it does not.
-#![expect(clippy::disallowed_methods, reason = "tests read data from beside the repository")]
-#![expect(clippy::disallowed_macros, reason = "a test says that it was skipped")]
-
-use std::path::Path;
+//! Mappings that were published or measured.
 
 use serde_json::Value;
 use suanpan_topology::distance::Distances;
 use suanpan_topology::fabric::{Fabric, Grid, Kind, Shape, Wrap};
-use suanpan_topology::generate::{LinkTerms, grid, tree};
+use suanpan_topology::generate::{LinkTerms, grid, mesh, tree};
+use suanpan_topology::map::{Effort, Objective, map};
 use suanpan_topology::traffic::{Flow, Traffic, parse_csv};
 
-fn shared(path: &str) -> Option<String> {
-    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let found = folders
-        .map(|folder| folder.join("shared/data").join(path))
-        .find_map(|file| std::fs::read_to_string(file).ok());
-    if found.is_none() {
-        println!("skipped: no shared/data/{path} beside this folder or above it");
-    }
-    found
-}
+use super::shared;
 
 /// `mesh4x4x4`, `torus16x16` or `tree8:8:4`, the last with distances 1:10:100.
 fn distances(name: &str) -> Distances {
@@ -130,4 +117,21 @@ fn hop_bytes_of_maplibs_mappings_are_the_published_ones() {
         checked += 1;
     }
     assert!(checked >= 64, "{checked} mappings");
+}
+
+/// The hop distance of a mesh, published best values: nug30 (QAPLIB) by the robust search.
+#[test]
+fn a_published_optimum_is_found() {
+    let Some(text) = shared("fabric/qaplib/nug30.txt") else { return };
+    let numbers: Vec<u64> =
+        text.split_whitespace().map(|n| n.parse().expect("whole numbers")).collect();
+    let flows = &numbers[1 + 900..];
+    let cells = (0..900u32).map(|i| (i / 30, i % 30, flows[i as usize]));
+    let traffic = Traffic::from_entries(30, Flow::Directed, cells).expect("a matrix");
+    let fabric = mesh("m", &[5, 6], Kind::Die, LinkTerms::default()).expect("a mesh");
+    let distances = Distances::hops(&fabric, &fabric.slots()).expect("a mesh");
+    let effort = Effort { evaluations: 400_000, lanes: 2, seed: 1 };
+    let mapping =
+        map(&traffic, &distances, None, Objective::HopBytes, effort).expect("a valid case");
+    assert!(mapping.value.hop_bytes <= 6_124 * 1_005 / 1_000, "{}", mapping.value.hop_bytes);
 }

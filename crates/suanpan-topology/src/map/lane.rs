@@ -78,7 +78,7 @@ impl Lane<'_> {
             }
         }
         for start in 0..STARTS {
-            if self.used > budget * 2 / 5 {
+            if self.used >= budget * 2 / 5 {
                 break;
             }
             let mut state = self.bisected(start % 2 == 1);

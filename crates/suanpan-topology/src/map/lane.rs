@@ -78,7 +78,7 @@ impl Lane<'_> {
             }
         }
         for start in 0..STARTS {
-            if self.used > budget * 2 / 5 {
+            if self.used >= budget * 2 / 5 {
                 break;
             }
             let mut state = self.bisected(start % 2 == 1);
@@ -98,7 +98,7 @@ impl Lane<'_> {
         let runs = match slots {
             0..=128 => 1,
             129..=1024 => 4,
-            _ => 6,
+            _ => 8,
         };
         let cost = runs as u64 * (10 * self.graph.peer.len() as u64 + 150 * slots);
         self.take(cost);
@@ -125,7 +125,7 @@ impl Lane<'_> {
                 }
                 0 => {
                     let few = steps < 2_000 * self.instance.slots as u64;
-                    let heat = if few { 0.012 } else { 0.05 };
+                    let heat = if few { 0.003 } else { 0.05 };
                     self.polish(&mut state, Heat::Warm(heat), steps);
                 }
                 1 => self.polish(&mut state, Heat::Melt, steps),

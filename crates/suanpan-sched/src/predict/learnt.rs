@@ -168,11 +168,7 @@ struct Part {
 }
 
 impl Belief {
-    fn new(
-        mixed: &[(f64, f64); Histogram::CELLS],
-        requested: Seconds,
-        elapsed: Seconds,
-    ) -> Belief {
+    fn new(mixed: &[(f64, f64); Histogram::CELLS], requested: Seconds, elapsed: Seconds) -> Belief {
         // No job runs longer than requested, and this one has run for `elapsed`.
         let most = requested.0.max(1).max(elapsed.0.saturating_add(1));
         let least = elapsed.0.saturating_add(1);
@@ -180,7 +176,8 @@ impl Belief {
         for (place, (weight, sum)) in mixed.iter().enumerate() {
             let next = if place + 1 < mixed.len() { least_of(place + 1) } else { u64::MAX };
             if *weight > 0.0 && next > least {
-                let (from, to) = (least_of(place).clamp(least, most), (next - 1).clamp(least, most));
+                let (from, to) =
+                    (least_of(place).clamp(least, most), (next - 1).clamp(least, most));
                 let mean = (sum / weight).clamp(from as f64, to as f64);
                 parts.push(Part { least: from, most: to, mean, weight: *weight });
             }

@@ -105,7 +105,8 @@ proptest! {
     ) {
         let mut queue = LearntBackfill::default();
         let mut profile = Profile::new(second(0), 8);
-        let (mut at, mut running) = (0, Vec::new());
+        let mut at = 0;
+        let mut running: Vec<(u64, u32)> = Vec::new();
         for (sequence, (user, processors, requested)) in jobs.iter().enumerate() {
             at += requested / 7;
             profile.forget_before(second(at));

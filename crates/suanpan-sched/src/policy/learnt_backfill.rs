@@ -24,13 +24,14 @@
 //!
 //! Beliefs are renewed while a job waits, whenever a job of the same user ends.
 //!
-//! Cost of a pass in which something is free, with `q` waiting jobs: O(q log q). Of an end:
-//! O(q + h) with `h` the jobs of its user that wait.
+//! Cost of a pass with `q` waiting jobs, of which `f` fit what is free: O(q + f log f). Of an end:
+//! O(q), and a belief for each different job of its user that waits.
 
 use crate::order::waiting::{Gap, Waiting};
 use crate::predict::JobFeatures;
 use crate::predict::learnt::History;
 use crate::timeline::profile::Profile;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::time::{Seconds, Timestamp};
 
@@ -122,32 +123,50 @@ impl LearntBackfill {
             return;
         }
         Arc::make_mut(&mut self.history).learn(job, run);
-        for entry in &mut self.waiting {
-            if entry.features.user == job.user {
-                entry.worth = worth(&self.history, &entry.features);
+        // Users submit many jobs that are alike.
+        let mut known = BTreeMap::new();
+        for entry in self.waiting.iter_mut().filter(|entry| entry.features.user == job.user) {
+            let JobFeatures { name, requested, processors, .. } = entry.features;
+            let alike = known.entry((name, requested, processors));
+            entry.worth = *alike.or_insert_with(|| worth(&self.history, &entry.features));
+        }
+    }
+
+    /// The jobs that fit what is free, and the first of those that do not, in order. No other can
+    /// start or be promised anything now.
+    fn candidates(&self, now: Timestamp, free: u32) -> Vec<Waiting> {
+        if self.waiting.iter().all(|entry| entry.job.processors > free) {
+            return Vec::new();
+        }
+        let order = |(a, one): &(f64, Waiting), (b, other): &(f64, Waiting)| {
+            b.total_cmp(a).then(one.sequence.cmp(&other.sequence))
+        };
+        let mut queue = Vec::new();
+        let mut wide: Option<(f64, Waiting)> = None;
+        for entry in &self.waiting {
+            let ranked = (entry.index(now), entry.job);
+            if entry.job.processors <= free {
+                queue.push(ranked);
+            } else if wide.is_none_or(|first| order(&ranked, &first).is_lt()) {
+                wide = Some(ranked);
             }
         }
+        queue.extend(wide);
+        queue.sort_unstable_by(order);
+        queue.into_iter().map(|(_, job)| job).collect()
     }
 
     /// One pass: starts every job that may start now, in the order in which they are chosen.
     pub fn pass(&mut self, now: Timestamp, profile: &mut Profile, start: &mut impl FnMut(Waiting)) {
         let mut free = profile.free_at(now);
-        if self.waiting.iter().all(|entry| entry.job.processors > free) {
-            return;
-        }
-        let mut queue: Vec<(f64, Waiting)> =
-            self.waiting.iter().map(|entry| (entry.index(now), entry.job)).collect();
-        queue.sort_unstable_by(|(a, one), (b, other)| {
-            b.total_cmp(a).then(one.sequence.cmp(&other.sequence))
-        });
+        let queue = self.candidates(now, free);
         let mut started = Vec::new();
         let mut take = |job: Waiting, profile: &mut Profile| {
             profile.take(now, now.plus(job.hold), job.processors);
             started.push(job.sequence);
             start(job);
         };
-        let mut queue = queue.into_iter().map(|(_, job)| job);
-        let mut first = None;
+        let (mut queue, mut first) = (queue.into_iter(), None);
         for job in queue.by_ref() {
             if job.processors > free {
                 first = Some(job);

@@ -30,7 +30,8 @@ pub struct RangePredictor {
     history: History,
     /// Share of jobs that is meant to end inside.
     share: f64,
-    /// Share of a belief that is cut off at either end; below 0, nothing is.
+    /// Share of a belief that is cut off at either end; below 0 nothing is, for as long as the
+    /// jobs that missed their ranges weigh more than those that met them.
     tail: f64,
     /// Ranges of jobs that have not ended, by sequence.
     open: BTreeMap<u64, RunTimeRange>,
@@ -98,7 +99,7 @@ impl RangePredictor {
             self.coverage.grade(range, job, run);
             let is_inside = range.low <= run && run <= range.high;
             let step = if is_inside { 1.0 - self.share } else { -self.share };
-            self.tail = (self.tail + RangePredictor::STEP * step).clamp(-0.01, 0.5);
+            self.tail = (self.tail + RangePredictor::STEP * step).clamp(-1.0, 0.5);
         }
         self.history.learn(job, run);
     }

@@ -36,6 +36,7 @@ fn run_times(knows: Knows) -> RunTimes {
 fn policies() -> Vec<BatchPolicy> {
     let mut policies = vec![BatchPolicy::FCFS, BatchPolicy::EASY, BatchPolicy::EASY_SJBF];
     policies.push(BatchPolicy::CONSERVATIVE);
+    policies.push(BatchPolicy::LearntBackfill);
     let order = ListOrder::SmallestAreaFirst;
     policies.push(BatchPolicy::List { order });
     policies.push(BatchPolicy::EasyBackfill { order, scan: Some(ListOrder::LongestFirst) });
@@ -115,6 +116,28 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_learnt_is_from_the_past(jobs in workload(), half in 0.0_f64..1.0) {
+        // Until a moment, it makes no difference who comes later, and how long those run that have
+        // not ended.
+        let site = settings(PROCESSORS, BatchPolicy::LearntBackfill);
+        let starts = super::starts(site, RunTimes::Requested, &jobs);
+        let moment = jobs[(jobs.len() as f64 * half) as usize].0;
+        let mut others = jobs.clone();
+        for (job, start) in others.iter_mut().zip(starts) {
+            if job.0 >= moment {
+                (job.1, job.3) = (PROCESSORS + 1 - job.1, job.2);
+            } else if start + job.3 >= moment {
+                job.3 = job.2;
+            }
+        }
+        let until = |jobs: &[Spec]| -> Vec<Happened> {
+            let happened = history(site, Knows::Requested, jobs);
+            happened.into_iter().filter(|happened| happened.at < at(moment)).collect()
+        };
+        prop_assert_eq!(until(&jobs), until(&others));
     }
 
     #[test]

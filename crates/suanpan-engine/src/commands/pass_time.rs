@@ -1,6 +1,7 @@
 //! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
-//! that refused a job are asked again, drains and reservations end, priorities are worked out anew, what was
-//! preempted is stopped when its grace is over, and old idempotency keys are forgotten.
+//! that refused a job are asked again, drains and reservations end, priorities are worked out
+//! anew, what was preempted is stopped when its grace is over, and old idempotency keys are
+//! forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;

@@ -100,7 +100,9 @@ proptest! {
     /// Whatever runs: what is stopped may be, none of it could be left out, and the job then
     /// starts at once.
     #[test]
-    fn what_is_stopped_is_needed_and_enough(all in any_running(), nodes in 1u32..4, cpus in 1u32..9) {
+    fn what_is_stopped_is_needed_and_enough(
+        all in any_running(), nodes in 1u32..4, cpus in 1u32..9,
+    ) {
         let mut snapshot = one_site(3);
         for (id, (node, cpus, priority)) in (1..).zip(&all) {
             if snapshot.clusters[&ClusterId(1)].free[*node as usize].cpus >= *cpus {

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! is largest. The last factor keeps jobs from starving: it is the cube of WFP3 (Tang et al.,
-//! "Fault-aware, utility-based job scheduling on Blue Gene/P systems", CLUSTER 2009), but of a fixed
-//! time, not of the job's own. How the exponents were chosen, and where the order fails, is in
-//! docs/performance.md.
+//! "Fault-aware, utility-based job scheduling on Blue Gene/P systems", CLUSTER 2009), but of a
+//! fixed time, not of the job's own. How the exponents were chosen, and where the order fails, is
+//! in docs/performance.md.
 //!
 //! Learning decides the order alone. The promise to the first job and what may be backfilled are
 //! plain EASY's, by the expected run times that the jobs come with: if those are requested times,

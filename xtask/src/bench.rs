@@ -9,6 +9,7 @@ pub mod network;
 mod restart;
 mod sim;
 mod sim_network;
+mod sim_packing;
 mod submit;
 
 use crate::runs::Run;
@@ -39,6 +40,11 @@ pub const BENCHES: &[Run] = &[
         name: "sim-network",
         about: "ten million jobs over 50 simulated sites, engine included, and three decades below",
         run: sim_network::run,
+    },
+    Run {
+        name: "sim-packing",
+        about: "packing pods that share GPUs: pods per CPU second of each policy, and memory",
+        run: sim_packing::run,
     },
     Run {
         name: "submit",

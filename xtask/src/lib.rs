@@ -6,11 +6,13 @@
 //! for text, [`layers`] for which crate may depend on which, [`walls`] for what keeps the pure
 //! crates pure, and [`tiers`] for `cargo xtask test`.
 //!
-//! The rules read files and run the built binary; only the benches use crates of the product.
+//! The rules read files and run the built binary; only the benches and gates use crates of the
+//! product.
 
 pub mod bench;
 pub mod binary;
 pub mod docs;
+pub mod gate;
 pub mod generated;
 pub mod layers;
 pub mod repo;

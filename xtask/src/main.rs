@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, generated, layers, repo, runs, soak, tidy, tiers};
+use xtask::{bench, gate, generated, layers, repo, runs, soak, tidy, tiers};
 
 /// Checks, test tiers and benches of this repository.
 #[derive(Parser)]
@@ -35,6 +35,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Compare with published figures, by name; without a name, list the gates
+    Gate {
+        name: Option<String>,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run a long randomized run; without a name, the first one
     Soak {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -61,6 +67,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Ci => tiers::ci(),
         Verb::Generate => generated::rewrite(&repo::Repo::open()?),
         Verb::Bench { name, args } => runs::dispatch("bench", bench::BENCHES, name, &args),
+        Verb::Gate { name, args } => runs::dispatch("gate", gate::GATES, name, &args),
         Verb::Soak { args } => soak::dispatch(&args),
     }
 }

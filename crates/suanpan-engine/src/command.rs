@@ -7,7 +7,8 @@ use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
-use suanpan_sched::plan::Placement;
+use suanpan_sched::order::priority::PriorityPolicy;
+use suanpan_sched::plan::{Placement, Preemption};
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::report::Report;
@@ -56,6 +57,8 @@ pub enum Command {
     ReserveNodes(ReserveNodes),
     /// Let go of a reservation.
     EndReservation(EndReservation),
+    /// How jobs are ordered; nothing means by submission.
+    SetPriorities(Option<Box<PriorityPolicy>>),
     /// The scheduler proposes starts.
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.
@@ -213,4 +216,7 @@ pub struct CommitPlan {
     pub explanations: Vec<Arc<Explanation>>,
     /// Starts in the order they were decided.
     pub placements: Vec<Placement>,
+    /// What is to be stopped for jobs that start later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preemptions: Vec<Preemption>,
 }

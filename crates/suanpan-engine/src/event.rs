@@ -16,6 +16,7 @@ use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
+use suanpan_sched::order::priority::{PriorityPolicy, UserShare};
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::{Closure, ClosureId, Contact};
 use suanpan_site::order::StopReason;
@@ -57,6 +58,18 @@ pub enum Event {
         generation: Generation,
         /// Why.
         reason: StopReason,
+        /// The job it is stopped for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<JobId>,
+    },
+    /// An allocation will be stopped for another job once its grace is over.
+    AllocationPreempted {
+        /// The allocation.
+        allocation: AllocationId,
+        /// The job it is stopped for.
+        by: JobId,
+        /// When it is stopped, if it has not ended by then.
+        stop_at: Timestamp,
     },
     /// The site is copying inputs.
     AllocationStaging {
@@ -158,6 +171,16 @@ pub enum Event {
         closure: ClosureId,
         /// Which of its nodes.
         nodes: Vec<String>,
+    },
+    /// Jobs are ordered by another policy, or by submission.
+    PrioritiesSet {
+        /// The policy.
+        policy: Option<Box<PriorityPolicy>>,
+    },
+    /// The priorities of all jobs that wait were worked out anew, with these fair shares.
+    JobsPrioritized {
+        /// Of each user in each project.
+        shares: Vec<UserShare>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

@@ -60,6 +60,20 @@ pub enum Rejection {
         /// What would be right.
         expected: String,
     },
+    /// Users cannot ask to go before others.
+    NegativeNice {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// What it asked.
+        nice: i32,
+    },
+    /// There is no such QOS.
+    UnknownQos {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// What it named.
+        qos: String,
+    },
     /// There is no such cluster, or nothing is known of it yet.
     UnknownCluster(ClusterId),
     /// The cluster has no such node.
@@ -115,6 +129,8 @@ impl Rejection {
             Rejection::ClusterExists(_) => "cluster-exists",
             Rejection::WrongAgent => "wrong-agent",
             Rejection::InvalidInventory { .. } => "invalid-inventory",
+            Rejection::NegativeNice { .. } => "negative-nice",
+            Rejection::UnknownQos { .. } => "unknown-qos",
             Rejection::UnknownCluster(_) => "unknown-cluster",
             Rejection::UnknownNode(_) => "unknown-node",
             Rejection::UnknownPartition(_) => "unknown-partition",
@@ -136,6 +152,7 @@ impl Rejection {
             | Rejection::UnknownCluster(_)
             | Rejection::UnknownNode(_)
             | Rejection::UnknownPartition(_)
+            | Rejection::UnknownQos { .. }
             | Rejection::UnknownReservation(_) => Kind::NotFound,
             Rejection::JobEnded(..)
             | Rejection::KeyReused
@@ -145,9 +162,10 @@ impl Rejection {
             | Rejection::NotDrained
             | Rejection::ReservationExists(_)
             | Rejection::ClusterExists(_) => Kind::Conflict,
-            Rejection::NotOwner { .. } | Rejection::WrongAgent | Rejection::SystemOnly => {
-                Kind::Forbidden
-            }
+            Rejection::NotOwner { .. }
+            | Rejection::NegativeNice { .. }
+            | Rejection::WrongAgent
+            | Rejection::SystemOnly => Kind::Forbidden,
             Rejection::NothingSubmitted
             | Rejection::UnknownDependency { .. }
             | Rejection::HoldOfTask(_)
@@ -174,6 +192,8 @@ impl Rejection {
                 unfit.first().map(|first| (field_of(first.predicate).into(), first.asked.clone()))
             }
             Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
+            Rejection::NegativeNice { nice, .. } => Some(("nice".into(), nice.to_string())),
+            Rejection::UnknownQos { qos, .. } => Some(("qos".into(), qos.clone())),
             Rejection::UnknownCluster(id) => Some(("cluster".into(), id.to_string())),
             Rejection::UnknownNode(name) => Some(("nodes".into(), name.clone())),
             Rejection::UnknownPartition(name) => Some(("partition".into(), name.clone())),
@@ -204,6 +224,8 @@ impl Rejection {
             Rejection::NothingPending(_) => "cancel or requeue what runs",
             Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
             Rejection::WrongAgent => "use the token made for this cluster",
+            Rejection::NegativeNice { .. } => "ask for 0 or more",
+            Rejection::UnknownQos { .. } => "leave it out for the default",
             Rejection::UnknownCluster(_) => "`suanpan sites` lists the clusters there are",
             Rejection::UnknownNode(_) | Rejection::UnknownPartition(_) => {
                 "`suanpan sites` lists what the cluster has"
@@ -274,6 +296,10 @@ impl fmt::Display for Rejection {
             Rejection::InvalidInventory { field, value, expected } => {
                 write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
             }
+            Rejection::NegativeNice { nice, .. } => {
+                write!(f, "only operators may raise a priority (nice {nice})")
+            }
+            Rejection::UnknownQos { qos, .. } => write!(f, "there is no QOS `{qos}`"),
             Rejection::UnknownCluster(id) => write!(f, "there is no cluster {id}"),
             Rejection::UnknownNode(name) => write!(f, "the cluster has no node `{name}`"),
             Rejection::UnknownPartition(name) => {

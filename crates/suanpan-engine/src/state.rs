@@ -14,6 +14,7 @@ mod job;
 mod keys;
 mod orders;
 mod outcomes;
+mod priorities;
 mod publish;
 
 pub use checkpoint::CheckpointError;
@@ -23,6 +24,7 @@ pub use gate::Gate;
 pub use job::{ArrayTasks, Job, SingleTask, Tasks};
 pub(crate) use keys::KEPT as KEYS_KEPT;
 pub use outcomes::Outcomes;
+pub use priorities::Priorities;
 
 use crate::command::{Caller, Command, Target, TokenHash};
 use crate::commands;
@@ -55,6 +57,8 @@ pub struct State {
     pub(crate) keys: keys::Keys,
     pub(crate) users: Vec<(TokenHash, String)>,
     pub(crate) ledger: Ledger,
+    #[serde(default, skip_serializing_if = "Priorities::is_unused")]
+    pub(crate) priorities: Priorities,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }
@@ -95,6 +99,10 @@ pub(crate) struct Derived {
     pub(crate) doomed: BTreeSet<JobId>,
     /// What the clusters have, ready to judge shapes.
     pub(crate) catalog: Catalog,
+    /// Nodes and CPUs of all clusters.
+    pub(crate) machine: priorities::Machine,
+    /// Allocations whose grace runs, by its end.
+    pub(crate) graces: BTreeSet<(Timestamp, AllocationId)>,
     /// Jobs that some cluster refused lately.
     pub(crate) refused: BTreeSet<JobId>,
     /// Whether scheduler changes and touched orders are collected.
@@ -120,6 +128,9 @@ pub struct Allocation {
     pub started_at: Option<Timestamp>,
     /// Why it is being stopped.
     pub stopping: Option<StopReason>,
+    /// For which job it will be stopped, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preempted: Option<(JobId, Timestamp)>,
 }
 
 impl State {
@@ -156,6 +167,9 @@ impl State {
                 commands::reserve_nodes::decide(self, at, caller, reserve)
             }
             Command::EndReservation(end) => commands::end_reservation::decide(self, caller, end),
+            Command::SetPriorities(policy) => {
+                commands::set_priorities::decide(self, at, caller, policy.as_deref())
+            }
             Command::CommitPlan(plan) => commands::commit_plan::decide(self, at, caller, plan),
             Command::PassTime => commands::pass_time::decide(self, at, caller),
         }
@@ -233,6 +247,8 @@ impl State {
         !self.derived.doomed.is_empty()
             || self.refusals_due(at).next().is_some()
             || self.closures_due(at).next().is_some()
+            || self.priorities_due(at).is_some()
+            || self.graces_due(at).next().is_some()
             || self.derived.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
             || self.keys.are_due(at)
     }

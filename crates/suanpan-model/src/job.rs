@@ -47,6 +47,16 @@ pub struct JobSpec {
     /// Whether it may be started again after its node or site failed.
     #[serde(default)]
     pub requeue: Requeue,
+    /// Its QOS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<String>,
+    /// Its owner's wish to go later (positive), or an operator's to go sooner.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub nice: i32,
+}
+
+fn is_zero(nice: &i32) -> bool {
+    *nice == 0
 }
 
 /// What placement looks at. Jobs with equal shapes are interchangeable to the scheduler.

@@ -1,21 +1,26 @@
 //! Elastic training: jobs whose GPUs may change from round to round.
 //!
 //! A training job runs on one flavor of GPU at a time, on some GPUs of some nodes (its
-//! [`Shape`]). What it then does per second is measured in [`step_times`] and, times its
-//! statistical efficiency ([`training`]), is its *goodput* (Pollux, OSDI'21): useful samples per
-//! second. At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none:
-//! [`gavel`] (OSDI'20) shares rounds among jobs of a fixed size, [`sia`] (SOSP'23) chooses flavor
-//! and count of each job by an integer program, which [`choice`] solves.
+//! [`Shape`]). What it then does per second is measured ([`step_times`], and between the
+//! measurements [`interpolate`]) or learnt from what ran ([`performance`], [`learner`]). Times
+//! what a step is worth at its batch size ([`training`]) that is its [`goodput`] (Pollux,
+//! OSDI'21).
+//!
+//! At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none. [`gavel`] (OSDI'20)
+//! shares rounds among jobs of a fixed size, by a linear program ([`shares`]); [`sia`] (SOSP'23)
+//! chooses flavor and count of each job by an integer program, which [`choice`] solves and
+//! [`pack`] turns into nodes; [`horizon`] is ours.
 
 pub mod choice;
 pub mod gavel;
 pub mod goodput;
+pub mod horizon;
 pub mod interpolate;
 pub mod learner;
 pub mod model;
 pub mod pack;
 pub mod performance;
-pub mod remaining;
+
 pub mod shares;
 pub mod sia;
 pub mod step_times;
@@ -180,8 +185,8 @@ pub enum Restart {
 
 /// Who gets which GPUs in the coming round.
 pub trait RoundPolicy {
-    /// An allocation or none for each of `jobs`, which come in rising number, in their order. Never more GPUs of a node than
-    /// it has, and one flavor per job.
+    /// An allocation or none for each of `jobs`, in their order; they come in rising number. Never
+    /// more GPUs of a node than it has, and one flavor per job.
     fn allocate(
         &mut self,
         jobs: &[JobView<'_>],
@@ -189,5 +194,26 @@ pub trait RoundPolicy {
     ) -> Vec<Option<Allocation>>;
 }
 
+/// Whether allocations together stay within every node.
+#[must_use]
+pub fn fits(allocations: &[Option<Allocation>], flavors: &[FlavorNodes]) -> bool {
+    let mut used: Vec<Vec<u32>> =
+        flavors.iter().map(|about| vec![0; about.nodes as usize]).collect();
+    for allocation in allocations.iter().flatten() {
+        for &(node, gpus) in &allocation.parts {
+            let Some(used) = used.get_mut(allocation.flavor).and_then(|f| f.get_mut(node as usize))
+            else {
+                return false;
+            };
+            *used += gpus;
+        }
+    }
+    used.iter()
+        .zip(flavors)
+        .all(|(nodes, about)| nodes.iter().all(|&gpus| gpus <= about.gpus_per_node))
+}
+
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

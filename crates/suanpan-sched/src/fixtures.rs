@@ -1,7 +1,7 @@
 //! Small networks for tests.
 
 use crate::policy::Policy;
-use crate::snapshot::{Change, Pending, Running, Snapshot};
+use crate::snapshot::{Change, Ending, Pending, Running, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Goal, Shape, Sharing};
@@ -103,11 +103,14 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
         ready: 1,
         refused_by: Vec::new(),
         may_use: Vec::new(),
+        may_preempt: Vec::new(),
+        qos_priority: 0,
     }
 }
 
 pub(crate) fn running(nodes: &[u32], per_node: Tres, ends_by: Timestamp) -> Running {
-    Running { nodes: nodes.to_vec(), per_node, sharing: Sharing::Shared, ends_by }
+    let (sharing, ending) = (Sharing::Shared, Ending::AtLimit);
+    Running { nodes: nodes.to_vec(), per_node, sharing, ends_by, ending, preemptible: None }
 }
 
 /// A snapshot of these clusters, numbered from 1.

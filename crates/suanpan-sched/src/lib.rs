@@ -6,12 +6,17 @@
 //!
 //! The [`snapshot::Snapshot`] is kept up to date by [`snapshot::Change`]s that the engine emits,
 //! so a cycle never copies the engine's state.
+//!
+//! Beside it stand the policies of sites that decide in another way, for the site models:
+//! [`elastic`] for training jobs whose GPUs change from round to round. [`flavor_speed`] knows how
+//! much faster a program runs on one flavor than on another.
 
 pub mod elastic;
 pub mod explain;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod flavor_speed;
 pub mod order;
 pub mod packing;
 pub mod plan;

@@ -4,9 +4,9 @@
 //! Every policy is a score of a node for a pod; the pod goes to the node of the best score, the
 //! first in the list of nodes among equals (as in the simulator of Weng et al., which puts the
 //! nodes in random order once; with scores of whole percents the ties decide much: were they drawn
-//! anew for each pod, FGD would leave twice as much idle). Only pods that ask the same are alike, and a placement changes one node; so a
-//! [`Packer`] keeps the scores of all nodes for each distinct request, and looks again only at
-//! nodes that changed since that request was last seen.
+//! anew for each pod, FGD would leave twice as much idle). Only pods that ask the same are alike,
+//! and a placement changes one node; so a [`Packer`] keeps the scores of all nodes for each
+//! distinct request, and looks again only at nodes that changed since that request was last seen.
 //!
 //! Complexity of one placement, with `n` nodes, `c` distinct requests and `g` GPUs a node: O(n) to
 //! find the best of the scores kept (a scan of `4 n` bytes), and at most min(n, changes since the
@@ -16,6 +16,7 @@
 mod fgd;
 mod fragment;
 mod least_waste;
+mod name;
 mod node;
 mod published;
 mod recency;
@@ -24,6 +25,7 @@ mod request;
 pub use fgd::Fgd;
 pub use fragment::{FragmentTable, TypicalPods};
 pub use least_waste::LeastWaste;
+pub use name::PolicyName;
 pub use node::{GpuSet, Node};
 pub use request::{GpuAsk, GpuModel, MAX_GPUS, ModelSet, PodRequest, WHOLE_GPU};
 

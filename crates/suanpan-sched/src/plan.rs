@@ -16,6 +16,10 @@
 //!    no later job of the shape is tried in this cycle, except one with a deadline or refusals of
 //!    its own while its shape could start somewhere.
 //!
+//! A job whose QOS may stop others, and that cannot start now, has the fewest allocations stopped
+//! that make room for it ([`Plan::preemptions`]); it starts in a later cycle. Drained and reserved
+//! nodes are not free for anyone they bind ([`crate::snapshot::Closure`]).
+//!
 //! A promise is made again in every cycle, in the same order and on what is then known. It is
 //! kept or beaten as long as running jobs keep their limits, sites stay, and no job is put ahead.
 //!
@@ -30,18 +34,19 @@
 use crate::plan::cycle::Cycle;
 use crate::plan::run::Run;
 use crate::policy::Policy;
-use crate::reason::{Explanation, WaitingFor};
+use crate::reason::{Explanation, PreemptedFor, WaitingFor};
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Prediction, Shape};
 use suanpan_model::time::Timestamp;
 use suanpan_model::walltime::Walltime;
 
 pub(crate) mod cycle;
 mod floor;
+mod preempt;
 mod queue;
 pub(crate) mod run;
 mod tell;
@@ -65,8 +70,24 @@ pub struct Plan {
     pub shadow_starts: BTreeMap<JobId, Timestamp>,
     /// Why each shape that did not start entirely waits.
     pub waiting: BTreeMap<Arc<Shape>, WaitingShape>,
+    /// What is to be stopped so that waiting jobs can start, in the order it was decided. The
+    /// jobs themselves start in a later cycle, once it has ended.
+    pub preemptions: Vec<Preemption>,
     /// Jobs whose own condition (not their shape's) keeps them: begin time, deadline, refusals.
     pub waiting_jobs: BTreeMap<JobId, WaitingFor>,
+}
+
+/// One allocation that is to be stopped for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preemption {
+    /// What is to be stopped.
+    pub allocation: AllocationId,
+    /// Where.
+    pub cluster: ClusterId,
+    /// For which job.
+    pub by: JobId,
+    /// Why it may be.
+    pub why: PreemptedFor,
 }
 
 /// Why jobs of one shape wait.

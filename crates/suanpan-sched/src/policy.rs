@@ -27,6 +27,8 @@ pub struct Policy {
     pub overdue: Seconds,
     /// What a job does once every site that fits it has refused it.
     pub all_refused: AllRefused,
+    /// Most jobs for which something is stopped in one cycle; 0 turns preemption off.
+    pub preemptions_max: u32,
 }
 
 impl Default for Policy {
@@ -36,6 +38,7 @@ impl Default for Policy {
             starts_max: 5_000,
             overdue: Seconds(60),
             all_refused: AllRefused::Wait,
+            preemptions_max: 100,
         }
     }
 }

@@ -8,10 +8,12 @@
 //! A prediction decides the order of a queue and what fits in a gap. It is never a limit: a job is
 //! killed when its requested time is over, not its predicted one.
 
+pub mod correction;
 pub mod learnt;
 pub mod range;
 pub mod tsafrir;
 
+use correction::Correction;
 use suanpan_model::time::{Seconds, Timestamp};
 
 /// What is known of a job when it is submitted. Numbers stand for names: two jobs have the same
@@ -50,7 +52,7 @@ pub trait RunTimePredictor: Send {
     /// how often that happened to it before. What is not above `predicted` is taken as the
     /// requested time.
     fn correct(&mut self, job: &JobFeatures, predicted: Seconds, corrections: u32) -> Seconds {
-        tsafrir::correction(predicted, corrections).min(job.requested)
+        Correction::Gradual.corrected(predicted, corrections, job.requested)
     }
 
     /// Takes note that a job ended at `at` after running for `run`.

@@ -113,6 +113,24 @@ pub struct Waiting {
     pub explanation: Explanation,
 }
 
+/// Why an allocation is stopped for another job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreemptedFor {
+    /// The other job's QOS may stop its QOS and has a higher priority.
+    Qos,
+}
+
+impl PreemptedFor {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            PreemptedFor::Qos => "a job of a QOS that goes before its own needs its nodes",
+        }
+    }
+}
+
 /// Pending reasons, in Slurm's words where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WaitingFor {

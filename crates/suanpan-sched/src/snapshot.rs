@@ -18,7 +18,7 @@
 
 use crate::fit::catalog::{Catalog, Rejudge};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Shape, Sharing};
@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub keys: BTreeMap<JobId, PendingKey>,
     /// Jobs by shape, for judging whole classes at once.
     pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
+    /// Those that may use closures or stop others.
+    pub(crate) privileged: BTreeSet<PendingKey>,
     /// The inventories, arranged for judging shapes.
     pub catalog: Catalog,
     retired: Retired,
@@ -111,6 +113,16 @@ pub struct Pending {
     /// Closures that do not bind it, rising: reservations made for its user or project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_use: Vec<ClosureId>,
+    /// QOSs whose allocations may be stopped for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_preempt: Vec<String>,
+    /// Priority of its QOS: only lower ones may be stopped for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub qos_priority: u32,
+}
+
+fn is_zero(priority: &u32) -> bool {
+    *priority == 0
 }
 
 impl Pending {
@@ -124,12 +136,17 @@ impl Pending {
         }
     }
 
+    /// Whether it may use closures or stop others.
+    pub(crate) fn is_privileged(&self) -> bool {
+        !self.may_use.is_empty() || !self.may_preempt.is_empty()
+    }
+
     /// Whether something besides its shape decides where and when it may start.
     pub(crate) fn has_own_conditions(&self) -> bool {
         self.begin.is_some()
             || self.deadline.is_some()
             || !self.refused_by.is_empty()
-            || !self.may_use.is_empty()
+            || self.is_privileged()
     }
 }
 
@@ -179,8 +196,36 @@ pub struct Running {
     pub per_node: Tres,
     /// Whether it takes its nodes whole, whatever their size.
     pub sharing: Sharing,
-    /// When its time limit ends: start + staging + time limit.
+    /// When its time limit ends: start + staging + time limit. Once it is to be stopped, when its
+    /// grace ends.
     pub ends_by: Timestamp,
+    /// Whether it goes before its time.
+    pub ending: Ending,
+    /// Whether it may be stopped for others, and for whom.
+    pub preemptible: Option<Preemptible>,
+}
+
+/// Whether an allocation goes before its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// It may use its time limit.
+    #[default]
+    AtLimit,
+    /// It was told to end, or will be when its grace is over.
+    Stopping,
+}
+
+/// What decides whether an allocation is stopped for another job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preemptible {
+    /// Its QOS.
+    pub qos: String,
+    /// The QOS's priority.
+    pub priority: u32,
+    /// When it was placed: the youngest goes first.
+    pub since: Timestamp,
+    /// Not to be stopped before.
+    pub not_before: Timestamp,
 }
 
 /// One change of the snapshot. The engine emits them while it applies events.
@@ -292,12 +337,17 @@ impl Snapshot {
             retired.remove(shape).unwrap_or_else(|| ShapeClass::new(catalog, shape))
         });
         class.insert(key, &pending);
+        match pending.is_privileged() {
+            true => self.privileged.insert(key),
+            false => self.privileged.remove(&key),
+        };
         self.keys.insert(pending.job, key);
         self.pending.insert(key, Pending { shape, ..pending });
     }
 
     fn remove_pending(&mut self, job: JobId) {
         let Some(key) = self.keys.remove(&job) else { return };
+        self.privileged.remove(&key);
         let pending = self.pending.remove(&key).expect("every key points at a pending job");
         let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
         class.remove(key);
@@ -316,10 +366,14 @@ impl Snapshot {
         assert_eq!(self.keys.len(), self.pending.len(), "each pending job has one key");
         for (key, pending) in &self.pending {
             assert_eq!(self.keys.get(&pending.job), Some(key), "the key of {} holds", pending.job);
+            let privileged = self.privileged.contains(key);
+            assert_eq!(pending.is_privileged(), privileged, "privileged jobs are indexed");
             assert_eq!(pending.key(), *key, "job {} stands where its key says", pending.job);
             let class = self.shapes.get(&pending.shape).expect("a pending job's shape is indexed");
             assert!(class.holds(*key, pending), "job {} is in its shape's class", pending.job);
         }
+        let known = self.privileged.iter().all(|key| self.pending.contains_key(key));
+        assert!(known, "only pending jobs are privileged");
         let classed: usize = self.shapes.values().map(ShapeClass::len).sum();
         assert_eq!(classed, self.pending.len(), "classes hold the pending jobs and no others");
         for (shape, class) in &self.shapes {
@@ -387,7 +441,7 @@ impl ClusterView {
 }
 
 /// `have` less `used`, each at least zero.
-fn less(have: &Tres, used: &Tres) -> Tres {
+pub(crate) fn less(have: &Tres, used: &Tres) -> Tres {
     Tres {
         cpus: have.cpus.saturating_sub(used.cpus),
         memory: Mebibytes::new(have.memory.get().saturating_sub(used.memory.get())),

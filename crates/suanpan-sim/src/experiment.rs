@@ -75,6 +75,8 @@ pub struct Log {
     pub processors: Option<u32>,
     /// Time zone of a log that does not name it.
     pub zone: jiff::tz::TimeZone,
+    /// Only what was submitted then.
+    pub window: crate::workload::Window,
     /// What a bad line does.
     pub strictness: crate::problem::Strictness,
 }
@@ -127,8 +129,8 @@ pub enum SiteModel {
         flavors: Vec<ElasticFlavor>,
         /// Folder with the profiles of models, in Sia's form.
         profiles: PathBuf,
-        /// Length of a round, seconds.
-        round_s: u64,
+        /// Length of a round, seconds; that of the policy's authors if nothing is said.
+        round_s: Option<u64>,
     },
 }
 

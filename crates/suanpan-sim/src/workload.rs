@@ -5,6 +5,7 @@
 //! form of a job. It never opens a file itself, so it can be fuzzed.
 
 mod format;
+pub mod gavel;
 pub mod generate;
 pub mod job;
 pub mod journal;
@@ -15,5 +16,7 @@ pub mod sacct;
 pub mod sia;
 pub mod swf;
 mod table;
+mod window;
 
 pub use format::{Content, FILTERS, Format, read};
+pub use window::{A_MOMENT, Window};

@@ -1,10 +1,9 @@
 //! Measures mapping against published and measured results, one table per bar.
 //!
 //! `cargo run --release -p suanpan-topology --example mapping_bars -- BAR [EVALUATIONS] [SEEDS]
-//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib`, `wafer` or
-//! `large`. Reads the public data
-//! that lies in `shared/data/fabric` beside a folder above this crate. Seconds are CPU seconds of
-//! one thread where the system tells them.
+//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib`, `wafer`, `large`, `links` or
+//! `tasks`. Reads the public data that lies in `shared/data/fabric` beside a folder above this
+//! crate. Seconds are CPU seconds of one thread where the system tells them.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads files and clocks")]
 #![expect(clippy::disallowed_macros, reason = "a measurement prints")]
 
@@ -13,7 +12,7 @@ use std::path::{Path, PathBuf};
 use suanpan_topology::distance::Distances;
 use suanpan_topology::fabric::{Fabric, Kind};
 use suanpan_topology::generate::{LinkTerms, mesh, torus, tree};
-use suanpan_topology::map::{Effort, Mapping, map};
+use suanpan_topology::map::{Effort, Mapping, Objective, Routes, map, map_tasks};
 use suanpan_topology::traffic::{Flow, Traffic};
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
@@ -34,7 +33,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let bar = arguments.first().map_or("all", String::as_str);
     let asked = Asked {
-        evaluations: arguments.get(1).and_then(|a| a.parse::<f64>().ok()).map(|e| e as u64),
+        evaluations: arguments
+            .get(1)
+            .and_then(|a| a.parse::<f64>().ok())
+            .map(|e| e as u64)
+            .filter(|&e| e > 0),
         seeds: arguments.get(2).and_then(|a| a.parse().ok()).unwrap_or(3),
         filter: arguments.get(3).cloned().unwrap_or_default(),
     };
@@ -45,7 +48,11 @@ fn main() {
         "maplib" => maplib(&asked),
         "wafer" => wafer(&asked),
         "large" => large(&asked),
-        other => println!("no bar is called `{other}`: qaplib, comm, fast, maplib, wafer or large"),
+        "links" => links(&asked),
+        "tasks" => tasks(&asked),
+        other => println!(
+            "no bar is called `{other}`: qaplib, comm, fast, maplib, wafer, large, links or tasks"
+        ),
     }
 }
 
@@ -59,12 +66,13 @@ fn measure(
 ) -> f64 {
     let mut runs: Vec<(f64, f64, Mapping)> = Vec::new();
     for seed in 1..=asked.seeds {
-        let effort = asked.evaluations.map_or(
-            Effort { seed, ..Effort::fast(traffic) },
-            |evaluations| Effort { evaluations, lanes: 1, seed },
-        );
+        let effort =
+            asked.evaluations.map_or(Effort { seed, ..Effort::fast(traffic) }, |evaluations| {
+                Effort { evaluations, lanes: 1, seed }
+            });
         let before = cpu_seconds();
-        let mapping = map(traffic, distances, given, effort).expect("the instance is valid");
+        let mapping = map(traffic, distances, given, Objective::HopBytes, effort)
+            .expect("the instance is valid");
         let seconds = cpu_seconds() - before;
         assert!(mapping.value <= mapping.given, "never worse than the order given");
         runs.push((mapping.value.hop_bytes as f64 / scale, seconds, mapping));
@@ -125,18 +133,11 @@ fn comm(asked: &Asked) {
     let (mut ratios, mut against) = (Vec::new(), Vec::new());
     for case in baselines() {
         let title = format!("{} {}", case.instance, case.topology);
-        let graph = format!("comm/{}.graph", case.instance);
-        if !title.contains(&asked.filter) || !folder().join(&graph).exists() {
+        let Some((traffic, order)) = job(&case).filter(|_| title.contains(&asked.filter)) else {
             continue;
-        }
-        let traffic = Traffic::parse_metis(&read(&graph)).expect("a graph");
-        let order: Vec<u32> = read(&format!("comm/{}.rankorder", case.instance))
-            .split_whitespace()
-            .map(|n| n.parse().expect("a slot"))
-            .collect();
+        };
         let distances = topology(&case.topology);
-        let ratio =
-            measure(&title, case.best, 1.0, (&traffic, &distances, Some(&order)), asked);
+        let ratio = measure(&title, case.best, 1.0, (&traffic, &distances, Some(&order)), asked);
         ratios.push(ratio);
         against.push(ratio * case.best / case.scotch);
     }
@@ -150,6 +151,9 @@ struct Baseline {
     topology: String,
     best: f64,
     scotch: f64,
+    /// The least load of the busiest direction, and that of the order given.
+    link: f64,
+    given_link: f64,
 }
 
 fn baselines() -> Vec<Baseline> {
@@ -165,12 +169,17 @@ fn baselines() -> Vec<Baseline> {
                 .iter()
                 .position(|c| c.instance == instance && c.topology == topology)
                 .unwrap_or_else(|| {
-                    let (best, scotch) = (f64::MAX, f64::MAX);
-                    cases.push(Baseline { instance, topology, best, scotch });
+                    let [best, scotch, link, given_link] = [f64::MAX; 4];
+                    cases.push(Baseline { instance, topology, best, scotch, link, given_link });
                     cases.len() - 1
                 });
             let case = &mut cases[index];
             case.best = case.best.min(value);
+            let busiest: f64 = field(line, "maxlink").parse().expect("a number");
+            case.link = case.link.min(busiest);
+            if field(line, "method") == "rank-order" {
+                case.given_link = busiest;
+            }
             if field(line, "method").starts_with("scotch") {
                 case.scotch = case.scotch.min(value);
             }
@@ -189,16 +198,102 @@ fn field(line: &str, name: &str) -> String {
 }
 
 fn topology(name: &str) -> Distances {
+    distances(&fabric(name))
+}
+
+fn fabric(name: &str) -> Fabric {
     if let Some(shape) = name.strip_prefix("mesh") {
-        hops(&mesh(name, &lengths(shape, 'x'), Kind::Die, TERMS).expect("a mesh"))
+        mesh(name, &lengths(shape, 'x'), Kind::Die, TERMS).expect("a mesh")
     } else if let Some(shape) = name.strip_prefix("torus") {
-        hops(&torus(name, &lengths(shape, 'x'), Kind::Die, TERMS).expect("a torus"))
+        torus(name, &lengths(shape, 'x'), Kind::Die, TERMS).expect("a torus")
     } else {
-        let fanout = lengths(&name[4..], ':');
-        let fabric = tree(name, &fanout, Kind::Node, &[TERMS]).expect("a tree");
-        let apart: Vec<u32> = (0..fanout.len() as u32).map(|level| 10u32.pow(level)).collect();
-        Distances::by_levels(&fabric, &fabric.slots(), &apart).expect("a tree")
+        tree(name, &lengths(&name[4..], ':'), Kind::Node, &[TERMS]).expect("a tree")
     }
+}
+
+/// Hops in grids, 1:10:100 in trees.
+fn distances(fabric: &Fabric) -> Distances {
+    if fabric.levels().is_empty() {
+        return hops(fabric);
+    }
+    let apart: Vec<u32> = (0..=fabric.levels().len() as u32).map(|l| 10u32.pow(l)).collect();
+    Distances::by_levels(fabric, &fabric.slots(), &apart).expect("a tree")
+}
+
+/// The busiest direction in bytes, where half of the bytes both ways go each way.
+fn links(asked: &Asked) {
+    let mut ratios = Vec::new();
+    for case in baselines() {
+        let title = format!("{} {}", case.instance, case.topology);
+        let Some((traffic, order)) = job(&case).filter(|_| title.contains(&asked.filter)) else {
+            continue;
+        };
+        let fabric = fabric(&case.topology);
+        let distances = distances(&fabric);
+        let routes = Routes::shortest(&fabric, &fabric.slots()).expect("a fabric");
+        let objective = Objective::BottleneckTime(&routes);
+        let evaluations = asked.evaluations.unwrap_or(Effort::fast(&traffic).evaluations);
+        let effort = Effort { evaluations, lanes: 1, seed: 1 };
+        let before = cpu_seconds();
+        let mapping = map(&traffic, &distances, Some(&order), objective, effort).expect("a case");
+        let seconds = cpu_seconds() - before;
+        // 400 Gbit/s: 20 ps a byte.
+        let bytes = |time: u128| time as f64 / 20.0;
+        let ratio = bytes(mapping.value.bottleneck_time) / case.link;
+        println!(
+            "{title:32} least known {:10} ours {:10} ratio {ratio:.3} given {:10} (measured \
+             elsewhere {:10}) hop-bytes {:.3} cpu {seconds:.2} s",
+            case.link,
+            bytes(mapping.value.bottleneck_time),
+            bytes(mapping.given.bottleneck_time),
+            case.given_link,
+            mapping.value.hop_bytes as f64 / case.best,
+        );
+        ratios.push(ratio);
+    }
+    summary("busiest link against the least known", &ratios);
+}
+
+fn job(case: &Baseline) -> Option<(Traffic, Vec<u32>)> {
+    let graph = format!("comm/{}.graph", case.instance);
+    if !folder().join(&graph).exists() {
+        return None;
+    }
+    let traffic = Traffic::parse_metis(&read(&graph)).expect("a graph");
+    let order = read(&format!("comm/{}.rankorder", case.instance))
+        .split_whitespace()
+        .map(|n| n.parse().expect("a slot"))
+        .collect();
+    Some((traffic, order))
+}
+
+/// Large graphs on few slots, 3 % more than the mean on a slot at most, against Scotch.
+fn tasks(asked: &Asked) {
+    let mut ratios = Vec::new();
+    for line in read("baseline/mapping-many-to-one.jsonl").lines() {
+        let (graph, topology) = (field(line, "graph"), field(line, "topo"));
+        let title = format!("{graph} {topology}");
+        if field(line, "method") != "scotch" || !title.contains(&asked.filter) {
+            continue;
+        }
+        let traffic = Traffic::parse_metis(&read(&format!("graphs/{graph}.graph"))).expect("one");
+        let distances = distances(&fabric(&topology));
+        let most = (traffic.ranks() as f64 / distances.len() as f64).ceil() * 1.03;
+        let effort =
+            Effort { evaluations: asked.evaluations.unwrap_or(20_000_000), lanes: 1, seed: 1 };
+        let before = cpu_seconds();
+        let mapping = map_tasks(&traffic, &distances, most as u32, Objective::HopBytes, effort)
+            .expect("room");
+        let seconds = cpu_seconds() - before;
+        let scotch: f64 = field(line, "J").parse().expect("a number");
+        let ratio = mapping.value.hop_bytes as f64 / scotch;
+        println!(
+            "{title:32} Scotch {scotch:10} ours {:10} ratio {ratio:.3} given {:10} cpu {seconds:.2} s",
+            mapping.value.hop_bytes, mapping.given.hop_bytes
+        );
+        ratios.push(ratio);
+    }
+    summary("more tasks than slots, against Scotch", &ratios);
 }
 
 fn hops(fabric: &Fabric) -> Distances {
@@ -214,7 +309,8 @@ fn maplib(asked: &Asked) {
     let best = read("baseline/maplib_best.json");
     for entry in best.split('{').skip(1) {
         let entry = entry.replace(['\n'], "");
-        let (kind, app, topo) = (field(&entry, "kind"), field(&entry, "app"), field(&entry, "topo"));
+        let (kind, app, topo) =
+            (field(&entry, "kind"), field(&entry, "app"), field(&entry, "topo"));
         let title = format!("{app} {kind} {topo}");
         if !title.contains(&asked.filter) {
             continue;
@@ -240,10 +336,7 @@ fn wafer(asked: &Asked) {
         let from = text.find(name).expect("the list is there");
         let rest = &text[from + name.len() + 3..];
         let end = rest.find(", \"").unwrap_or(rest.len());
-        rest[..end]
-            .split(|c: char| !c.is_ascii_digit())
-            .filter_map(|n| n.parse().ok())
-            .collect()
+        rest[..end].split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
     };
     let dead = list("\"dead_dies\"");
     let pairs = list("\"dead_links\"");
@@ -256,9 +349,11 @@ fn wafer(asked: &Asked) {
     let distances = Distances::hops(&fabric, &slots).expect("a wafer");
     let scotch = read("baseline/defect.json");
     let mut ratios = Vec::new();
-    for (job, traffic) in
-        [("st2d_12x16", stencil(&[12, 16])), ("st3d_4x6x8", stencil(&[4, 6, 8])), (LLM, model([8, 4, 6], 145))]
-    {
+    for (job, traffic) in [
+        ("st2d_12x16", stencil(&[12, 16])),
+        ("st3d_4x6x8", stencil(&[4, 6, 8])),
+        (LLM, model([8, 4, 6], 145)),
+    ] {
         let line = scotch
             .split('{')
             .find(|e| e.contains(job) && e.contains("\"scotch"))

@@ -26,13 +26,16 @@ pub const TABLE_MAX: usize = 8_192;
 pub struct Distances {
     slots: Vec<u32>,
     form: Form,
+    /// The grid that the elements are of, whole or not.
+    grid: Option<Grid>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Form {
-    /// A whole mesh or torus: [`Grid::steps`], O(dimensions).
-    Steps(Grid),
-    /// A whole twisted torus: the row of element 0, O(dimensions + twists).
+    /// A whole mesh or torus, as [`Grid::steps`] but with the coordinates of all slots kept, so
+    /// that nothing is divided: slot s is at `coordinates[s * dimensions..]`. O(dimensions).
+    Steps { grid: Grid, coordinates: Vec<u32> },
+    /// A whole twisted torus: the row of element 0, O(dimensions × twists).
     Row(Grid, Vec<u32>),
     /// Domains of nested levels: `apart[l]` if two are in one domain of level l and of none below,
     /// O(levels). Slot s is in domain `domains[s * levels + l]`.
@@ -53,7 +56,7 @@ impl Distances {
         let form = match fabric.shape() {
             Shape::Grid(grid) if is_whole(fabric) => {
                 if grid.twists.is_empty() {
-                    Form::Steps(grid.clone())
+                    steps(grid, slots)
                 } else if grid.wraps.iter().all(|&wrap| wrap == Wrap::Closed) {
                     Form::Row(grid.clone(), hops_from(fabric, 0))
                 } else {
@@ -66,7 +69,7 @@ impl Distances {
             }
             _ => table(fabric, slots, &Metric::Hops)?,
         };
-        Ok(Self { slots: slots.to_vec(), form })
+        Ok(Self { slots: slots.to_vec(), form, grid: grid_of(fabric) })
     }
 
     /// Length of the shortest path, with a weight for each link (its position in
@@ -80,7 +83,7 @@ impl Distances {
             return Err(Problem::new("weights", weights.len(), "one weight for each link"));
         }
         let form = table(fabric, slots, &Metric::Weighted(weights))?;
-        Ok(Self { slots: slots.to_vec(), form })
+        Ok(Self { slots: slots.to_vec(), form, grid: grid_of(fabric) })
     }
 
     /// Distance by hierarchy: `apart[0]` for two slots in one domain of the fabric's first level,
@@ -114,7 +117,7 @@ impl Distances {
             }
             domains.push(0);
         }
-        Ok(Self { slots: slots.to_vec(), form: Form::Levels { apart: all, domains } })
+        Ok(Self { slots: slots.to_vec(), form: Form::Levels { apart: all, domains }, grid: None })
     }
 
     /// How many slots there are.
@@ -140,7 +143,12 @@ impl Distances {
     #[must_use]
     pub fn between(&self, a: usize, b: usize) -> u32 {
         match &self.form {
-            Form::Steps(grid) => grid.steps(self.slots[a], self.slots[b]),
+            Form::Steps { grid, coordinates } => {
+                let count = grid.lengths.len();
+                let (a, b) =
+                    (&coordinates[a * count..][..count], &coordinates[b * count..][..count]);
+                grid.steps_between(a, b)
+            }
             Form::Row(grid, row) => row[grid.difference(self.slots[a], self.slots[b]) as usize],
             Form::Levels { apart, domains } => {
                 let count = apart.len();
@@ -166,15 +174,30 @@ impl Distances {
         cells
     }
 
-    /// Distances as if closed dimensions of the grid were open and not twisted; none if there is no
-    /// such dimension. A torus has no ends to start from, and a mesh within it does.
+    /// For each dimension of the grid that the elements are of, every slot's coordinate; nothing
+    /// if they are of none.
+    pub(crate) fn axes(&self) -> Vec<Vec<u32>> {
+        let Some(grid) = &self.grid else { return Vec::new() };
+        let mut axes = vec![Vec::with_capacity(self.len()); grid.lengths.len()];
+        for &slot in &self.slots {
+            for (axis, coordinate) in axes.iter_mut().zip(grid.coordinates(slot)) {
+                axis.push(coordinate);
+            }
+        }
+        axes
+    }
+
+    /// Distances as if closed dimensions of the grid were open and not twisted and nothing were
+    /// broken; none if there is no closed dimension. A torus has no ends to start from, and the
+    /// mesh within it does.
     pub(crate) fn unwrapped(&self) -> Option<Self> {
-        let (Form::Steps(grid) | Form::Row(grid, _)) = &self.form else { return None };
+        let grid = self.grid.as_ref()?;
         if grid.wraps.iter().all(|&wrap| wrap == Wrap::Open) {
             return None;
         }
         let open = Grid::new(&grid.lengths, Wrap::Open);
-        Some(Self { slots: self.slots.clone(), form: Form::Steps(open) })
+        let form = steps(&open, &self.slots);
+        Some(Self { slots: self.slots.clone(), form, grid: Some(open) })
     }
 
     /// The largest distance of two slots; none if some are unreachable or there is no slot.
@@ -245,6 +268,13 @@ pub fn weights_from(fabric: &Fabric, source: u32, weights: &[u32]) -> Vec<u32> {
     best
 }
 
+fn grid_of(fabric: &Fabric) -> Option<Grid> {
+    match fabric.shape() {
+        Shape::Grid(grid) => Some(grid.clone()),
+        _ => None,
+    }
+}
+
 enum Metric<'a> {
     Hops,
     Weighted(&'a [u32]),
@@ -269,6 +299,11 @@ fn has_whole_links(fabric: &Fabric) -> bool {
     let is_up = |kind: Kind, state: State| kind != Kind::Switch || state == State::Up;
     fabric.elements().iter().all(|e| is_up(e.kind, e.state))
         && fabric.links().iter().all(|link| link.state == State::Up)
+}
+
+fn steps(grid: &Grid, slots: &[u32]) -> Form {
+    let coordinates = slots.iter().flat_map(|&slot| grid.coordinates(slot)).collect();
+    Form::Steps { grid: grid.clone(), coordinates }
 }
 
 fn tree_levels(children: &[u32], slots: &[u32], apart: Vec<u32>) -> Form {

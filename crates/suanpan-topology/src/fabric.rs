@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::shape::{Grid, Shape, Twist, Wrap};
+pub use self::shape::{DIMENSIONS_MAX, Grid, Shape, Twist, Wrap};
 use crate::problem::Problem;
 use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
@@ -83,7 +83,7 @@ pub struct Link {
     pub a: u32,
     /// The other end.
     pub b: u32,
-    /// Bandwidth of each direction, all lanes together.
+    /// Bandwidth of each direction, all lanes together; 0 if it is not known.
     pub bandwidth: BitsPerSecond,
     /// Time that a bit needs from end to end, the forwarding element at the far end included.
     pub latency: Picoseconds,
@@ -430,6 +430,9 @@ fn check_levels(parts: &FabricParts) -> Result<(), Problem> {
         let field = format!("levels[{}]", level.name);
         if level.of.len() != parts.elements.len() {
             return Err(Problem::new(field, level.of.len(), "one domain, or none, per element"));
+        }
+        if parts.levels.iter().filter(|other| other.name == level.name).count() > 1 {
+            return Err(Problem::new("levels", &level.name, "names that differ"));
         }
         if let Some(far) = level.of.iter().flatten().find(|d| **d as usize >= level.domains.len()) {
             return Err(Problem::new(field, far, "a domain that exists"));

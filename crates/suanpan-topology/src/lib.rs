@@ -8,7 +8,7 @@
 //!
 //! Start at [`fabric::Fabric`] (made by [`generate`], [`import`]
 //! or a [`document::FabricDocument`]), then
-//! [`distance::Distances`] and [`traffic::Traffic`]. Nothing here reads a file, a clock or the
+//! [`distance::Distances`] and [`traffic::Traffic`], and [`map::map`]. Nothing here reads a file, a clock or the
 //! environment: text comes in as an argument, and a [`problem::Problem`] names the line, the field,
 //! the value and what would be right.
 
@@ -21,6 +21,3 @@ pub mod map;
 pub mod problem;
 pub mod traffic;
 pub mod units;
-
-#[cfg(test)]
-mod testing;

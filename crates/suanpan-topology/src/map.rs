@@ -11,22 +11,32 @@
 //! threads as it likes; [`Mapper::finish`] takes the best by value and then by number, so the same
 //! seed, lanes and budget give the same bytes whatever the threads.
 
+mod allocate;
 mod anneal;
 mod bisect;
+mod bottleneck;
 mod dual;
 mod graph;
 mod instance;
 mod lane;
 mod random;
 mod regions;
+mod routes;
 mod seeds;
 mod tabu;
+mod tasks;
+#[cfg(test)]
+mod tests;
 
 use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
-use crate::traffic::Traffic;
-use instance::Instance;
+use crate::traffic::{Flow, Traffic};
+pub use allocate::{Allocation, Asked, By, allocate};
+use bottleneck::Flows;
+use instance::{Instance, State};
 use random::Random;
+pub use routes::{Direction, Routes};
+pub use tasks::map_tasks;
 
 /// How much to search. The same effort gives the same answer everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +52,25 @@ pub struct Effort {
 
 impl Effort {
     /// One lane and as many evaluations as take about 0.07 s of one core for up to 512 ranks,
-    /// and in proportion to the ranks beyond. A move costs what its two ranks have peers.
+    /// and twice in proportion to the ranks beyond. A move costs what its two ranks have peers.
     #[must_use]
     pub fn fast(traffic: &Traffic) -> Self {
         let ranks = traffic.ranks() as u64;
         let degree = traffic.both_ways().entries() as u64 / ranks.max(1);
         let nanoseconds = 60 + ranks.min(512) / 16 + degree * 6 / 5;
-        let evaluations = 70_000_000 * ranks.max(512) / 512 / nanoseconds;
+        let evaluations = 70_000_000 * (ranks.max(512) * 2 - 512) / 512 / nanoseconds;
         Self { evaluations, lanes: 1, seed: 1 }
     }
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug)]
+pub enum Objective<'a> {
+    /// Sum over pairs of ranks of bytes × distance.
+    HopBytes,
+    /// The time that the busiest link needs if everything is sent over these routes, and hop-bytes
+    /// where that is equal.
+    BottleneckTime(&'a Routes),
 }
 
 /// What a placement costs, the most important first: less is better.
@@ -58,6 +78,8 @@ impl Effort {
 pub struct Value {
     /// Bytes between ranks on slots without a path between them.
     pub stranded_bytes: u128,
+    /// Picoseconds that the busiest link needs, rounded up; 0 if that is not the objective.
+    pub bottleneck_time: u128,
     /// Sum over pairs of ranks of bytes × distance.
     pub hop_bytes: u128,
 }
@@ -82,6 +104,8 @@ pub struct Mapping {
     pub value: Value,
     /// What the order given costs.
     pub given: Value,
+    /// The busiest direction of a link; none if that is not the objective or nothing is sent.
+    pub bottleneck: Option<Direction>,
     /// Whether it is worth changing the order.
     pub verdict: Verdict,
     /// Moves priced by the lanes together.
@@ -103,6 +127,7 @@ pub struct Mapper<'a> {
     distances: &'a Distances,
     given: Vec<u32>,
     effort: Effort,
+    by_links: Option<(&'a Routes, Flows)>,
     instance: Instance,
     unwrapped: Option<Instance>,
 }
@@ -115,9 +140,10 @@ pub fn map(
     traffic: &Traffic,
     distances: &Distances,
     given: Option<&[u32]>,
+    objective: Objective<'_>,
     effort: Effort,
 ) -> Result<Mapping, Problem> {
-    let mapper = Mapper::new(traffic, distances, given, effort)?;
+    let mapper = Mapper::new(traffic, distances, given, objective, effort)?;
     let found: Vec<Found> = (0..mapper.lanes()).map(|lane| mapper.lane(lane)).collect();
     Ok(mapper.finish(found))
 }
@@ -127,11 +153,13 @@ impl<'a> Mapper<'a> {
     /// there is none. O(slots² + pairs log pairs).
     ///
     /// # Errors
-    /// If there are more ranks than slots, or `given` is not a different slot for each rank.
+    /// If there are more ranks than slots, `given` is not a different slot for each rank, or the
+    /// objective's routes are between other slots.
     pub fn new(
         traffic: &'a Traffic,
         distances: &'a Distances,
         given: Option<&[u32]>,
+        objective: Objective<'a>,
         effort: Effort,
     ) -> Result<Self, Problem> {
         let (ranks, slots) = (traffic.ranks(), distances.len());
@@ -143,13 +171,45 @@ impl<'a> Mapper<'a> {
             Some(given) => checked(given, ranks, slots)?,
             None => (0..ranks as u32).collect(),
         };
-        let pairs = pairs(traffic);
+        let by_links = match objective {
+            Objective::HopBytes => None,
+            Objective::BottleneckTime(routes) if routes.slots() == distances.slots() => {
+                Some((routes, Flows::new(traffic)))
+            }
+            Objective::BottleneckTime(routes) => {
+                let expected = "routes between the slots that the distances are between";
+                return Err(Problem::new("routes", routes.slots().len(), expected));
+            }
+        };
         let table = finite(distances.table());
-        let unwrapped = distances
-            .unwrapped()
-            .map(|open| Instance::new(ranks, &[], slots, finite(open.table())));
-        let instance = Instance::new(ranks, &scaled(pairs, &table), slots, table);
-        Ok(Self { traffic, distances, given, effort, instance, unwrapped })
+        let unwrapped = distances.unwrapped().map(|open| {
+            let axes = open.axes();
+            Instance { axes, ..Instance::new(ranks, &[], slots, open.table()) }
+        });
+        let instance = Instance::new(ranks, &scaled_pairs(traffic, &table), slots, table);
+        let instance = Instance { axes: distances.axes(), ..instance };
+        Ok(Self { traffic, distances, given, effort, by_links, instance, unwrapped })
+    }
+
+    /// The same job on some of the slots only, as many as ranks: the others look too far away to
+    /// be taken.
+    fn on(&self, set: &[u32]) -> Self {
+        let slots = self.distances.len();
+        let mut table = finite(self.distances.table());
+        let never = table.iter().copied().max().unwrap_or(0).saturating_add(1).saturating_mul(64);
+        let mut inside = vec![false; slots];
+        for &slot in set {
+            inside[slot as usize] = true;
+        }
+        for (at, cell) in table.iter_mut().enumerate() {
+            if at / slots != at % slots && !(inside[at / slots] && inside[at % slots]) {
+                *cell = never;
+            }
+        }
+        let pairs = scaled_pairs(self.traffic, &table);
+        let instance = Instance::new(self.traffic.ranks(), &pairs, slots, table);
+        let instance = Instance { axes: self.instance.axes.clone(), ..instance };
+        Self { given: set.to_vec(), instance, unwrapped: None, ..self.clone() }
     }
 
     /// How many lanes there are to run.
@@ -162,31 +222,44 @@ impl<'a> Mapper<'a> {
     #[must_use]
     pub fn lane(&self, lane: u32) -> Found {
         let random = Random::new(self.effort.seed, u64::from(lane));
-        let lanes = u64::from(self.lanes());
-        let share = self.effort.evaluations / lanes;
-        let (state, evaluations) =
-            lane::search(&self.instance, self.unwrapped.as_ref(), &self.given, share, random);
-        Found { lane, slot_of: state.slot_of, evaluations }
+        let share = self.effort.evaluations / u64::from(self.lanes());
+        let Some((routes, flows)) = &self.by_links else {
+            let (state, evaluations) = self.by_distance(share, random);
+            return Found { lane, slot_of: state.slot_of, evaluations };
+        };
+        // Few hop-bytes are a good start for a short bottleneck, and so is the order given.
+        let (near, evaluations) = self.by_distance(share / 3, random.clone());
+        let mut links = random.branch();
+        let steps = (share - share / 3) / 2 / bottleneck::EVALUATIONS;
+        let given = State::new(&self.instance, self.given.clone());
+        let mut best = (self.value(&given.slot_of), given.slot_of.clone());
+        for start in [given, near] {
+            let mut state = start.clone();
+            bottleneck::search(&self.instance, flows, routes, &mut state, steps, &mut links);
+            for slot_of in [start.slot_of, state.slot_of] {
+                let value = self.value(&slot_of);
+                if value < best.0 {
+                    best = (value, slot_of);
+                }
+            }
+        }
+        let evaluations = evaluations + 2 * steps * bottleneck::EVALUATIONS;
+        Found { lane, slot_of: best.1, evaluations }
+    }
+
+    fn by_distance(&self, evaluations: u64, random: Random) -> (State, u64) {
+        lane::search(&self.instance, self.unwrapped.as_ref(), &self.given, evaluations, random)
     }
 
     /// The exact cost of a placement, by the traffic and distances given. O(pairs).
     #[must_use]
     pub fn value(&self, slot_of: &[u32]) -> Value {
-        let mut value = Value::default();
-        for rank in 0..self.traffic.ranks() {
-            for (peer, bytes) in self.traffic.peers(rank) {
-                let (a, b) = (slot_of[rank] as usize, slot_of[peer as usize] as usize);
-                match self.distances.between(a, b) {
-                    UNREACHABLE => value.stranded_bytes += u128::from(bytes),
-                    apart => value.hop_bytes += u128::from(bytes) * u128::from(apart),
-                }
-            }
-        }
-        if self.traffic.flow() == crate::traffic::Flow::BothWays {
-            value.stranded_bytes /= 2;
-            value.hop_bytes /= 2;
-        }
-        value
+        cost(self.traffic, self.distances, self.by_links.as_ref(), slot_of)
+    }
+
+    fn busiest(&self, slot_of: &[u32]) -> Option<(Direction, u128)> {
+        let (routes, flows) = self.by_links.as_ref()?;
+        bottleneck::busiest(flows, routes, slot_of)
     }
 
     /// The best of what the lanes found and the order given, in any order of lanes.
@@ -206,6 +279,7 @@ impl<'a> Mapper<'a> {
         let elements = self.distances.slots();
         Mapping {
             element_of: slot_of.iter().map(|&slot| elements[slot as usize]).collect(),
+            bottleneck: self.busiest(&slot_of).map(|(direction, _)| direction),
             slot_of,
             value,
             given,
@@ -213,6 +287,34 @@ impl<'a> Mapper<'a> {
             evaluations,
         }
     }
+}
+
+/// The exact cost of a placement. O(pairs), times the diameter for links.
+fn cost(
+    traffic: &Traffic,
+    distances: &Distances,
+    by_links: Option<&(&Routes, Flows)>,
+    slot_of: &[u32],
+) -> Value {
+    let mut value = Value::default();
+    for rank in 0..traffic.ranks() {
+        for (peer, bytes) in traffic.peers(rank) {
+            let (a, b) = (slot_of[rank] as usize, slot_of[peer as usize] as usize);
+            match distances.between(a, b) {
+                UNREACHABLE => value.stranded_bytes += u128::from(bytes),
+                apart => value.hop_bytes += u128::from(bytes) * u128::from(apart),
+            }
+        }
+    }
+    if traffic.flow() == Flow::BothWays {
+        value.stranded_bytes /= 2;
+        value.hop_bytes /= 2;
+    }
+    if let Some((routes, flows)) = by_links {
+        value.bottleneck_time =
+            bottleneck::busiest(flows, routes, slot_of).map_or(0, |(_, time)| time);
+    }
+    value
 }
 
 /// A different slot for each rank, or what is wrong.
@@ -235,20 +337,6 @@ fn checked(given: &[u32], ranks: usize, slots: usize) -> Result<Vec<u32>, Proble
     Ok(given.to_vec())
 }
 
-/// Pairs of ranks with the bytes both ways.
-fn pairs(traffic: &Traffic) -> Vec<(u32, u32, u64)> {
-    let both = traffic.both_ways();
-    let mut pairs = Vec::with_capacity(both.entries() / 2);
-    for rank in 0..both.ranks() {
-        for (peer, bytes) in both.peers(rank) {
-            if peer > rank as u32 {
-                pairs.push((rank as u32, peer, bytes));
-            }
-        }
-    }
-    pairs
-}
-
 /// Distances with a finite, very long way in place of none: long enough that a search leaves it.
 fn finite(mut table: Vec<u32>) -> Vec<u32> {
     let longest = table.iter().copied().filter(|&d| d != UNREACHABLE).max().unwrap_or(0);
@@ -261,14 +349,22 @@ fn finite(mut table: Vec<u32>) -> Vec<u32> {
     table
 }
 
-/// Bytes as the search counts them: halved until no sum can overflow. Only enormous traffic is
-/// rounded, and the result is judged by the exact numbers.
-fn scaled(pairs: Vec<(u32, u32, u64)>, table: &[u32]) -> Vec<(u32, u32, i64)> {
-    let total: u128 = pairs.iter().map(|&(_, _, bytes)| u128::from(bytes)).sum();
+/// Pairs of ranks with the bytes both ways as the search counts them: halved until no sum can
+/// overflow. Only enormous traffic is rounded, and the result is judged by the exact numbers.
+fn scaled_pairs(traffic: &Traffic, table: &[u32]) -> Vec<(u32, u32, i64)> {
+    let both = traffic.both_ways();
     let longest = u128::from(table.iter().copied().max().unwrap_or(1).max(1));
     let mut shift = 0;
-    while (total.saturating_mul(longest) >> shift) > (1 << 60) {
+    while (both.total().saturating_mul(longest) >> shift) > (1 << 58) {
         shift += 1;
     }
-    pairs.into_iter().map(|(a, b, bytes)| (a, b, ((bytes >> shift).max(1)) as i64)).collect()
+    let mut pairs = Vec::with_capacity(both.entries() / 2);
+    for rank in 0..both.ranks() {
+        for (peer, bytes) in both.peers(rank) {
+            if peer > rank as u32 {
+                pairs.push((rank as u32, peer, (bytes >> shift).max(1) as i64));
+            }
+        }
+    }
+    pairs
 }

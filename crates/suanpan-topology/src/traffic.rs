@@ -1,10 +1,18 @@
 //! What the ranks of a job send each other.
 
+mod collective;
 mod csv;
+mod document;
+mod model;
+mod stencil;
 #[cfg(test)]
 mod tests;
 
+pub use collective::{Algorithm, Collective, Operation};
 pub use csv::parse_csv;
+pub use document::TrafficDocument;
+pub use model::{Dimension, Expansion, Model, Parallelism};
+pub use stencil::{Reach, stencil};
 
 use crate::import::metis;
 use crate::problem::Problem;
@@ -31,6 +39,9 @@ pub struct Traffic {
 /// The most ranks of one job.
 pub const RANKS_MAX: usize = 1 << 20;
 
+/// The most pairs of ranks that communicate: 67 million, a gigabyte while they are sorted.
+pub const ENTRIES_MAX: usize = 1 << 26;
+
 impl Traffic {
     /// From (from, to, bytes) in any order; several of one pair are added, what a rank sends to
     /// itself and zeros are left out. For [`Flow::BothWays`] each pair is given once, either way
@@ -54,6 +65,9 @@ impl Traffic {
             }
             if from == to || bytes == 0 {
                 continue;
+            }
+            if all.len() >= ENTRIES_MAX {
+                return Err(Problem::new("entries", all.len(), "fewer than 67,108,864 entries"));
             }
             all.push((from, to, bytes));
             if flow == Flow::BothWays {

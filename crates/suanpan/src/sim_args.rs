@@ -56,7 +56,8 @@ pub struct SimRun {
 /// How a log is read.
 #[derive(Clone, Debug, Args)]
 pub struct SimLog {
-    /// What it is: see below [default: what its name says]
+    /// What it is, if its name does not say: jobs, swf, philly, kueue, sacct, journal, openb, sia,
+    /// gavel
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Stop at the first line that is wrong; the default leaves it out and counts it
@@ -67,15 +68,20 @@ pub struct SimLog {
     pub clean: Option<String>,
     /// Processors of the log's machine, if it does not say
     #[arg(long, value_name = "COUNT")]
-    pub processors: Option<u32>,
+    pub log_processors: Option<u32>,
     /// Time zone of a log that does not name it, such as Asia/Shanghai
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
+    /// Only what was submitted then or later: 2026-11-17, 2026-11-17T09:30:00
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only what was submitted before
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 /// `sim import`.
 #[derive(Debug, Args)]
-#[command(after_help = FORMATS)]
 pub struct SimImport {
     /// The log; `.zst` is decompressed, a journal is its data directory
     #[arg(value_name = "FILE")]
@@ -86,9 +92,6 @@ pub struct SimImport {
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
 }
-
-const FORMATS: &str = "Formats: jobs (our own CSV), swf, philly, kueue, sacct, journal, openb, sia. Names that end in \
-    .jobs.csv or .swf say it themselves.";
 
 /// Where a workload comes from.
 #[derive(Debug, Subcommand)]
@@ -110,6 +113,16 @@ pub enum SimGenerate {
         /// Scale the times between submissions to this share of the machine
         #[arg(long, value_name = "SHARE")]
         load: Option<f64>,
+    },
+    /// Draw from what a log is like: its sizes, run times and daily cycle
+    Fitted {
+        /// The log
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        log: SimLog,
+        #[command(flatten)]
+        drawn: Drawn,
     },
 }
 

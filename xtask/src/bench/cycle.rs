@@ -147,12 +147,12 @@ impl World {
             self.snapshot.apply(change);
         }
         let planned = Instant::now();
-        let Plan { placements, explanations, waiting, waiting_jobs, .. } =
+        let Plan { placements, explanations, preemptions, waiting, waiting_jobs, .. } =
             plan(&self.snapshot, self.now, &Policy::default());
         let plan_ms = planned.elapsed().as_secs_f64() * 1_000.0;
         let count = placements.len();
         if count > 0 {
-            let commit = CommitPlan { explanations, placements };
+            let commit = CommitPlan { explanations, placements, preemptions };
             self.ask(Caller::System, Command::CommitPlan(commit))?;
         }
         self.write()?;
@@ -226,6 +226,8 @@ impl World {
             deadline: None,
             hold: Default::default(),
             requeue: Default::default(),
+            qos: None,
+            nice: 0,
         }
     }
 

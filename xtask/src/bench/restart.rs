@@ -19,7 +19,7 @@ use suanpan_journal::{Append, Checkpoints, Journal};
 use suanpan_model::id::{BlobHash, ClusterId, Generation};
 use suanpan_model::job::{End, Hold, JobSpec, PayloadReach, Usage};
 use suanpan_model::time::{Seconds, Timestamp};
-use suanpan_sched::plan::plan;
+use suanpan_sched::plan::{Plan, plan};
 use suanpan_sched::policy::Policy;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::{Fact, Outcome, Report};
@@ -244,8 +244,8 @@ impl World {
             }
             let plan = plan(&self.snapshot, self.now, &Policy::default());
             ensure!(!plan.placements.is_empty(), "waiting jobs do not start");
-            let (explanations, placements) = (plan.explanations, plan.placements);
-            let commit = Command::CommitPlan(CommitPlan { explanations, placements });
+            let Plan { explanations, placements, preemptions, .. } = plan;
+            let commit = Command::CommitPlan(CommitPlan { explanations, placements, preemptions });
             let (_, events) = self.ask(Caller::System, commit)?;
             let Some(Event::PlanCommitted { allocations, .. }) = events.into_iter().next() else {
                 bail!("no start was committed")
@@ -304,6 +304,8 @@ impl World {
             deadline: None,
             hold,
             requeue: Default::default(),
+            qos: None,
+            nice: 0,
         }
     }
 }

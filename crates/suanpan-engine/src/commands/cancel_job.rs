@@ -4,7 +4,6 @@ use crate::command::{Caller, Target};
 use crate::event::Event;
 use crate::rejection::Rejection;
 use crate::state::{Job, State, Tasks};
-use suanpan_model::id::Generation;
 use suanpan_model::index_set::IndexSet;
 use suanpan_model::job::JobState;
 use suanpan_site::order::StopReason;
@@ -54,11 +53,7 @@ pub(crate) fn stop_placed(
                 Some(StopReason::Requeued) => reason != StopReason::Requeued,
                 Some(_) => false,
             };
-            replaces.then(|| Event::AllocationStopping {
-                allocation: id,
-                generation: Generation(allocation.generation.0 + 1),
-                reason,
-            })
+            replaces.then(|| allocation.stopping(reason, None))
         })
         .collect()
 }

@@ -1,19 +1,20 @@
 //! `CommitPlan`: starts the scheduler proposes, judged again against the state as it is now.
-//! Stale ones are dropped, the rest kept.
+//! Stale ones are dropped, the rest kept. The same goes for what it would stop.
 
 use crate::command::{Caller, CommitPlan};
 use crate::event::{Event, PlacedAllocation};
 use crate::rejection::Rejection;
 use crate::state::{Job, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Prediction, Sharing};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
-use suanpan_sched::plan::Placement;
+use suanpan_sched::plan::{Placement, Preemption};
 use suanpan_sched::snapshot::Contact;
+use suanpan_site::order::StopReason;
 
 pub(crate) fn decide(
     state: &State,
@@ -36,10 +37,38 @@ pub(crate) fn decide(
             allocations.push(placed);
         }
     }
-    if allocations.is_empty() {
-        return Ok(Vec::new());
+    let mut events = Vec::new();
+    if !allocations.is_empty() {
+        let explanations = plan.explanations.clone();
+        events.push(Event::PlanCommitted { explanations, allocations });
     }
-    Ok(vec![Event::PlanCommitted { explanations: plan.explanations.clone(), allocations }])
+    let mut stopped = BTreeSet::new();
+    for preemption in &plan.preemptions {
+        if stopped.insert(preemption.allocation) {
+            events.extend(stop(state, at, preemption));
+        }
+    }
+    Ok(events)
+}
+
+/// The stop of an allocation for a job that still waits and still may.
+fn stop(state: &State, at: Timestamp, preemption: &Preemption) -> Option<Event> {
+    let job = state.jobs.get(&preemption.by).filter(|job| job.ready_count() > 0)?;
+    let live = state.allocations.get(&preemption.allocation)?;
+    let rank = state.preemptible(live)?;
+    let (may_preempt, priority) = state.may_preempt(job);
+    let may = live.stopping.is_none()
+        && live.preempted.is_none()
+        && rank.not_before <= at
+        && rank.priority < priority
+        && may_preempt.contains(&rank.qos);
+    let stop_at = at.plus(state.grace(live));
+    may.then(|| match stop_at > at {
+        true => {
+            Event::AllocationPreempted { allocation: preemption.allocation, by: job.id, stop_at }
+        }
+        false => live.stopping(StopReason::Preempted, Some(job.id)),
+    })
 }
 
 /// Tasks of one job that may still be placed in this plan.

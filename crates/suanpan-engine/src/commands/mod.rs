@@ -15,5 +15,6 @@ pub(crate) mod record_reports;
 pub(crate) mod release_job;
 pub(crate) mod requeue_job;
 pub(crate) mod reserve_nodes;
+pub(crate) mod set_priorities;
 pub(crate) mod submit_jobs;
 pub(crate) mod undrain_nodes;

@@ -1,5 +1,6 @@
 //! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
-//! that refused a job are asked again, drains and reservations end, and old idempotency keys are forgotten.
+//! that refused a job are asked again, drains and reservations end, priorities are worked out anew, what was
+//! preempted is stopped when its grace is over, and old idempotency keys are forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;
@@ -9,7 +10,14 @@ use crate::state::State;
 use std::collections::BTreeSet;
 use suanpan_model::job::JobState;
 use suanpan_model::time::Timestamp;
+use suanpan_sched::order::priority::{PriorityPolicy, UserShare};
 use suanpan_site::order::StopReason;
+
+/// The fair shares as of a time.
+pub(super) fn shares_now(state: &State, policy: &PriorityPolicy, at: Timestamp) -> Vec<UserShare> {
+    let used = state.usage_at(policy, at);
+    policy.fair_shares(used.into_iter().map(|((project, user), usage)| (project, user, usage)))
+}
 
 /// Jobs ended by one command, so that one record stays of bounded size.
 const BATCH: usize = 1_000;
@@ -29,6 +37,8 @@ pub(crate) fn decide(
         let (id, nodes) = (closure.id, closure.nodes.clone());
         Event::NodesOpened { cluster, closure: id, nodes }
     }));
+    let graceless = state.graces_due(at).take(BATCH);
+    events.extend(graceless.map(|(live, by)| live.stopping(StopReason::Preempted, Some(by))));
     let mut ended = BTreeSet::new();
     let due = state.derived.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     for (_, id) in due.take(BATCH) {
@@ -39,6 +49,9 @@ pub(crate) fn decide(
     }
     for id in state.derived.doomed.iter().filter(|id| !ended.contains(id)).take(BATCH) {
         events.extend(end_pending(&state.jobs[id], None, JobState::Cancelled));
+    }
+    if let Some(policy) = state.priorities_due(at) {
+        events.push(Event::JobsPrioritized { shares: shares_now(state, policy, at) });
     }
     if state.keys.are_due(at) {
         let before = Timestamp(at.0 - crate::state::KEYS_KEPT.micros());

@@ -10,6 +10,7 @@ use suanpan_model::id::AllocationId;
 use suanpan_model::job::{End, JobState, PayloadReach, Requeue};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_sched::order::priority::WhenPreempted;
 use suanpan_site::order::StopReason;
 use suanpan_site::report::{Fact, Outcome, Report};
 
@@ -70,7 +71,7 @@ fn judge(
         Fact::Started => (Seen::Started, Event::AllocationStarted { allocation: id, at }),
         Fact::Refused { reason } => {
             let reason = reason.clone();
-            (Seen::Over, refused(allocation, id, at, reason))
+            (Seen::Over, refused(state, allocation, id, at, reason))
         }
         Fact::Ended(outcome) => (Seen::Over, ended(state, allocation, at, outcome)),
     };
@@ -82,8 +83,14 @@ fn judge(
 }
 
 /// A refusal sends the task elsewhere, unless it was to be stopped anyhow.
-fn refused(allocation: &Allocation, id: AllocationId, at: Timestamp, reason: String) -> Event {
-    match allocation.stopping.and_then(state_of_stop) {
+fn refused(
+    state: &State,
+    allocation: &Allocation,
+    id: AllocationId,
+    at: Timestamp,
+    reason: String,
+) -> Event {
+    match allocation.stopping.and_then(|reason| state_of_stop(state, allocation, reason)) {
         None => Event::AllocationRefused { allocation: id, reason },
         Some(state) => Event::AllocationEnded {
             allocation: id,
@@ -134,10 +141,11 @@ fn then(state: &State, allocation: &Allocation, outcome: &Outcome) -> Then {
         (End::Cancelled, _) => JobState::Cancelled,
         (End::Lost, _) => JobState::NodeFail,
     };
-    if allocation.stopping == Some(StopReason::Requeued) {
+    let stopped = |reason| state_of_stop(state, allocation, reason);
+    if allocation.stopping.is_some_and(|reason| stopped(reason).is_none()) {
         return if over == JobState::Completed { Then::Over(over) } else { Then::Requeued };
     }
-    if let Some(stopped) = allocation.stopping.and_then(state_of_stop) {
+    if let Some(stopped) = allocation.stopping.and_then(stopped) {
         // What ended by itself before the stop order reached it ended as it says.
         let by_itself = matches!(outcome.end, End::Exited { .. } | End::TimedOut)
             || outcome.end == End::OutOfMemory;
@@ -151,11 +159,15 @@ fn then(state: &State, allocation: &Allocation, outcome: &Outcome) -> Then {
     Then::Over(over)
 }
 
-fn state_of_stop(reason: StopReason) -> Option<JobState> {
+/// The state of a task whose attempt was stopped; `None` if it waits again.
+fn state_of_stop(state: &State, allocation: &Allocation, reason: StopReason) -> Option<JobState> {
     match reason {
         StopReason::Cancelled => Some(JobState::Cancelled),
         StopReason::Deadline => Some(JobState::Deadline),
-        StopReason::Preempted => Some(JobState::Preempted),
+        StopReason::Preempted => match state.when_preempted(allocation) {
+            WhenPreempted::Requeue => None,
+            WhenPreempted::Cancel => Some(JobState::Preempted),
+        },
         StopReason::Requeued => None,
     }
 }

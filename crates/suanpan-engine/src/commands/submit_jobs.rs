@@ -30,6 +30,7 @@ pub(crate) fn decide(
         {
             return Err(Rejection::NotOwner { job: JobId(next), owner: spec.user.clone() });
         }
+        check_rank(state, caller, position, spec)?;
         check_dependency(state, position, spec)?;
         check_possible(state, position, spec)?;
         jobs.push(SubmittedJob { id: JobId(next), spec: spec.clone() });
@@ -50,6 +51,24 @@ impl State {
             next += spec.array.as_ref().map_or(1, |array| array.count());
         }
         ids
+    }
+}
+
+/// Refuses a QOS that does not exist, and a user's wish to go before others.
+fn check_rank(
+    state: &State,
+    caller: &Caller,
+    position: usize,
+    spec: &JobSpec,
+) -> Result<(), Rejection> {
+    if spec.nice < 0 && matches!(caller, Caller::User(_)) {
+        return Err(Rejection::NegativeNice { position, nice: spec.nice });
+    }
+    match (&spec.qos, &state.priorities.policy) {
+        (Some(qos), Some(policy)) if !policy.qos.contains_key(qos) => {
+            Err(Rejection::UnknownQos { position, qos: qos.clone() })
+        }
+        _ => Ok(()),
     }
 }
 

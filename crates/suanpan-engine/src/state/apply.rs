@@ -2,6 +2,7 @@
 //! names an invariant that a bug elsewhere broke.
 
 use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
+use crate::command::TokenHash;
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,17 +30,23 @@ impl State {
             Event::JobHeld { job } => self.set_hold(*job, Hold::User),
             Event::JobReleased { job } => self.set_hold(*job, Hold::None),
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
-            Event::AllocationStopping { allocation, generation, reason } => {
+            Event::AllocationStopping { allocation, generation, reason, .. } => {
                 let live = self.allocation_mut(*allocation);
                 live.generation = *generation;
                 live.stopping = Some(*reason);
+                self.end_grace(*allocation);
                 self.touch(*allocation);
+                self.publish_running(*allocation);
+            }
+            Event::AllocationPreempted { allocation, by, stop_at } => {
+                self.preempted(*allocation, *by, *stop_at);
             }
             Event::AllocationStaging { allocation, at } => {
                 self.allocation_mut(*allocation).staging_at = Some(*at);
             }
             Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
-            Event::AllocationEnded { allocation, charge, then, .. } => {
+            Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
+                self.count_usage(at, *allocation, outcome);
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
@@ -54,17 +61,7 @@ impl State {
                 self.tasks_ended(*job, positions, *state);
             }
             Event::SiteAdded { cluster, name, token } => {
-                self.next.cluster = self.next.cluster.max(cluster.0 + 1);
-                let cluster_state = Cluster {
-                    name: name.clone(),
-                    token: *token,
-                    inventory: None,
-                    contact: (Contact::Silent, at),
-                    closures: BTreeMap::new(),
-                    free: Vec::new(),
-                    allocations: BTreeSet::new(),
-                };
-                self.clusters.insert(*cluster, cluster_state);
+                self.site_added(at, *cluster, name, *token)
             }
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
@@ -82,8 +79,24 @@ impl State {
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
             }
+            Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
+            Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str, token: TokenHash) {
+        self.next.cluster = self.next.cluster.max(id.0 + 1);
+        let cluster = Cluster {
+            name: name.to_owned(),
+            token,
+            inventory: None,
+            contact: (Contact::Silent, at),
+            closures: BTreeMap::new(),
+            free: Vec::new(),
+            allocations: BTreeSet::new(),
+        };
+        self.clusters.insert(id, cluster);
     }
 
     fn job_submitted(&mut self, at: Timestamp, submitted: &SubmittedJob) {
@@ -93,7 +106,7 @@ impl State {
         }
         let tasks = Tasks::new(&spec);
         self.next.job = self.next.job.max(submitted.id.0 + tasks.id_count());
-        let job = Job {
+        let mut job = Job {
             id: submitted.id,
             submitted: at,
             spec,
@@ -101,8 +114,10 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            priority: 0,
             gate: super::Gate::Closed,
         };
+        job.priority = self.priority_of(at, &job);
         self.index_job(&job);
         self.jobs.insert(job.id, job);
         self.refresh_gate(submitted.id);
@@ -151,9 +166,10 @@ impl State {
             staging_at: None,
             started_at: None,
             stopping: None,
+            preempted: None,
         };
-        self.emit(|| allocation.took());
         self.allocations.insert(placed.id, allocation);
+        self.publish_running(placed.id);
         self.touch(placed.id);
     }
 
@@ -172,6 +188,7 @@ impl State {
 
     /// An allocation is over: its resources are free, its transfer posted (`charge`) or voided.
     fn ended(&mut self, id: AllocationId, charge: Option<MicroCredits>, then: Then) {
+        self.end_grace(id);
         let allocation = self.allocations.remove(&id).expect("an allocation ends once");
         let placed = &allocation.placed;
         let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");
@@ -268,6 +285,7 @@ impl State {
         cluster.free = inventory.nodes.iter().map(|node| node.capacity).collect();
         let live: Vec<AllocationId> = cluster.allocations.iter().copied().collect();
         self.derived.catalog.set(id, Arc::clone(inventory));
+        self.count_machine();
         self.emit(|| Change::Inventory(id, Arc::clone(inventory)));
         for allocation_id in live {
             self.emit(|| Change::Freed(id, allocation_id));
@@ -279,8 +297,7 @@ impl State {
                 let free = &mut cluster.free[*node as usize];
                 *free = free.checked_sub(&allocation.placed.per_node).unwrap_or_default();
             }
-            let took = self.allocations[&allocation_id].took();
-            self.emit(|| took);
+            self.publish_running(allocation_id);
         }
     }
 

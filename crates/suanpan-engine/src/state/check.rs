@@ -15,6 +15,15 @@ impl State {
         self.check_tasks();
         self.check_allocations();
         self.check_closures();
+        self.check_priorities();
+    }
+
+    fn check_priorities(&self) {
+        if self.priorities.policy.is_none() {
+            assert!(self.priorities.is_unused(), "without a policy nothing is counted");
+            let ordered = self.jobs.values().all(|job| job.priority == 0);
+            assert!(ordered, "without a policy jobs go by submission");
+        }
     }
 
     fn check_closures(&self) {
@@ -45,6 +54,8 @@ impl State {
         assert_eq!(mine.by_name, other.by_name, "names are indexed");
         assert_eq!(mine.deadlines, other.deadlines, "deadlines are indexed");
         assert_eq!(mine.doomed, other.doomed, "doomed jobs are indexed");
+        assert_eq!(mine.graces, other.graces, "graces are indexed");
+        assert_eq!(mine.machine, other.machine, "nodes are counted");
         assert_eq!(mine.refused, other.refused, "refused jobs are indexed");
     }
 

@@ -54,8 +54,14 @@ impl State {
             cluster.free = nodes.map(|node| node.capacity).collect();
             cluster.allocations.clear();
         }
+        self.count_machine();
         let live: Vec<AllocationId> = self.allocations.keys().copied().collect();
         for id in live {
+            if let (None, Some((_, stop_at))) =
+                (self.allocations[&id].stopping, self.allocations[&id].preempted)
+            {
+                self.derived.graces.insert((stop_at, id));
+            }
             let placed = &self.allocations[&id].placed;
             let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters stay");
             cluster.allocations.insert(id);

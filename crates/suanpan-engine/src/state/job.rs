@@ -27,9 +27,16 @@ pub struct Job {
     /// When the last of them did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
+    /// As last worked out; larger first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i64,
     /// Whether its dependency lets it start. Derived.
     #[serde(skip)]
     pub gate: Gate,
+}
+
+fn is_zero(priority: &i64) -> bool {
+    *priority == 0
 }
 
 /// The tasks of a job: one, or those of an array, materialized while they are placed.

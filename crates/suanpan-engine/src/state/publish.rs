@@ -2,12 +2,14 @@
 //! and the order hub.
 
 use super::{Allocation, Gate, Job, State};
+use crate::event::Event;
 use std::sync::Arc;
-use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::OnInvalidDependency;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
-use suanpan_sched::snapshot::{Change, Pending, Running, Snapshot};
+use suanpan_sched::snapshot::{Change, Ending, Pending, Running, Snapshot};
+use suanpan_site::order::StopReason;
 
 impl State {
     /// Turns collecting of scheduler changes and touched orders on or off (off in recovery).
@@ -37,7 +39,7 @@ impl State {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }
         }
-        self.allocations.values().for_each(|allocation| snapshot.apply(allocation.took()));
+        self.allocations.values().for_each(|allocation| snapshot.apply(self.took(allocation)));
         for job in self.jobs.values() {
             if let Some(pending) = self.as_pending(job) {
                 snapshot.apply(Change::Pending(pending));
@@ -46,19 +48,23 @@ impl State {
         snapshot
     }
 
-    /// What the scheduler needs to know of a job, if any task may start.
+    /// What the scheduler needs to know of a job, if any task may start. Jobs that may stop others
+    /// come before all that may not, as in Slurm, by their QOS: what they stop does not start again
+    /// in their place.
     fn as_pending(&self, job: &Job) -> Option<Pending> {
         let ready = job.ready_count();
         if ready == 0 {
             return None;
         }
+        let (may_preempt, qos_priority) = self.may_preempt(job);
+        let tier = if may_preempt.is_empty() { 0 } else { i64::from(qos_priority) << 32 };
         let not_before = match &job.gate {
             Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
             _ => None,
         };
         Some(Pending {
             job: job.id,
-            priority: 0,
+            priority: job.priority.saturating_add(tier),
             submitted: job.submitted,
             shape: Arc::clone(&job.spec.shape),
             begin: job.spec.begin.max(not_before),
@@ -66,7 +72,30 @@ impl State {
             ready,
             refused_by: job.refused_by.clone(),
             may_use: self.may_use(job),
+            may_preempt,
+            qos_priority,
         })
+    }
+
+    fn took(&self, allocation: &Allocation) -> Change {
+        let placed = &allocation.placed;
+        let running = Running {
+            nodes: placed.nodes.clone(),
+            per_node: placed.per_node,
+            sharing: placed.sharing,
+            ends_by: allocation.ends_by(),
+            ending: allocation.ending(),
+            preemptible: self.preemptible(allocation),
+        };
+        Change::Took(placed.cluster, placed.id, running)
+    }
+
+    /// Tells the scheduler of an allocation.
+    pub(super) fn publish_running(&mut self, id: AllocationId) {
+        if self.derived.emit {
+            let took = self.took(&self.allocations[&id]);
+            self.derived.changes.push(took);
+        }
     }
 
     pub(super) fn emit(&mut self, change: impl FnOnce() -> Change) {
@@ -184,20 +213,32 @@ impl State {
 }
 
 impl Allocation {
-    /// When its time limit ends: counted from the start, or from placement until it started.
-    pub(super) fn ends_by(&self) -> Timestamp {
-        let from = self.started_at.unwrap_or(self.placed_at.plus(self.placed.prediction.stage));
-        from.plus(Seconds(u64::from(self.placed.time_limit.seconds())))
+    /// The event that orders it to stop.
+    pub(crate) fn stopping(&self, reason: StopReason, by: Option<JobId>) -> Event {
+        let generation = Generation(self.generation.0 + 1);
+        Event::AllocationStopping { allocation: self.placed.id, generation, reason, by }
     }
 
-    pub(super) fn took(&self) -> Change {
-        let running = Running {
-            nodes: self.placed.nodes.clone(),
-            per_node: self.placed.per_node,
-            sharing: self.placed.sharing,
-            ends_by: self.ends_by(),
-        };
-        Change::Took(self.placed.cluster, self.placed.id, running)
+    fn ending(&self) -> Ending {
+        match self.stopping.is_some() || self.preempted.is_some() {
+            true => Ending::Stopping,
+            false => Ending::AtLimit,
+        }
+    }
+
+    /// When its time limit ends: counted from the start, or from placement until it started. What
+    /// is being stopped should have ended already; what has a grace has ended by its end.
+    pub(super) fn ends_by(&self) -> Timestamp {
+        if self.stopping.is_some() {
+            return self.placed_at;
+        }
+        let stop_at = self.preempted.map_or(Timestamp::MAX, |(_, stop_at)| stop_at);
+        self.limit_ends().min(stop_at)
+    }
+
+    fn limit_ends(&self) -> Timestamp {
+        let from = self.started_at.unwrap_or(self.placed_at.plus(self.placed.prediction.stage));
+        from.plus(Seconds(u64::from(self.placed.time_limit.seconds())))
     }
 
     /// Finds its nodes in a new inventory by name; nodes that are gone are left out.

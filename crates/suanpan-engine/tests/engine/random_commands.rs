@@ -5,6 +5,15 @@
 use crate::world;
 use proptest::prelude::*;
 
+fn priorities() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "priorities off=yes".to_owned(),
+        "priorities age=10 fair=1000 every=7 projects=physics:3".to_owned(),
+        "priorities fair=10 qos=1000 every=20 qoses=urgent:9:low,low:1::5".to_owned(),
+        "queue".to_owned(),
+    ])
+}
+
 fn closure() -> impl Strategy<Value = String> {
     let nodes = prop::sample::select(vec!["1 sh1", "1 sh1,sh2", "1 all", "2 all", "2 gy2"]);
     let times = prop::sample::select(vec!["", "from=5", "until=20", "from=3 until=9"]);
@@ -53,6 +62,13 @@ fn line() -> impl Strategy<Value = String> {
         "invalid=cancel",
         "sites=gy",
         "user=bob",
+        "project=physics",
+        "nice=5",
+        "nice=-5",
+        "qos=urgent",
+        "qos=urgent",
+        "qos=low",
+        "qos=low requeue=yes",
     ]);
     prop_oneof![
         6 => Just("plan".to_owned()),
@@ -71,6 +87,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => job.clone().prop_map(|id| format!("release {id}")),
         1 => job.prop_map(|id| format!("why {id}")),
         1 => closure(),
+        1 => priorities(),
         2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),
         1 => Just("orders".to_owned()),
     ]

@@ -2,7 +2,7 @@
 //!
 //! `fixtures/journal-1.jsonl` has one record a line in the stored form. It is never rewritten;
 //! a new kind of event gets a new fixture beside it (`NEW_FIXTURE=name` writes one from the
-//! scenarios).
+//! scenarios, with `SCENARIO=part` from those whose name has that part).
 
 use crate::world;
 use std::fmt::Write;
@@ -37,7 +37,8 @@ fn summary(lines: &str) -> String {
 fn every_committed_journal_still_folds() {
     if let Some(name) = std::env::var_os("NEW_FIXTURE") {
         let name = name.into_string().expect("a file name");
-        let lines = world::journal_of_all_scenarios();
+        let part = std::env::var("SCENARIO").unwrap_or_default();
+        let lines = world::journal_of_scenarios(&part);
         std::fs::write(folder().join(format!("{name}.txt")), summary(&lines)).expect("written");
         std::fs::write(folder().join(format!("{name}.jsonl")), lines).expect("written");
     }

@@ -23,6 +23,9 @@ use suanpan_model::money::{MicroCredits, Price};
 use suanpan_model::site::{DriverKind, Flavor, Inventory, Node, Partition};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
+use suanpan_sched::order::multifactor::Weights;
+use suanpan_sched::order::priority::{Entitlement, PriorityPolicy, Qos, UserShare};
+use suanpan_sched::plan::Plan;
 use suanpan_sched::policy::Policy;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::{Fact, Outcome, Report};
@@ -44,10 +47,12 @@ pub fn run(text: &str) -> String {
     out
 }
 
-/// The stored records of all scenarios, run one after the other in one world.
-pub fn journal_of_all_scenarios() -> String {
+/// The stored records of all scenarios whose file name contains `part`, run one after the other in
+/// one world.
+pub fn journal_of_scenarios(part: &str) -> String {
     let mut world = World::default();
-    for path in crate::scenarios::scenario_files() {
+    let all = crate::scenarios::scenario_files().into_iter();
+    for path in all.filter(|path| path.to_string_lossy().contains(part)) {
         let text = std::fs::read_to_string(path).expect("scenario files are UTF-8");
         for line in text.lines().filter(|line| !line.starts_with("> ") && !line.starts_with('#')) {
             if !line.trim().is_empty() {
@@ -124,6 +129,8 @@ impl World {
             "release" => self.ask(user(&named), Command::ReleaseJob(target(&plain[0]))),
             "requeue" => self.ask(user(&named), Command::RequeueJob(target(&plain[0]))),
             "drain" | "undrain" | "reserve" | "end-reservation" => self.close(verb, &plain, &named),
+            "priorities" => self.priorities(&named),
+            "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "orders" => self.orders(),
             "balance" => self.balance(),
@@ -215,6 +222,49 @@ impl World {
         self.ask(caller, command)
     }
 
+    /// `priorities off=yes`, or `priorities [age=W] [fair=W] [size=W] [qos=W] [every=S]
+    /// [projects=NAME:SHARES,..] [qoses=NAME:PRIORITY[:PREEMPTS[:GRACE]],..]`.
+    fn priorities(&mut self, words: &Words) -> Vec<String> {
+        let weight = |key: &str| words.get(key).map_or(0, |text| text.parse().expect("a weight"));
+        let list = |key: &str| {
+            let text = words.get(key).map_or("", String::as_str);
+            let some = text.split(',').filter(|item| !item.is_empty());
+            some.map(|item| item.split(':').map(str::to_owned).collect()).collect::<Vec<Vec<_>>>()
+        };
+        let mut policy = PriorityPolicy { half_life: None, ..PriorityPolicy::default() };
+        policy.weights = Weights {
+            age: weight("age"),
+            fair_share: weight("fair"),
+            job_size: weight("size"),
+            qos: weight("qos"),
+            ..Weights::default()
+        };
+        policy.every = Seconds(weight("every").max(1).into());
+        policy.age_max = Seconds(1_000);
+        for one in list("projects") {
+            let shares = one[1].parse().expect("shares");
+            let entitlement = Entitlement { shares, ..Entitlement::default() };
+            policy.shares.insert(one[0].clone(), entitlement);
+        }
+        for one in list("qoses") {
+            let priority = one[1].parse().expect("a priority");
+            let preempts = one.get(2).filter(|name| !name.is_empty()).cloned();
+            let preempts = preempts.into_iter().collect();
+            let grace = Seconds(one.get(3).map_or(0, |text| text.parse().expect("a grace")));
+            let qos = Qos { priority, preempts, grace, ..Qos::default() };
+            policy.qos.insert(one[0].clone(), qos);
+        }
+        let policy = (!words.contains_key("off")).then(|| Box::new(policy));
+        let caller = if words.contains_key("user") { user(words) } else { Caller::System };
+        self.ask(caller, Command::SetPriorities(policy))
+    }
+
+    /// Waiting jobs in the order in which they are considered, with their priority.
+    fn queue(&self) -> Vec<String> {
+        let pending = self.snapshot.pending.values();
+        pending.map(|one| format!("job {} priority {}", one.job, one.priority)).collect()
+    }
+
     fn submit(&mut self, words: &Words) -> Vec<String> {
         self.keys += 1;
         self.submit_with(self.keys, words)
@@ -237,7 +287,7 @@ impl World {
 
     fn plan(&mut self) -> Vec<String> {
         let plan = suanpan_sched::plan::plan(&self.snapshot, self.now, &Policy::default());
-        if plan.placements.is_empty() {
+        if plan.placements.is_empty() && plan.preemptions.is_empty() {
             let mut reasons: Vec<String> =
                 plan.waiting.values().map(|one| format!("{:?}", one.reason)).collect();
             reasons.sort();
@@ -248,7 +298,8 @@ impl World {
             };
             return vec![format!("nothing starts{waiting}")];
         }
-        let commit = CommitPlan { explanations: plan.explanations, placements: plan.placements };
+        let Plan { explanations, placements, preemptions, .. } = plan;
+        let commit = CommitPlan { explanations, placements, preemptions };
         self.ask(Caller::System, Command::CommitPlan(commit))
     }
 
@@ -337,8 +388,13 @@ fn told(event: &Event) -> String {
             format!("allocation {allocation} refused: {reason}")
         }
         Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
-        Event::AllocationStopping { allocation, generation, reason } => {
-            format!("allocation {allocation} generation {generation} stopping: {reason:?}")
+        Event::AllocationPreempted { allocation, by, stop_at } => {
+            let seconds = stop_at.0 / 1_000_000;
+            format!("allocation {allocation} will be stopped at {seconds} s for job {by}")
+        }
+        Event::AllocationStopping { allocation, generation, reason, by } => {
+            let by = by.map_or(String::new(), |job| format!(" for job {job}"));
+            format!("allocation {allocation} generation {generation} stopping: {reason:?}{by}")
         }
         Event::TasksEnded { job, positions, state } => {
             let which = if positions.is_empty() {
@@ -352,6 +408,17 @@ fn told(event: &Event) -> String {
         Event::JobReleased { job } => format!("job {job} released"),
         Event::InventoryRecorded { cluster, .. } => format!("cluster {cluster} inventory"),
         Event::ContactChanged { cluster, contact } => format!("cluster {cluster} {contact:?}"),
+        Event::PrioritiesSet { policy: None } => "jobs go by submission".into(),
+        Event::PrioritiesSet { policy: Some(policy) } => {
+            format!("jobs go by priority, anew every {} s", policy.every.0)
+        }
+        Event::JobsPrioritized { shares } => {
+            let share = |one: &UserShare| {
+                format!("{}/{} {}", one.project, one.user, one.factor.billionths() / 1_000)
+            };
+            let shares: Vec<String> = shares.iter().map(share).collect();
+            format!("shares {}", shares.join(", "))
+        }
         Event::NodesClosed { cluster, closure, .. } => {
             let nodes = closure.nodes.join(",");
             format!("cluster {cluster} {nodes} {} ({})", closure.words(), closure.id.0)
@@ -444,6 +511,8 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
         deadline: get("deadline").map(|text| now.plus(seconds(text))),
         hold: if get("hold").is_some() { Hold::User } else { Hold::None },
         requeue: if get("requeue").is_some() { Requeue::OnFailure } else { Requeue::Never },
+        qos: get("qos").map(str::to_owned),
+        nice: get("nice").map_or(0, |text| text.parse().expect("nice=NUMBER")),
     }
 }
 

@@ -48,67 +48,82 @@ pub fn cost(jobs: &[Costs], choice: &[Option<usize>]) -> f64 {
     jobs.iter().zip(choice).map(|(job, c)| c.map_or(job.none, |c| job.of[c])).sum()
 }
 
-/// No configuration, in the table of decisions.
-const NONE: u16 = u16::MAX;
-
 /// The exact choice, by dynamic programming over the GPUs left of each flavor.
 ///
 /// # Panics
-/// As [`choose`]; or with 65,535 configurations or more.
+/// As [`choose`].
 #[must_use]
 pub fn choose_exactly(
     jobs: &[Costs],
     configurations: &[Configuration],
     capacity: &[u32],
 ) -> Vec<Option<usize>> {
-    assert!(configurations.len() < usize::from(NONE), "decisions are kept in two bytes");
     let mut strides = Vec::with_capacity(capacity.len());
     let mut states = 1;
     for &gpus in capacity {
         strides.push(states);
         states *= gpus as usize + 1;
     }
-    let mut least = vec![0.0; states];
-    let mut next = vec![0.0; states];
-    let mut decisions = vec![NONE; states * jobs.len()];
-    for (job, decided) in jobs.iter().zip(decisions.chunks_mut(states)) {
-        for (to, from) in next.iter_mut().zip(&least) {
+    // Least cost of the first k jobs by GPUs at hand, for every k. Decisions are not kept: walking
+    // back, the one that gives the same sum is found again, so the inner loop is a plain minimum.
+    let mut least = vec![0.0; states * (jobs.len() + 1)];
+    for (k, job) in jobs.iter().enumerate() {
+        let (before, after) = least[k * states..].split_at_mut(states);
+        let after = &mut after[..states];
+        for (to, from) in after.iter_mut().zip(&*before) {
             *to = from + job.none;
         }
-        for (index, configuration) in configurations.iter().enumerate() {
-            let (cost, flavor) = (job.of[index], configuration.flavor);
-            let (gpus, all) = (configuration.gpus as usize, capacity[flavor] as usize);
-            if !cost.is_finite() || gpus > all {
-                continue;
-            }
+        for index in worthwhile(job, configurations, capacity) {
+            let Configuration { flavor, gpus } = configurations[index];
+            let cost = job.of[index];
             // States that differ in the GPUs of this flavor only are `stride` apart.
-            let block = strides[flavor] * (all + 1);
-            let used = strides[flavor] * gpus;
-            let targets = next.chunks_mut(block).zip(decided.chunks_mut(block));
-            for ((to, decided), from) in targets.zip(least.chunks(block)) {
-                let slots = to[used..].iter_mut().zip(&mut decided[used..]);
-                for ((to, decided), from) in slots.zip(from) {
+            let block = strides[flavor] * (capacity[flavor] as usize + 1);
+            let used = strides[flavor] * gpus as usize;
+            for (to, from) in after.chunks_mut(block).zip(before.chunks(block)) {
+                for (to, from) in to[used..].iter_mut().zip(from) {
                     let through = from + cost;
-                    if through < *to {
-                        *to = through;
-                        *decided = index as u16;
-                    }
+                    *to = if through < *to { through } else { *to };
                 }
             }
         }
-        std::mem::swap(&mut least, &mut next);
     }
     let mut state = states - 1;
     let mut choice = vec![None; jobs.len()];
-    for (job, decided) in decisions.chunks(states).enumerate().rev() {
-        if decided[state] != NONE {
-            let index = usize::from(decided[state]);
-            let configuration = configurations[index];
-            state -= strides[configuration.flavor] * configuration.gpus as usize;
-            choice[job] = Some(index);
+    for (k, job) in jobs.iter().enumerate().rev() {
+        let (before, after) = (&least[k * states..], &least[(k + 1) * states..]);
+        if after[state] >= before[state] + job.none {
+            continue;
+        }
+        for index in worthwhile(job, configurations, capacity) {
+            let Configuration { flavor, gpus } = configurations[index];
+            let free = state / strides[flavor] % (capacity[flavor] as usize + 1);
+            let used = strides[flavor] * gpus as usize;
+            if gpus as usize <= free && before[state - used] + job.of[index] <= after[state] {
+                choice[k] = Some(index);
+                state -= used;
+                break;
+            }
         }
     }
     choice
+}
+
+/// The configurations of a job that may be in a cheapest choice: they fit, cost less than nothing
+/// at all, and less than every one of the same flavor with fewer GPUs.
+fn worthwhile(
+    job: &Costs,
+    configurations: &[Configuration],
+    capacity: &[u32],
+) -> impl Iterator<Item = usize> {
+    (0..configurations.len()).filter(move |&index| {
+        let (cost, c) = (job.of[index], configurations[index]);
+        let beaten = |(other, o): (usize, &Configuration)| {
+            o.flavor == c.flavor && o.gpus < c.gpus && job.of[other] <= cost
+        };
+        cost < job.none
+            && c.gpus <= capacity[c.flavor]
+            && !configurations.iter().enumerate().any(beaten)
+    })
 }
 
 /// A good choice for any size: prices per GPU of each flavor rise while more is asked for than

@@ -69,9 +69,9 @@ impl Gavel {
         let capacity: Vec<f64> = flavors.iter().map(|about| f64::from(about.gpus())).collect();
         let shares = shares(&claims, &capacity);
         let mut ranked = Vec::with_capacity(jobs.len() * flavors.len());
-        for flavor in 0..flavors.len() {
+        for (flavor, time_s) in self.flavor_time.iter().enumerate() {
             for (index, view) in jobs.iter().enumerate() {
-                let had = self.job_time[&view.job][flavor] / self.flavor_time[flavor];
+                let had = self.job_time[&view.job][flavor] / time_s;
                 let share = shares[index][flavor];
                 ranked.push((share / had, share, index, flavor));
             }
@@ -107,7 +107,11 @@ impl Gavel {
         for same_width in chosen.chunk_by(|&a, &b| jobs[a].gpus == jobs[b].gpus) {
             for &index in same_width {
                 let Some((before, held)) = self.holds.get(&jobs[index].job) else { continue };
-                if *before == flavor && held.iter().all(|&gpu| !used[gpu as usize]) {
+                let width = jobs[index].gpus as usize;
+                if *before == flavor
+                    && held.len() == width
+                    && held.iter().all(|&gpu| !used[gpu as usize])
+                {
                     held.iter().for_each(|&gpu| used[gpu as usize] = true);
                     seats.insert(index, held.clone());
                 }

@@ -94,3 +94,6 @@ pub fn best(
 pub fn shape(configuration: Configuration, flavors: &[FlavorNodes]) -> Shape {
     Shape::filled(configuration.gpus, flavors[configuration.flavor].gpus_per_node)
 }
+
+#[cfg(test)]
+mod tests;

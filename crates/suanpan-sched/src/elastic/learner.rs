@@ -10,9 +10,10 @@ use super::{Configuration, FlavorNodes};
 
 /// What was learnt of a program: step times on each flavor that it ran on.
 ///
-/// Before anything ran it may have one GPU of any flavor. Then it may have twice the GPUs it ever
-/// had. Flavors that it has not run on are taken to be faster or slower than one that it has in
-/// the ratio of their one-GPU speeds, which are profiled at submission.
+/// Before anything ran it may have the fewest GPUs of any flavor that can run it, mostly one. Then
+/// it may have twice the GPUs it ever had. Flavors that it has not run on are taken to be faster
+/// or slower than one that it has in the ratio of their one-GPU speeds, which are profiled at
+/// submission.
 #[derive(Clone, Debug)]
 pub struct Learner {
     /// Samples per second on one GPU, by flavor; 0 where it cannot run.
@@ -57,7 +58,7 @@ impl Learner {
     }
 
     /// Estimated goodput of each configuration, in progress per second; 0 where it may not run.
-    /// Before anything ran, 1 for one GPU of any flavor.
+    /// Before anything ran, 1 for the fewest GPUs of each flavor.
     #[must_use]
     pub fn goodputs(
         &self,
@@ -68,17 +69,25 @@ impl Learner {
         initial_batch: u32,
     ) -> Vec<f64> {
         let known = (0..flavors.len()).find(|&flavor| self.on(flavor).is_some());
-        let most = (2 * self.most_gpus).max(1);
+        let most = 2 * self.most_gpus;
+        let mut tried = None;
         let estimate = |(c, candidates): (&Configuration, &Vec<Candidate>)| {
             let Some(known) = known else {
-                return if c.gpus == 1 && !candidates.is_empty() { 1.0 } else { 0.0 };
+                // The fewest GPUs of each flavor that can run it: mostly one.
+                let first = !candidates.is_empty() && tried != Some(c.flavor);
+                tried = if first { Some(c.flavor) } else { tried };
+                return if first { 1.0 } else { 0.0 };
             };
             if c.gpus > most {
                 return 0.0;
             }
             let from = if self.on(c.flavor).is_some() { c.flavor } else { known };
             let by = self.on(from).expect("it was found as known");
-            let ratio = self.alone[c.flavor] / self.alone[from];
+            let ratio =
+                if from == c.flavor { 1.0 } else { self.alone[c.flavor] / self.alone[from] };
+            if !ratio.is_finite() {
+                return 0.0;
+            }
             let nodes = shape(Configuration { flavor: from, ..*c }, flavors).nodes();
             let step_s = |candidate: &Candidate| by.step_s(nodes, c.gpus, candidate.split);
             best(candidates, gradient, initial_batch, step_s).map_or(0.0, |b| b.1 * ratio)
@@ -95,3 +104,6 @@ pub enum News {
     /// Estimates have changed.
     Learnt,
 }
+
+#[cfg(test)]
+mod tests;

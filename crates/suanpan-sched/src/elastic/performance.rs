@@ -256,8 +256,9 @@ fn solve(
         }
         for row in k + 1..N {
             let factor = matrix[row][k] / pivot;
-            for column in k..N {
-                matrix[row][column] -= factor * matrix[k][column];
+            let above = matrix[k];
+            for (entry, base) in matrix[row].iter_mut().zip(above).skip(k) {
+                *entry -= factor * base;
             }
             right[row] -= factor * right[k];
         }

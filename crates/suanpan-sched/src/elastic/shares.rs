@@ -44,7 +44,7 @@ pub fn shares(claims: &[Claim], capacity: &[f64]) -> Vec<Vec<f64>> {
 
 const MOST_STEPS: usize = 100;
 /// Relative gap and infeasibility at which the program counts as solved.
-const SOLVED: f64 = 1e-9;
+const SOLVED: f64 = 1e-8;
 
 struct Program<'a> {
     claims: &'a [Claim],
@@ -174,10 +174,16 @@ impl Normal {
             diagonal.push(own);
             let square = claim.gpus * claim.gpus;
             for (a, row) in matrix.iter_mut().enumerate() {
-                row[a] += square * of[a];
-                for (entry, other) in row.iter_mut().zip(of) {
-                    *entry -= square * of[a] * other / own;
+                // The diagonal is summed up from what is positive: taking the difference of two
+                // almost equal numbers would lose it near the end.
+                let mut others = ratio[jobs * flavors + job];
+                for (b, (entry, other)) in row.iter_mut().zip(of).enumerate() {
+                    if b != a {
+                        *entry -= square * of[a] * other / own;
+                        others += other;
+                    }
                 }
+                row[a] += square * of[a] * others / own;
             }
         }
         Normal { ratio, jobs: diagonal, flavors: cholesky(matrix) }

@@ -30,7 +30,8 @@ const COST_MOST: f64 = 3000.0;
 
 impl Sia {
     /// The costs of one job, over all configurations.
-    fn costs(self, view: &JobView<'_>, configurations: &[Configuration]) -> Costs {
+    #[must_use]
+    pub fn costs(self, view: &JobView<'_>, configurations: &[Configuration]) -> Costs {
         let held = held(view, configurations);
         if let (Some(held), Restart::UnderWay) = (held, view.state) {
             return pinned(held, configurations.len());
@@ -38,7 +39,8 @@ impl Sia {
         let positive = view.goodputs.iter().copied().filter(|&g| g > 0.0);
         let least = positive.fold(f64::INFINITY, f64::min);
         let discount = if held.is_some() { discount(view) } else { 1.0 };
-        let cost = |(index, &goodput): (usize, &f64)| {
+        let cost = |index: usize| {
+            let goodput = view.goodputs.get(index).copied().unwrap_or_default();
             if goodput <= 0.0 {
                 return f64::INFINITY;
             }
@@ -46,7 +48,7 @@ impl Sia {
             let cost = (goodput / least * kept).powf(self.fairness);
             ((cost * 100.0).round_ties_even() / 100.0).min(COST_MOST)
         };
-        Costs { of: view.goodputs.iter().enumerate().map(cost).collect(), none: self.no_allocation }
+        Costs { of: (0..configurations.len()).map(cost).collect(), none: self.no_allocation }
     }
 }
 

@@ -23,6 +23,18 @@ pub struct Measured {
     pub times: Times,
 }
 
+/// A step time that was measured for some number of nodes and GPUs in whatever shape: so the
+/// measurements reach further out than shapes could be tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Far {
+    /// Nodes.
+    pub nodes: u32,
+    /// GPUs over all of them.
+    pub gpus: u32,
+    /// What was measured.
+    pub measured: Measured,
+}
+
 /// The measurements of one model on one flavor, as Pollux (OSDI'21) took them and Sia (SOSP'23)
 /// extended them: per exact [`Shape`], and further out per (nodes, GPUs).
 #[derive(Clone, Debug)]
@@ -38,14 +50,14 @@ pub struct StepTimes {
 }
 
 impl StepTimes {
-    /// Takes in measurements per shape, and per (nodes, GPUs). `None` without a measurement per
+    /// Takes in measurements per shape, and further out. `None` without a measurement per
     /// shape.
     ///
     /// Cost: n log n in the number of measurements.
     #[must_use]
     pub fn new(
         shapes: impl IntoIterator<Item = (Shape, Measured)>,
-        far: impl IntoIterator<Item = ((u32, u32), Measured)>,
+        far: impl IntoIterator<Item = Far>,
     ) -> Option<StepTimes> {
         let mut by_shape: BTreeMap<Shape, Vec<Measured>> = BTreeMap::new();
         let mut means: BTreeMap<(u32, u32, u32), (Times, f64)> = BTreeMap::new();
@@ -73,7 +85,7 @@ impl StepTimes {
             })
             .collect();
         let mut largest_far = BTreeMap::new();
-        for ((nodes, gpus), one) in far {
+        for Far { nodes, gpus, measured: one } in far {
             let largest = largest_far.entry((nodes, gpus)).or_insert(0);
             *largest = one.local_batch.max(*largest);
             points.push(point((nodes, gpus, one.local_batch), one.times));

@@ -1,5 +1,6 @@
-//! How much of a node's idle GPUs a mix of pods cannot use (Weng et al., "Beware of Fragmentation:
-//! Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX ATC'23, section 3).
+//! How much of a node's idle GPUs a mix of pods cannot use (Weng et al., "Beware of
+//! Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX
+//! ATC'23, section 3).
 //!
 //! For one kind of pod, what is idle on a node is *fragmented* if no such pod fits there; if one
 //! fits, then what is idle on those of its GPUs that have too little left. The fragmentation of a
@@ -56,10 +57,10 @@ impl TypicalPods {
 pub struct FragmentTable {
     /// Typical pods in all, those without GPUs too.
     total: u64,
-    /// The models that have rows of their own; the last row is for nodes without a model.
+    /// Distinct rows.
     rows: Vec<Row>,
-    /// Row of each model.
-    row_of: [u8; 64],
+    /// Row of each model; the last is for nodes without one.
+    row_of: [u8; 65],
     /// CPU amounts at which another kind of pod fits.
     cpu_steps: Vec<u32>,
     /// For what is free on a GPU, how many of the distinct shares that pods ask fit there.
@@ -103,15 +104,17 @@ impl FragmentTable {
         let mut table = FragmentTable {
             total: typical.kinds.iter().map(|&(_, count)| u64::from(count)).sum(),
             rows: Vec::new(),
-            row_of: [0; 64],
+            row_of: [0; 65],
             cpu_steps,
             share_level,
         };
-        for model in 0..64 {
-            let allowed = |models: ModelSet| models.contains(super::GpuModel(model));
-            table.row_of[usize::from(model)] = table.add_row(&gpu_kinds, &shares, allowed);
+        for place in 0..65u8 {
+            let allowed = |models: ModelSet| match place {
+                64 => models == ModelSet::ANY,
+                model => models.contains(super::GpuModel(model)),
+            };
+            table.row_of[usize::from(place)] = table.add_row(&gpu_kinds, &shares, allowed);
         }
-        table.add_row(&gpu_kinds, &shares, |models| models == ModelSet::ANY);
         table
     }
 
@@ -163,10 +166,8 @@ impl FragmentTable {
 
     /// The table for a node with this model when so much CPU is free.
     pub(super) fn view(&self, node: &Node, cpu_free: u32) -> View<'_> {
-        let row = match node.model() {
-            Some(model) => &self.rows[usize::from(self.row_of[usize::from(model.0 % 64)])],
-            None => self.rows.last().expect("the row of nodes without a model"),
-        };
+        let model = node.model().map_or(64, |model| usize::from(model.0 % 64));
+        let row = &self.rows[usize::from(self.row_of[model])];
         let level = self.cpu_steps.partition_point(|&step| step <= cpu_free);
         View { table: self, single: &row.single[level], several: &row.several[level] }
     }

@@ -3,11 +3,10 @@
 //! FGD counts an idle part of a GPU by the share of pods that could use it *now*. Expected waste
 //! looks further, with the same knowledge (the mix of typical pods):
 //!
-//! - **What becomes of a gap.** A part of a GPU gets [`OFFERS`] pods to see before the site is full.
+//! - **What becomes of a gap.** A part of a GPU sees [`OFFERS`] pods before the site is full.
 //!   If none fits, it is wasted; if one fits, what that leaves is a smaller gap, of which the same
 //!   holds. Since the policy chooses among gaps, pods that leave little count more
-//!   ([`SELECTIVITY`]). One table per model and CPU level, computed once: 1 share that fits well is
-//!   worth more than many that do not.
+//!   ([`SELECTIVITY`]). This is one table per model and CPU level, computed once.
 //! - **CPUs for the GPUs.** GPUs of a node are stranded when pods take its CPUs first. The CPU that
 //!   the idle GPUs will be asked with has a mean and a spread in the mix; what is expected beyond
 //!   the free CPU counts as waste, so pods with much CPU go where CPU is plenty. Pods without GPUs
@@ -15,8 +14,8 @@
 //! - **Free GPUs beside one another.** A free GPU of a node with fewer free ones than pods of
 //!   several GPUs ask is worth less, by [`SEVERAL_WEIGHT`] of their part of the GPU demand.
 //!
-//! The four numbers were chosen on seeds 1 and 2 of the openb lists; `docs/performance.md` tells
-//! what each part gives on other seeds.
+//! The four numbers were chosen on seeds 1 to 3 of the openb lists; `docs/performance.md` tells
+//! what each part gives there, and what the whole gives on other seeds.
 
 use super::fragment::TypicalPods;
 use super::node::{GpuSet, Node};

@@ -6,13 +6,16 @@ use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
 use crate::plan::floor::Floor;
 use crate::policy::Policy;
-use crate::snapshot::{Closure, ClosureId, ClusterView, Contact, Pending, ShapeClass, Snapshot};
+use crate::snapshot::less;
+use crate::snapshot::{
+    Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass, Snapshot,
+};
 use crate::timeline::{Need, NodeLine, earliest_gang};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
-use suanpan_model::id::ClusterId;
-use suanpan_model::job::Shape;
+use suanpan_model::id::{AllocationId, ClusterId};
+use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
@@ -25,19 +28,24 @@ pub(crate) struct Cycle<'a> {
 }
 
 /// One cluster in this cycle.
-struct Stand<'a> {
+pub(crate) struct Stand<'a> {
     id: ClusterId,
-    view: &'a ClusterView,
+    pub(crate) view: &'a ClusterView,
     /// The first is everybody's; the others are of jobs that may use some reservation.
-    lanes: Vec<Lane<'a>>,
+    pub(crate) lanes: Vec<Lane<'a>>,
     /// Free now, less what this cycle started; promises and closures do not count.
-    free: Vec<Tres>,
+    pub(crate) free: Vec<Tres>,
+    /// That, and what is being stopped or past its limit, less what is kept for those that stop
+    /// it.
+    pub(crate) soon: Vec<Tres>,
+    /// What this cycle stops.
+    pub(crate) stopped: Vec<AllocationId>,
 }
 
 /// A cluster as jobs see it that may use the same closures.
-struct Lane<'a> {
+pub(crate) struct Lane<'a> {
     may_use: &'a [ClosureId],
-    lines: Vec<NodeLine>,
+    pub(crate) lines: Vec<NodeLine>,
     /// Of each pool, the starts that cannot be beaten.
     floors: Vec<Floor>,
 }
@@ -67,13 +75,16 @@ pub(crate) struct Own<'a> {
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) refused_by: &'a [ClusterId],
     pub(crate) may_use: &'a [ClosureId],
+    pub(crate) may_preempt: &'a [String],
+    pub(crate) qos_priority: u32,
 }
 
 impl<'a> Own<'a> {
     /// Those of a pending job.
     pub(crate) fn of(pending: &'a Pending) -> Own<'a> {
-        let Pending { deadline, refused_by, may_use, .. } = pending;
-        Own { deadline: *deadline, refused_by, may_use }
+        let Pending { deadline, refused_by, may_use, may_preempt, qos_priority, .. } = pending;
+        let (deadline, qos_priority) = (*deadline, *qos_priority);
+        Own { deadline, refused_by, may_use, may_preempt, qos_priority }
     }
 }
 
@@ -110,6 +121,7 @@ impl<'a> Cycle<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, now: Timestamp, policy: &'a Policy) -> Cycle<'a> {
         let overdue_end = now.plus(policy.overdue);
         let users = users_of_closures(snapshot);
+        let preempting = is_preempting(snapshot, policy);
         let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
             let lane = |may_use: &&'a [ClosureId]| {
                 let nodes = 0..view.free.len() as u32;
@@ -119,7 +131,10 @@ impl<'a> Cycle<'a> {
                 let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
                 Lane { may_use, lines, floors }
             };
-            Stand { id, view, lanes: users.iter().map(lane).collect(), free: view.free.clone() }
+            let lanes = users.iter().map(lane).collect();
+            let free = view.free.clone();
+            let soon = if preempting { soon(view, now) } else { Vec::new() };
+            Stand { id, view, lanes, free, soon, stopped: Vec::new() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
         Cycle { snapshot, policy, now, stands }
@@ -164,7 +179,11 @@ impl<'a> Cycle<'a> {
         self.stand(run, offer).view
     }
 
-    fn stand(&self, run: &ClassRun<'_>, offer: usize) -> &Stand<'a> {
+    pub(crate) fn stand_mut(&mut self, run: &ClassRun<'_>, offer: usize) -> &mut Stand<'a> {
+        &mut self.stands[run.stands[offer] as usize]
+    }
+
+    pub(crate) fn stand(&self, run: &ClassRun<'_>, offer: usize) -> &Stand<'a> {
         &self.stands[run.stands[offer] as usize]
     }
 
@@ -314,6 +333,9 @@ impl<'a> Cycle<'a> {
             if choice.start == self.now {
                 let free = &mut stand.free[node as usize];
                 *free = free.checked_sub(&amount).expect("a start now is free now");
+                if let Some(soon) = stand.soon.get_mut(node as usize) {
+                    *soon = less(soon, &amount);
+                }
             }
         }
         chosen
@@ -334,13 +356,37 @@ pub(crate) fn need<'o>(shape: &Shape, offer: &'o Offer) -> Need<'o> {
     Need { count: shape.nodes as usize, hold: offer.hold(), required: offer.required() }
 }
 
+/// Whether any job may stop another one.
+fn is_preempting(snapshot: &Snapshot, policy: &Policy) -> bool {
+    let mut privileged = snapshot.privileged.iter();
+    policy.preemptions_max > 0
+        && privileged.any(|key| !snapshot.pending[key].may_preempt.is_empty())
+}
+
+/// What is free now, is past its limit or is to be stopped, on each node.
+fn soon(view: &ClusterView, now: Timestamp) -> Vec<Tres> {
+    let mut soon = view.free.clone();
+    let ending = |one: &&Running| one.ending == Ending::Stopping || one.ends_by <= now;
+    for running in view.running.values().filter(ending) {
+        for &node in &running.nodes {
+            let Some(about) = view.inventory.nodes.get(node as usize) else { continue };
+            let amount = match running.sharing {
+                Sharing::Shared => running.per_node,
+                Sharing::Exclusive => about.capacity,
+            };
+            soon[node as usize] = soon[node as usize].plus(&amount);
+        }
+    }
+    soon
+}
+
 /// What jobs may use: everybody nothing, and then whatever some job may. Only where there are
 /// closures is anything looked up.
 fn users_of_closures(snapshot: &Snapshot) -> Vec<&[ClosureId]> {
     let mut users: BTreeSet<&[ClosureId]> = BTreeSet::from([&[][..]]);
     if snapshot.clusters.values().any(|view| !view.closures.is_empty()) {
-        let own = snapshot.shapes.values().flat_map(|class| &class.own);
-        users.extend(own.map(|key| snapshot.pending[key].may_use.as_slice()));
+        let privileged = snapshot.privileged.iter();
+        users.extend(privileged.map(|key| snapshot.pending[key].may_use.as_slice()));
     }
     users.into_iter().collect()
 }

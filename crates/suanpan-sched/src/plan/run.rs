@@ -4,9 +4,9 @@ use crate::fit::gang::Rule;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Own, Ranking};
 use crate::plan::queue::{Kind, Next, Queue};
 use crate::plan::tell::KEPT;
-use crate::plan::{Placement, Plan, WaitingShape};
+use crate::plan::{Placement, Plan, Preemption, WaitingShape};
 use crate::policy::AllRefused;
-use crate::reason::{Explanation, WaitingFor};
+use crate::reason::{Explanation, PreemptedFor, WaitingFor};
 use crate::snapshot::{Pending, ShapeClass, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
@@ -20,6 +20,8 @@ pub(crate) struct Run<'a> {
     snapshot: &'a Snapshot,
     classes: Vec<Judged<'a>>,
     promised: u32,
+    /// Jobs for which something is stopped.
+    preempting: u32,
 }
 
 /// One class and what was found of it.
@@ -68,7 +70,7 @@ impl<'a> Run<'a> {
             waiting: None,
         };
         let classes = snapshot.shapes.iter().map(judged).collect();
-        Run { cycle, plan: Plan::default(), snapshot, classes, promised: 0 }
+        Run { cycle, plan: Plan::default(), snapshot, classes, promised: 0, preempting: 0 }
     }
 
     /// Decides on the jobs in order, up to but without `until`.
@@ -158,6 +160,9 @@ impl<'a> Run<'a> {
                 told = true;
                 self.wait(next, &ranking);
             }
+            if self.preempt(next, own) {
+                continue;
+            }
             match best {
                 Some(best) if self.promising() => self.promise(next, best),
                 _ if self.promising() => return,
@@ -172,6 +177,23 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Has allocations stopped for a job, if it may and that makes room.
+    fn preempt(&mut self, next: &Next, own: Own<'_>) -> bool {
+        if own.may_preempt.is_empty() || self.preempting >= self.cycle.policy.preemptions_max {
+            return false;
+        }
+        let judged = &mut self.classes[next.class as usize];
+        judged.run(&self.cycle);
+        let run = judged.run.as_ref().expect("it was just made");
+        let Some((cluster, stopped)) = self.cycle.preempt(run, own) else { return false };
+        self.preempting += 1;
+        let by = next.job;
+        let why = PreemptedFor::Qos;
+        let stop = |allocation| Preemption { allocation, cluster, by, why };
+        self.plan.preemptions.extend(stopped.into_iter().map(stop));
+        true
+    }
+
     /// Whether the next job that waits is still promised a start.
     fn promising(&self) -> bool {
         self.promised < self.cycle.policy.reservation_depth
@@ -180,8 +202,13 @@ impl<'a> Run<'a> {
     /// Whether nothing more can start in the stream of this job.
     fn is_settled(&mut self, next: &Next) -> bool {
         let judged = &self.classes[next.class as usize];
-        if next.kind == Kind::Own && !self.snapshot.pending[&next.key].may_use.is_empty() {
-            return false;
+        if next.kind == Kind::Own {
+            let pending = &self.snapshot.pending[&next.key];
+            let preempts = !pending.may_preempt.is_empty()
+                && self.preempting < self.cycle.policy.preemptions_max;
+            if preempts || !pending.may_use.is_empty() {
+                return false;
+            }
         }
         match (judged.standing, next.kind) {
             (Standing::Open, _) => false,

@@ -12,6 +12,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Seconds;
 
 mod closures;
+mod preemptions;
 mod properties;
 
 /// Two sites: `fast` is twice as fast at four times the price of `slow`.

@@ -67,6 +67,7 @@ fn any_change() -> impl Strategy<Value = Change> {
                 priority,
                 ready,
                 begin: begin.map(at),
+                may_preempt: (begin == Some(0)).then(|| "low".to_owned()).into_iter().collect(),
                 ..pending(id, &shape(1, tres(cpus, 1, 0), HOUR))
             })
         }),

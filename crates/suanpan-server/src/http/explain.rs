@@ -91,6 +91,7 @@ pub(super) fn reason_text(reason: WaitingFor, detail: &str) -> String {
         "SiteUnreachable" => with("the sites that fit are out of contact"),
         "SiteRefused" => with("the sites that fit refused it lately"),
         "Deadline" => with("no site could finish it by its deadline"),
+        "ReqNodeNotAvail" => with("nodes it needs are drained, or reserved for others"),
         other => with(other),
     }
 }

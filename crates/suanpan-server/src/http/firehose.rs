@@ -186,6 +186,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
             let detail = json!({"allocation": allocation.0, "reason": reason});
             vec![row(UNKNOWN, None, "stopping", detail)]
         }
+        Event::AllocationPreempted { allocation, by, .. } => {
+            let detail = json!({"allocation": allocation.0, "by": by.0});
+            vec![row(UNKNOWN, None, "preempted", detail)]
+        }
         Event::AllocationStaging { allocation, .. } => of(*allocation, "staging"),
         Event::AllocationStarted { allocation, .. } => of(*allocation, "started"),
         Event::AllocationEnded { allocation, outcome, then, .. } => {
@@ -214,6 +218,8 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesClosed { .. }
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
+        | Event::PrioritiesSet { .. }
+        | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

@@ -264,11 +264,12 @@ impl SchedulerThread {
         self.shared.metrics.plan_seconds.observe(planned.as_secs_f64());
         let placements = std::mem::take(&mut plan.placements);
         let explanations = std::mem::take(&mut plan.explanations);
+        let preemptions = std::mem::take(&mut plan.preemptions);
         self.publish(now, plan);
         let proposed = placements.len();
-        let due = match proposed {
+        let due = match proposed + preemptions.len() {
             0 => Due::Later,
-            _ => self.commit(CommitPlan { explanations, placements }, proposed),
+            _ => self.commit(CommitPlan { explanations, placements, preemptions }, proposed),
         };
         self.shared.metrics.cycle_seconds.observe(began.elapsed().as_secs_f64());
         self.count();

@@ -194,6 +194,7 @@ fn kind_of(command: &Command) -> &'static str {
         Command::UndrainNodes(_) => "undrain_nodes",
         Command::ReserveNodes(_) => "reserve_nodes",
         Command::EndReservation(_) => "end_reservation",
+        Command::SetPriorities(_) => "set_priorities",
         Command::CommitPlan(_) => "commit_plan",
         Command::PassTime => "pass_time",
     }

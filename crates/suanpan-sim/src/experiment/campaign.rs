@@ -193,8 +193,8 @@ fn how_read(origin: &super::Origin) -> String {
 }
 
 fn reading(log: &super::Log) -> String {
-    let super::Log { format, filter, processors, zone, .. } = log;
-    format!("{format:?} {filter:?} {processors:?} {zone:?}")
+    let super::Log { format, filter, processors, zone, window, .. } = log;
+    format!("{format:?} {filter:?} {processors:?} {zone:?} {window:?}")
 }
 
 /// A name as part of a file's name.
@@ -222,7 +222,8 @@ fn one(
     task: &Task<'_>,
 ) -> anyhow::Result<(RunRecord, u64)> {
     let input = sources.input(task.seed)?;
-    let finished = run::run(experiment, &input, task.policy.rule, task.seed)?;
+    let finished = run::run(experiment, &input, task.policy.rule, task.seed)
+        .with_context(|| format!("policy {}, seed {}", task.policy.name, task.seed))?;
     drop(input);
     let file = format!("runs/{}.csv", task.stem);
     let file_hash = write_hashed(&out.join(&file), |to| finished.rows.write(to))?;

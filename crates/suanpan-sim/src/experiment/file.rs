@@ -10,7 +10,7 @@ use crate::problem::{Problem, Strictness};
 use crate::workload::generate::Estimates;
 use crate::workload::generate::lublin::{Model, Types};
 use crate::workload::swf::Filter;
-use crate::workload::{FILTERS, Format};
+use crate::workload::{A_MOMENT, FILTERS, Format, Window};
 use jiff::tz::TimeZone;
 use std::path::Path;
 use suanpan_sched::elastic::FlavorNodes;
@@ -148,7 +148,7 @@ fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteMode
 fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {
     let expected = "the path of a folder with profiles in Sia's form";
     let profiles = folder.join(section.need("profiles", expected)?.text(expected)?);
-    let round_s = whole(section, "round_s", 1..=86_400, "seconds")?.unwrap_or(60);
+    let round_s = whole(section, "round_s", 1..=86_400, "seconds")?;
     let expected = "at least one table [[site.flavor]]";
     let list = section.need("flavor", expected)?;
     let empty = list.wrong(expected);
@@ -235,7 +235,20 @@ fn log(section: &mut Section<'_>, site: &Site, folder: &Path) -> Result<Log, Pro
         None => Strictness::Skip,
     };
     let processors = processors.map(|count| count as u32);
-    Ok(Log { path: folder.join(text), format, filter, processors, zone, strictness })
+    let window =
+        Window { since: moment(section, "since", &zone)?, until: moment(section, "until", &zone)? };
+    let path = folder.join(text);
+    Ok(Log { path, format, filter, processors, zone, window, strictness })
+}
+
+fn moment(
+    section: &mut Section<'_>,
+    key: &'static str,
+    zone: &TimeZone,
+) -> Result<Option<i64>, Problem> {
+    let Some(value) = section.take(key) else { return Ok(None) };
+    let at = Window::moment(&value.moment(A_MOMENT)?, zone);
+    at.map(Some).ok_or_else(|| value.wrong(A_MOMENT))
 }
 
 fn lublin(section: &mut Section<'_>, site: &Site) -> Result<Origin, Problem> {

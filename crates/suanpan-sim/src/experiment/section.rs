@@ -140,6 +140,14 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// A date or a time, in quotes or not, as it is written.
+    pub(super) fn moment(&self, expected: &str) -> Result<String, Problem> {
+        match &self.value {
+            DeValue::Datetime(at) => Ok(at.to_string()),
+            _ => self.text(expected),
+        }
+    }
+
     /// A whole number in a range.
     pub(super) fn whole(&self, range: RangeInclusive<u64>, what: &str) -> Result<u64, Problem> {
         let number = match &self.value {

@@ -4,7 +4,7 @@ use super::run::elastic::Training;
 use super::run::packing::Pods;
 use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
 use crate::input;
-use crate::problem::Strictness;
+use crate::problem::{Problem, Strictness};
 use crate::streams::{Stream, stream};
 use crate::workload::generate::{fitted::Fitted, lublin};
 use crate::workload::job::Workload;
@@ -59,13 +59,34 @@ pub struct ReadLog {
 /// Reads a log as its format says.
 ///
 /// # Errors
-/// The file cannot be read or is no text, or a [`Problem`](crate::problem::Problem) that ends the
+/// The file cannot be read or is no text, or a [`Problem`] that ends the
 /// import.
 pub fn read_log(log: &Log) -> anyhow::Result<ReadLog> {
+    let mut read = read_whole(log)?;
+    if log.window.is_open() {
+        return Ok(read);
+    }
+    let told = |reason| Problem {
+        file: log.path.display().to_string(),
+        line: 0,
+        field: "time".to_owned(),
+        value: "unknown".to_owned(),
+        expected: format!("a log that says when it begins, because {reason}"),
+    };
+    let Content::Jobs(loaded) = &mut read.content else {
+        return Err(told("`since` or `until` asks a part of it; this one has no times").into());
+    };
+    let outside = log.window.apply(&mut loaded.workload);
+    let outside = outside.ok_or_else(|| told("`since` or `until` asks a part of it"))?;
+    *loaded.left_out.entry("submitted at another time").or_default() += outside;
+    Ok(read)
+}
+
+fn read_whole(log: &Log) -> anyhow::Result<ReadLog> {
     let shown = log.path.display().to_string();
     if log.format == Format::Journal {
         let (loaded, hash) = journal::read(&log.path, log.strictness)?;
-        return Ok(ReadLog { path: log.path.clone(), hash, content: Content::Jobs(loaded) });
+        return Ok(ReadLog { path: log.path.clone(), hash, content: Content::jobs(loaded) });
     }
     let bytes = input::read(&log.path)?;
     let hash = blake3::hash(&bytes);

@@ -245,13 +245,14 @@ impl Network {
                 self.snapshot.apply(change);
             }
             self.counts.cycles += 1;
-            let Plan { placements, explanations, .. } = plan(&self.snapshot, now, &self.policy);
-            if placements.is_empty() {
+            let Plan { placements, explanations, preemptions, .. } =
+                plan(&self.snapshot, now, &self.policy);
+            if placements.is_empty() && preemptions.is_empty() {
                 return;
             }
             // A cycle starts at most so many; the next one goes on at once.
             let full = placements.len() >= self.policy.starts_max as usize;
-            let commit = Command::CommitPlan(CommitPlan { explanations, placements });
+            let commit = Command::CommitPlan(CommitPlan { explanations, placements, preemptions });
             self.handle(now, Caller::System, commit, tell)
                 .expect("the control plane may commit a plan");
             self.deliver_orders(now);

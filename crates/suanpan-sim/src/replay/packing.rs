@@ -2,9 +2,15 @@
 //! does not fit is turned away. What was measured is told against the demand that has come, in
 //! percent of the GPU capacity (as figures 7 and 9 of Weng et al., ATC'23).
 
+use crate::streams::{Stream, stream};
+use crate::workload::openb::{self, Draw, GoRandom, Models, OpenbNode, OpenbPod};
+use rand::Rng;
+use std::collections::BTreeSet;
 use suanpan_model::time::Timestamp;
-use suanpan_sched::packing::{FragmentTable, Node, Placement, PodRequest, Policy, WHOLE_GPU};
-use suanpan_site::model::gpu_sharing::{GpuSharingSite, Pod, PodId, Unplaced};
+use suanpan_sched::packing::{
+    FragmentTable, Node, Placement, PodRequest, Policy, PolicyName, TypicalPods, WHOLE_GPU,
+};
+use suanpan_site::model::gpu_sharing::{GpuSharingSite, Pod, PodId, Running, Unplaced};
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +50,57 @@ impl Outcome {
     #[must_use]
     pub fn at(&self, demand: u32) -> Option<&Point> {
         self.curve.iter().rev().find(|point| point.demand <= demand)
+    }
+}
+
+/// A node list and a pod list of openb, ready for runs as the authors made them.
+#[derive(Clone, Debug)]
+pub struct Study {
+    nodes: Vec<Node>,
+    pods: Vec<PodRequest>,
+    typical: TypicalPods,
+    table: FragmentTable,
+}
+
+impl Study {
+    /// Demand that comes in a run, in percent of the GPU capacity.
+    pub const DEMAND: u32 = 130;
+
+    /// The study of a node list and a pod list.
+    #[must_use]
+    pub fn new(nodes: &[OpenbNode], pods: &[OpenbPod]) -> Study {
+        let models = Models::of(nodes);
+        let mut by_name: Vec<&OpenbPod> = pods.iter().collect();
+        by_name.sort_by(|one, other| one.name.cmp(&other.name));
+        let pods: Vec<PodRequest> = by_name.iter().map(|pod| models.request(pod)).collect();
+        let typical = TypicalPods::of(&pods, TypicalPods::PUBLISHED_PERCENT);
+        Study {
+            nodes: nodes.iter().map(|node| models.node(node)).collect(),
+            pods,
+            table: FragmentTable::new(&typical),
+            typical,
+        }
+    }
+
+    /// The workload of a seed, up to [`Study::DEMAND`]: the same for every policy.
+    #[must_use]
+    pub fn draw(&self, seed: u32) -> Draw {
+        let demand = u64::from(Study::DEMAND);
+        openb::draw(&self.nodes, &self.pods, demand, &mut GoRandom::new(seed))
+    }
+
+    /// Packs a workload; the seed is for a policy that draws.
+    #[must_use]
+    pub fn pack(&self, policy: PolicyName, seed: u32, drawn: Draw) -> Outcome {
+        let mut choices = stream(u64::from(seed), Stream::Policy);
+        let policy = policy.policy(&self.typical);
+        run(drawn.nodes, policy, &self.table, &drawn.pods, &mut || choices.next_u64())
+    }
+
+    /// One run: draws the workload of the seed and packs it.
+    #[must_use]
+    pub fn run(&self, policy: PolicyName, seed: u32) -> Outcome {
+        self.pack(policy, seed, self.draw(seed))
     }
 }
 
@@ -111,4 +168,54 @@ pub fn run(
     });
     let curve = points.collect();
     Outcome { placements, curve }
+}
+
+/// A pod that comes at a time and stays for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it comes.
+    pub at: Timestamp,
+    /// The pod; one without a duration stays for ever.
+    pub pod: Pod,
+}
+
+/// Lets pods come at their times, wait until they fit, and leave when their durations are over;
+/// tells each start, in the order of the starts. At one instant pods leave before others come.
+///
+/// # Panics
+/// If the arrivals go back in time.
+pub fn run_timed(
+    nodes: Vec<Node>,
+    policy: Policy,
+    arrivals: &[Arrival],
+    random: &mut dyn FnMut() -> u64,
+) -> Vec<Running> {
+    let mut site = GpuSharingSite::new(nodes, policy, Unplaced::Waits);
+    let mut ends: BTreeSet<(Timestamp, PodId)> = BTreeSet::new();
+    let mut starts = Vec::new();
+    let mut started = |running: Running, ends: &mut BTreeSet<(Timestamp, PodId)>| {
+        ends.extend(running.pod.duration.map(|long| (running.start.plus(long), running.pod.id)));
+        starts.push(running);
+    };
+    assert!(arrivals.is_sorted_by_key(|arrival| arrival.at), "arrivals come in order of time");
+    let mut arrivals = arrivals.iter().peekable();
+    loop {
+        let end = ends.first().copied();
+        match (arrivals.peek(), end) {
+            (Some(next), end) if end.is_none_or(|(at, _)| next.at < at) => {
+                let Arrival { at, pod } = **next;
+                if let Some(placement) = site.submit(at, pod, random) {
+                    started(Running { pod, placement, start: at }, &mut ends);
+                }
+                arrivals.next();
+            }
+            (_, Some((at, id))) => {
+                ends.pop_first();
+                for running in site.end(at, id, random) {
+                    started(running, &mut ends);
+                }
+            }
+            (_, None) => return starts,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::scale::{Scale, Unit};
 use super::svg::{Anchor, Svg, escaped};
-use crate::summary::{Estimate, MetricSummary, Summary, TimelineSummary};
+use crate::summary::{CurveSummary, Estimate, MetricSummary, Summary, TimelineSummary};
 
 /// Colours and dashes repeat after so many policies.
 pub(super) const COLOURS: usize = 8;
@@ -90,7 +90,7 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
         summary.policies.iter().map(|policy| policy.metrics[&metric.name]).collect();
     let axis = comparison_scale(&estimates, metric, (left + 8.0, right - 8.0));
     let unit = unit_of(metric);
-    for (at, text) in axis.ticks(3, unit) {
+    for (at, text) in axis.ticks(4, unit) {
         let x = axis.place(at);
         svg.line("grid", (x, 4.0), (x, bottom));
         svg.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
@@ -322,15 +322,19 @@ pub(super) fn distribution(summary: &Summary, name: &str) -> String {
 pub(super) fn against_demand(summary: &Summary, place: usize) -> String {
     const WIDTH: f64 = 1040.0;
     const HEIGHT: f64 = 340.0;
-    let (left, right, top, bottom) = (52.0, WIDTH - 16.0, 12.0, HEIGHT - 46.0);
+    let (left, right, top, bottom) = (52.0, WIDTH - name_room(summary) - 6.0, 12.0, HEIGHT - 46.0);
     let mut svg = Svg::new(WIDTH, HEIGHT, "Amount of each policy against demand");
     let curves = || summary.policies.iter().filter_map(|policy| policy.curves.get(place));
     let furthest = curves().filter_map(|curve| curve.demand.last()).max().copied().unwrap_or(1);
-    let across = Scale::linear((0.0, f64::from(furthest)), (left, right));
-    // Before nearly all of the site is asked for, every policy leaves the same idle: two scales
-    // would mislead, so the axis is logarithmic.
-    let values = || curves().flat_map(|curve| curve.mean.iter().copied());
-    let low = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min).max(0.1);
+    // As long as there is room for everything, all policies leave the same idle.
+    let first = if furthest > 100 { 60 } else { 0 };
+    let across = Scale::linear((f64::from(first), f64::from(furthest)), (left, right));
+    let shown = |curve: &CurveSummary| -> Vec<(u32, f64)> {
+        let both = curve.demand.iter().copied().zip(curve.mean.iter().copied());
+        both.filter(|(demand, _)| *demand >= first).collect()
+    };
+    let values = || curves().flat_map(|curve| shown(curve).into_iter().map(|(_, value)| value));
+    let low = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min).max(0.1) * 0.85;
     let high = values().fold(0.0, f64::max).max(low * 2.0);
     let up = Scale::logarithmic((low, high), (bottom, top));
     for (at, text) in up.ticks(5, Unit::Plain) {
@@ -342,16 +346,37 @@ pub(super) fn against_demand(summary: &Summary, place: usize) -> String {
         svg.text("tick", (across.place(at), bottom + 17.0), Anchor::Middle, &format!("{text} %"));
     }
     svg.line("axis", (left, bottom), (right, bottom));
+    let mut names: Vec<(f64, usize)> = Vec::new();
     for (index, policy) in summary.policies.iter().enumerate() {
         let Some(curve) = policy.curves.get(place) else { continue };
         let point =
-            |(demand, value): (&u32, &f64)| (across.place(f64::from(*demand)), up.place(*value));
-        let points: Vec<_> = curve.demand.iter().zip(&curve.mean).map(point).collect();
+            |(demand, value): (u32, f64)| (across.place(f64::from(demand)), up.place(value));
+        let points: Vec<_> = shown(curve).into_iter().map(point).collect();
         svg.path(&format!("line {}", colour(index)), &points);
+        names.extend(points.last().map(|(_, y)| (*y, index)));
+    }
+    for (y, index) in apart(names, 14.0, bottom) {
+        let class = format!("label ink {}", colour(index));
+        let name = short_name(&summary.policies[index].name);
+        svg.text(&class, (right + 8.0, y + 4.0), Anchor::Start, &name);
     }
     let title = "demand that has come, percent of all GPUs";
     svg.text("axis-title", (f64::midpoint(left, right), HEIGHT - 8.0), Anchor::Middle, title);
     svg.finish()
+}
+
+/// Moves labels apart that stand too close, and keeps the lowest above the end.
+fn apart(mut labels: Vec<(f64, usize)>, gap: f64, end: f64) -> Vec<(f64, usize)> {
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for index in 1..labels.len() {
+        labels[index].0 = labels[index].0.max(labels[index - 1].0 + gap);
+    }
+    let mut below = end;
+    for (y, _) in labels.iter_mut().rev() {
+        *y = y.min(below);
+        below = *y - gap;
+    }
+    labels
 }
 
 /// Which colour and dash is which policy.

@@ -115,8 +115,8 @@ fn over_time(summary: &Summary) -> String {
     };
     let bin = summary.policies[0].timelines.first().map_or(0, |line| line.bin_s);
     format!(
-        "<section>\n<h2>Over time</h2>\n<p>Each step is the mean of {}.{note}</p>\n<figure>{}</figure>\n\
-         </section>\n",
+        "<section>\n<h2>Over time</h2>\n<p>Each step is the mean of {}.{note}</p>\n\
+         <figure>{}</figure>\n</section>\n",
         duration(bin),
         charts::over_time(summary)
     )
@@ -129,9 +129,9 @@ fn against_demand(summary: &Summary) -> String {
         let title = metric.map_or(curve.name.as_str(), |metric| metric.title.as_str());
         let title = title.trim_end_matches(" at the end");
         html.push_str(&format!(
-            "<section>\n<h2>{} as demand comes</h2>\n<p>Means over the seeds.</p>\n{}{}</section>\n",
+            "<section>\n<h2>{} as demand comes</h2>\n<p>Means over the seeds; the axis is \
+             logarithmic.</p>\n{}</section>\n",
             escaped(title),
-            charts::legend(summary),
             figure("", "percent of all GPUs", &charts::against_demand(summary, place))
         ));
     }

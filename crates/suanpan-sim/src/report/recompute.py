@@ -100,6 +100,10 @@ def share(part, of):
     return part / of if of else 0.0
 
 
+def bins_of(policy):
+    return {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in policy["timelines"]}
+
+
 def as_numbers(metrics):
     return {name: float(value) for name, value in metrics.items()}
 
@@ -118,7 +122,7 @@ class BatchRun:
         waits, slowdowns = array("q"), array("d")
         wait_sum = turnaround_sum = busy = 0
         first, last = None, 0
-        bins = {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in policy["timelines"]}
+        bins = bins_of(policy)
         for row in rows(path):
             submit, start, end = (int(row[key]) for key in ("submit_s", "start_s", "end_s"))
             width = int(row["processors"])
@@ -201,7 +205,7 @@ class ElasticRun:
         jct, waits = [], []
         held = restarting = restarts = last = 0
         first = None
-        bins = {line["name"]: Bins(line["bin_s"], len(line["mean"])) for line in policy["timelines"]}
+        bins = bins_of(policy)
         for row in rows(path):
             submit, start, end = float(row["submit_s"]), int(row["start_s"]), int(row["end_s"])
             jct.append(end - submit)
@@ -310,7 +314,8 @@ def check_policy(check, directory, summary, index, first):
     for line in policy["timelines"]:
         columns = list(zip(*(run.timelines[line["name"]] for run in runs)))
         at = f"{where}/timelines/{line['name']}"
-        check.series(f"{at}/mean", line["mean"], [total(column) / len(column) for column in columns])
+        means = [total(column) / len(column) for column in columns]
+        check.series(f"{at}/mean", line["mean"], means)
         check.series(f"{at}/least", line["least"], [min(column) for column in columns])
         check.series(f"{at}/most", line["most"], [max(column) for column in columns])
     jobs = sum(run.count for run in runs)
@@ -329,7 +334,8 @@ def check_curve(check, where, curve, runs):
     demands = sorted({demand for one in all_runs for demand in one})
     check.equal(f"{where}/demand", curve["demand"], demands)
     columns = [[one[demand] for one in all_runs if demand in one] for demand in demands]
-    check.series(f"{where}/mean", curve["mean"], [total(column) / len(column) for column in columns])
+    means = [total(column) / len(column) for column in columns]
+    check.series(f"{where}/mean", curve["mean"], means)
     check.series(f"{where}/least", curve["least"], [min(column) for column in columns])
     check.series(f"{where}/most", curve["most"], [max(column) for column in columns])
 

@@ -77,9 +77,8 @@ impl Svg {
             Anchor::End => "end",
         };
         let (x, y) = (short(at.0), short(at.1));
-        self.add(format_args!(
-            r#"<text class="{class}" x="{x}" y="{y}" text-anchor="{anchor}"{attributes}>{inner}</text>"#
-        ));
+        let place = format!("x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"");
+        self.add(format_args!("<text class=\"{class}\" {place}{attributes}>{inner}</text>"));
     }
 
     fn add(&mut self, element: std::fmt::Arguments<'_>) {

@@ -25,7 +25,9 @@ pub(super) fn metrics(summary: &Summary) -> String {
 }
 
 fn head(summary: &Summary, from: usize) -> String {
-    let mut html = String::from("<div class=\"wide\"><table><thead><tr><th></th>");
+    // Many columns have their intervals below the means.
+    let class = if summary.policies.len() - from > 5 { " narrow" } else { "" };
+    let mut html = format!("<div class=\"wide{class}\"><table><thead><tr><th></th>");
     for policy in summary.policies.iter().skip(from) {
         html.push_str(&format!("<th scope=\"col\">{}</th>", escaped(&policy.name)));
     }

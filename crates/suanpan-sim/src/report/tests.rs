@@ -1,1 +1,98 @@
+use super::*;
+use crate::experiment::digest::{Curve, Digest, Distribution, Timeline};
+use crate::experiment::source::Sources;
+use crate::experiment::{campaign::RunRecord, file, run};
+use crate::summary::{Summary, summarize};
+use std::path::Path;
 
+const EXPERIMENT: &str = r#"
+name = "<b> & </script>"
+seeds = [1, 2]
+policies = ["fcfs", "easy"]
+[site]
+model = "batch"
+processors = 8
+[[workload]]
+name = "\"quoted\""
+generator = "lublin"
+jobs = 30
+"#;
+
+fn summary(digest: impl Fn(usize, usize) -> Digest) -> Summary {
+    let experiment = file::parse(EXPERIMENT, "x", Path::new("")).expect("it is right");
+    let sources = Sources::open(&experiment).expect("nothing to read");
+    let record = |policy: usize, seed: usize| RunRecord {
+        schema: String::new(),
+        key: String::new(),
+        policy: experiment.policies[policy].name.clone(),
+        seed: experiment.seeds[seed],
+        file: format!("runs/{policy}-{seed}.csv"),
+        file_hash: String::new(),
+        left_out: 1,
+        digest: digest(policy, seed),
+    };
+    let runs: Vec<Vec<RunRecord>> =
+        (0..2).map(|policy| (0..2).map(|seed| record(policy, seed)).collect()).collect();
+    summarize(&experiment, &sources, &runs)
+}
+
+fn ran(policy: usize, seed: usize) -> Digest {
+    let experiment = file::parse(EXPERIMENT, "x", Path::new("")).expect("it is right");
+    let sources = Sources::open(&experiment).expect("nothing to read");
+    let input = sources.input(experiment.seeds[seed]).expect("it draws");
+    let rule = experiment.policies[policy].rule;
+    run::run(&experiment, &input, rule, experiment.seeds[seed]).expect("it runs").digest
+}
+
+/// The page without the document inside.
+fn seen(page: &str) -> &str {
+    page.split("<script").next().expect("the page begins with what is seen")
+}
+
+#[test]
+fn names_are_text_and_never_markup() {
+    let page = html(&summary(ran));
+    assert!(page.contains("&lt;b&gt; &amp; &lt;/script&gt;"));
+    assert_eq!(page.matches("</script>").count(), 1, "the one that ends the document");
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(page.contains("&quot;quoted&quot;"));
+}
+
+#[test]
+fn every_number_says_where_it_is_from_and_none_is_missing() {
+    let summary = summary(ran);
+    let page = html(&summary);
+    for wrong in ["NaN", "inf", "null"] {
+        assert!(!seen(&page).contains(wrong), "{wrong}");
+    }
+    let metrics = summary.metrics.len() * summary.policies.len();
+    // Mean and half width of each metric, at least.
+    assert!(page.matches("data-path=").count() >= 2 * metrics);
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    assert!(!seen(&page).contains("src="), "nothing is fetched");
+}
+
+#[test]
+fn runs_of_nothing_and_of_extremes_are_drawn() {
+    let metrics = |value: f64| vec![value; crate::experiment::run::batch::METRICS.len()];
+    let timeline =
+        |name: &str, sums: Vec<u64>| Timeline { name: name.to_owned(), bin_s: 1, sums, of: 1 };
+    let distribution = |name: &str| Distribution {
+        name: name.to_owned(),
+        at_most: (0..113u32).map(|step| 10f64.powf(f64::from(step) / 16.0)).collect(),
+        counts: vec![0; 113],
+        of: 0,
+    };
+    for value in [0.0, 1e-12, 1e15] {
+        let page = html(&summary(|_, _| Digest {
+            metrics: metrics(value),
+            timelines: vec![
+                timeline("utilization", Vec::new()),
+                timeline("queue", vec![0, 1 << 60]),
+            ],
+            distributions: vec![distribution("wait_s"), distribution("bounded_slowdown")],
+            curves: vec![Curve { name: "x".to_owned(), values: vec![None, Some(value)] }],
+        }));
+        assert!(!seen(&page).contains("NaN"), "{value}");
+    }
+}

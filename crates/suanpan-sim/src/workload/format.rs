@@ -1,5 +1,6 @@
 //! The kinds of logs, and reading one of them into jobs.
 
+use super::gavel::{self, Throughput, TraceJob};
 use super::job::{Job, Loaded, Names};
 use super::openb::{OpenbNode, OpenbPod};
 use super::swf::{self, Filter, SwfJob};
@@ -28,11 +29,13 @@ pub enum Format {
     Openb,
     /// [`sia`]: training jobs.
     Sia,
+    /// [`gavel`]: training jobs, or throughputs.
+    Gavel,
 }
 
 impl Format {
     /// Their names on the command line and in experiment files.
-    pub const WORDS: [(&'static str, Format); 8] = [
+    pub const WORDS: [(&'static str, Format); 9] = [
         ("jobs", Format::Jobs),
         ("swf", Format::Swf),
         ("philly", Format::Philly),
@@ -41,6 +44,7 @@ impl Format {
         ("journal", Format::Journal),
         ("openb", Format::Openb),
         ("sia", Format::Sia),
+        ("gavel", Format::Gavel),
     ];
 
     /// The format that a file's name shows without doubt.
@@ -60,6 +64,8 @@ impl Format {
         match self {
             Format::Openb => matches!(model, SiteModel::GpuSharing { .. }),
             Format::Sia => matches!(model, SiteModel::Elastic { .. }),
+            // Its job types have throughputs, where an elastic site wants profiles of models.
+            Format::Gavel => false,
             _ => matches!(model, SiteModel::Batch { .. }),
         }
     }
@@ -83,16 +89,26 @@ pub const FILTERS: [(&str, Filter); 3] = [
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Jobs.
-    Jobs(Loaded),
+    Jobs(Box<Loaded>),
     /// Pods.
     Pods(Imported<OpenbPod>),
     /// Nodes whose GPUs are shared.
     Nodes(Imported<OpenbNode>),
     /// Training jobs.
     Training(Imported<TrainingJob>),
+    /// Training jobs of a trace, by type and steps.
+    Trace(Imported<TraceJob>),
+    /// Measured throughputs of job types.
+    Throughputs(Imported<Throughput>),
 }
 
 impl Content {
+    /// Jobs that were read.
+    #[must_use]
+    pub fn jobs(loaded: Loaded) -> Content {
+        Content::Jobs(Box::new(loaded))
+    }
+
     /// How many of them there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -101,6 +117,8 @@ impl Content {
             Content::Pods(pods) => pods.items.len(),
             Content::Nodes(nodes) => nodes.items.len(),
             Content::Training(jobs) => jobs.items.len(),
+            Content::Trace(jobs) => jobs.items.len(),
+            Content::Throughputs(rates) => rates.items.len(),
         }
     }
 
@@ -112,6 +130,8 @@ impl Content {
             Content::Pods(pods) => &pods.skipped,
             Content::Nodes(nodes) => &nodes.skipped,
             Content::Training(jobs) => &jobs.skipped,
+            Content::Trace(jobs) => &jobs.skipped,
+            Content::Throughputs(rates) => &rates.skipped,
         }
     }
 
@@ -131,7 +151,7 @@ impl Content {
 /// What the format's own reader refuses; text that is not UTF-8 where it must be.
 pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
     if log.format == Format::Swf {
-        return read_swf(bytes, file, log).map(Content::Jobs);
+        return read_swf(bytes, file, log).map(Content::jobs);
     }
     let text = str::from_utf8(bytes).map_err(|error| Problem {
         file: file.to_owned(),
@@ -142,11 +162,11 @@ pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
     })?;
     let strictness = log.strictness;
     match log.format {
-        Format::Philly => philly::read(text, file, strictness).map(Content::Jobs),
-        Format::Kueue => kueue::read(text, file).map(Content::Jobs),
-        Format::Sacct => sacct::read(text, file, &log.zone, strictness).map(Content::Jobs),
+        Format::Philly => philly::read(text, file, strictness).map(Content::jobs),
+        Format::Kueue => kueue::read(text, file).map(Content::jobs),
+        Format::Sacct => sacct::read(text, file, &log.zone, strictness).map(Content::jobs),
         Format::Jobs | Format::Swf | Format::Journal => {
-            job::read_csv(text, file, strictness).map(Content::Jobs)
+            job::read_csv(text, file, strictness).map(Content::jobs)
         }
         // Both lists of a trace have the same format; the node list's first column is `sn`.
         Format::Openb if text.starts_with("sn,") => {
@@ -154,6 +174,10 @@ pub fn read(bytes: &[u8], file: &str, log: &Log) -> Result<Content, Problem> {
         }
         Format::Openb => openb::parse_pods(file, text, strictness).map(Content::Pods),
         Format::Sia => sia::parse(file, text, strictness).map(Content::Training),
+        Format::Gavel if text.trim_start().starts_with('{') => {
+            gavel::parse_throughputs(file, text, strictness).map(Content::Throughputs)
+        }
+        Format::Gavel => gavel::parse_trace(file, text, strictness).map(Content::Trace),
     }
 }
 

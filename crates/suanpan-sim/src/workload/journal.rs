@@ -207,7 +207,7 @@ impl Fold {
             group: submitted.group,
             program: submitted.program,
             queue: attempt.queue,
-            ..Job::bare(id.0.into(), submit_s, run_s, attempt.processors)
+            ..Job::bare(id.0, submit_s, run_s, attempt.processors)
         });
     }
 }

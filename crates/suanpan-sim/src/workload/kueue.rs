@@ -7,8 +7,8 @@
 //! `podCount` pods of that size, as in Kueue's own runner, and `devices` for each of them.
 //!
 //! These tests squeeze minutes into fractions of a second, so **a millisecond of the file is a
-//! second here**. The template becomes the program, the queue the queue, its cohort the group. Quotas,
-//! preemption rules, priorities and topology are not part of a workload and are left aside.
+//! second here**. The template becomes the program, the queue the queue, its cohort the group.
+//! Quotas, preemption rules, priorities and topology are not part of a workload and are left aside.
 //!
 //! The file is a description and not a log: its first error ends the import, however strict.
 

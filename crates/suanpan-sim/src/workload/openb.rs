@@ -4,7 +4,9 @@
 //! | list | columns |
 //! | --- | --- |
 //! | nodes | `sn`, `cpu_milli`, `memory_mib`, `gpu` (how many), `model` (empty without GPUs) |
-//! | pods | `name`, `cpu_milli`, `memory_mib`, `num_gpu`, `gpu_milli` (of each GPU), and, if there, `gpu_spec` (`A\|B`, empty for any), `creation_time`, `deletion_time`, `scheduled_time` (seconds) |
+//! | pods | `name`, `cpu_milli`, `memory_mib`, `num_gpu`, `gpu_milli` (of each GPU) |
+//! | pods, if there | `gpu_spec` (`A\|B`, empty for any) |
+//! | pods, if there | `creation_time`, `deletion_time`, `scheduled_time` (seconds) |
 //!
 //! Columns are found by name, in any order; others are left alone. As in the authors' converter,
 //! more than 1,000 thousandths of a GPU count as 1,000, and an empty name in a specification

@@ -7,12 +7,12 @@
 //! | `ElapsedRaw`, `Elapsed` or `End` | run time; the first that is there |
 //! | `AllocCPUS`, `NCPUS`, `AllocTRES`, `ReqCPUS` or `ReqTRES` | processors; the first that says |
 //! | `AllocTRES` or `ReqTRES` | GPUs (`gres/gpu`) |
-//! | `TimelimitRaw` (minutes) or `Timelimit` | requested time; `UNLIMITED` and `Partition_Limit` are none |
-//! | `Eligible` | if later than `Submit`, the job is taken to be submitted then: before, it was held or waited for another |
+//! | `TimelimitRaw` (minutes) or `Timelimit` | requested time; `UNLIMITED` is none |
+//! | `Eligible` | if later than `Submit`, the time of submission: it was held before |
 //! | `JobIDRaw`, `User`, `Account`, `Partition`, `JobName` | number, user, group, queue, program |
 //!
-//! Steps (`36.batch`, `36.0`) are left out, and so is what had not ended, ended before it ran, or was
-//! put back in the queue; all are counted. Times are local times of a zone that is named to the
+//! Steps (`36.batch`, `36.0`) are left out, and so is what had not ended, ended before it ran, or
+//! was put back in the queue; all are counted. Times are local times of a zone that is named to the
 //! reader, or seconds since 1970 (`SLURM_TIME_FORMAT=%s`).
 
 use super::job::{Job, Loaded};

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow, ensure};
 use suanpan_sched::elastic::Shape;
 use suanpan_sched::elastic::model::Model;
-use suanpan_sched::elastic::step_times::{Measured, StepTimes, Times};
+use suanpan_sched::elastic::step_times::{Far, Measured, StepTimes, Times};
 use suanpan_sched::elastic::training::{Epoch, Training};
 use suanpan_site::model::elastic::TrainingJob;
 
@@ -88,14 +88,14 @@ pub fn parse_scalability(
     name: &str,
     text: &str,
     strictness: Strictness,
-) -> Result<Imported<((u32, u32), Measured)>, Problem> {
+) -> Result<Imported<Far>, Problem> {
     let columns = ["local_bsz", "step_time", "sync_time", "num_nodes", "num_replicas"];
     table::read(name, text, strictness, &columns, |row| {
         let nodes = row.number(3, "nodes, 1 to 4096", |nodes| (1..=4096).contains(&nodes))?;
         let gpus = row.number(4, "GPUs, at least as many as nodes", |gpus| {
             (nodes..=65_536).contains(&gpus)
         })?;
-        Ok(((nodes, gpus), measured(row)?))
+        Ok(Far { nodes, gpus, measured: measured(row)? })
     })
 }
 

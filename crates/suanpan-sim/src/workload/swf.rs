@@ -228,6 +228,9 @@ fn wrong(index: usize, word: &[u8], expected: &str) -> Wrong {
 /// are not numbers, so that sums of them stay in range.
 fn whole(word: &[u8]) -> Option<i64> {
     const LARGEST: i64 = 1_000_000_000_000_000;
+    if let Some(value) = digits(word) {
+        return Some(value);
+    }
     let text = std::str::from_utf8(word).ok()?;
     let value = match text.parse::<i64>() {
         Ok(value) => value,
@@ -238,6 +241,22 @@ fn whole(word: &[u8]) -> Option<i64> {
         }
     };
     (value.unsigned_abs() <= LARGEST.unsigned_abs()).then_some(value)
+}
+
+/// Up to 15 digits and a sign, which nearly every field is: several times as fast as asking the
+/// library about any text.
+fn digits(word: &[u8]) -> Option<i64> {
+    let (digits, sign) = match word {
+        [b'-', digits @ ..] => (digits, -1),
+        digits => (digits, 1),
+    };
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    let value = digits.iter().try_fold(0_i64, |value, digit| {
+        digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
+    })?;
+    Some(sign * value)
 }
 
 impl Header {

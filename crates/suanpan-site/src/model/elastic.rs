@@ -12,7 +12,7 @@ use std::sync::Arc;
 use suanpan_sched::elastic::model::{Model, Split};
 use suanpan_sched::elastic::performance::Observed;
 use suanpan_sched::elastic::training::Gradient;
-use suanpan_sched::elastic::{Allocation, FlavorNodes, JobView, Restart, RoundPolicy, Shape};
+use suanpan_sched::elastic::{Allocation, FlavorNodes, JobView, Restart, RoundPolicy, Shape, fits};
 
 mod estimates;
 
@@ -353,21 +353,5 @@ impl Job {
     }
 }
 
-/// Whether allocations together stay within every node.
-#[must_use]
-pub fn fits(allocations: &[Option<Allocation>], flavors: &[FlavorNodes]) -> bool {
-    let mut used: Vec<Vec<u32>> =
-        flavors.iter().map(|about| vec![0; about.nodes as usize]).collect();
-    for allocation in allocations.iter().flatten() {
-        for &(node, gpus) in &allocation.parts {
-            let Some(used) = used.get_mut(allocation.flavor).and_then(|f| f.get_mut(node as usize))
-            else {
-                return false;
-            };
-            *used += gpus;
-        }
-    }
-    used.iter()
-        .zip(flavors)
-        .all(|(nodes, about)| nodes.iter().all(|&gpus| gpus <= about.gpus_per_node))
-}
+#[cfg(test)]
+mod tests;

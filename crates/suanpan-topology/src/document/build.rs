@@ -50,6 +50,11 @@ impl FabricDocument {
         let places: Places =
             (0..).zip(&parts.elements).map(|(place, e)| (Arc::clone(&e.id), place)).collect();
         self.add_links(&mut parts, &places)?;
+        if let Some(link) = parts.links.iter().find(|link| link.bandwidth.0 == 0) {
+            let ends = [link.a, link.b].map(|e| &*parts.elements[e as usize].id).join(", ");
+            let expected = "a rate above 0; a broken link is listed in `down`";
+            return Err(Problem::new("links.bandwidth", format!("0 from {ends}"), expected));
+        }
         let fabric = self.taken_down(Fabric::new(parts)?, &places)?;
         self.with_ports(fabric, &places)
     }

@@ -202,8 +202,7 @@ impl Generator {
                 holding(*capacity, generate::grid(name, grid, *element, links)?)
             }
             Generator::TwistedTorus { lengths, twists, element, capacity, links } => {
-                let fabric = twisted(name, lengths, twists, *element, links)?;
-                holding(*capacity, fabric)
+                holding(*capacity, twisted(name, lengths, twists, *element, links)?)
             }
             Generator::FatTree { children, parents, element, capacity, links } => {
                 let single = vec![1; children.len()];
@@ -225,8 +224,7 @@ impl Generator {
                 let terms = DragonflyTerms { terminal, local, global };
                 holding(*capacity, generate::dragonfly(name, shape, *element, &terms)?)
             }
-            Generator::Blocks { blocks, nodes, chips, spines, links } => {
-                let (blocks, nodes, chips, spines) = (*blocks, *nodes, *chips, *spines);
+            &Generator::Blocks { blocks, nodes, chips, spines, ref links } => {
                 let shape = Blocks { blocks, nodes, chips, spines };
                 let [scale_up, rail, spine] = match (spines, links.as_slice()) {
                     (0, [scale_up]) => [*scale_up, LinkTerms::default(), LinkTerms::default()],
@@ -234,9 +232,7 @@ impl Generator {
                 };
                 generate::blocks(name, shape, &BlockTerms { scale_up, rail, spine })
             }
-            Generator::Wafer { diameter, edge, die_width, die_height, links } => {
-                let (diameter, edge) = (*diameter, *edge);
-                let (die_width, die_height) = (*die_width, *die_height);
+            &Generator::Wafer { diameter, edge, die_width, die_height, ref links } => {
                 let disc = generate::Wafer { diameter, edge, die_width, die_height };
                 generate::wafer(name, disc, links)
             }

@@ -63,6 +63,7 @@ fn what_does_not_fit_is_refused_with_field_value_and_remedy() {
             format!("{mesh}[[ports]]\nelements = \"q\"\ndegree = 1\nbandwidth = \"1 B/s\""),
             "ports[0].elements",
         ),
+        (mesh.replace("1 GB/s", "0 GB/s"), "links.bandwidth"),
         (
             "name = \"x\"\n[[elements]]\nid = \"a\"\ndomains = { rack = \"r\" }".to_owned(),
             "elements[0].domains",
@@ -156,7 +157,10 @@ fn the_schema_has_the_fields_of_the_types_and_no_others() {
 
 proptest! {
     #[test]
-    fn a_listing_builds_the_same_fabric(lengths in proptest::collection::vec(1_u32..4, 1..4), seed in any::<u64>()) {
+    fn a_listing_builds_the_same_fabric(
+        lengths in proptest::collection::vec(1_u32..4, 1..4),
+        seed in any::<u64>(),
+    ) {
         let lengths = format!("{lengths:?}");
         let fabric = built(&format!(
             "name = \"w\"\n[generate]\nshape = \"hierarchy\"\nlevel = \"pod\"\n{LINKS}\n\

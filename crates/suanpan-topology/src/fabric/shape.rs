@@ -44,6 +44,9 @@ pub enum Wrap {
     Closed,
 }
 
+/// The most dimensions of a grid.
+pub const DIMENSIONS_MAX: usize = 8;
+
 /// A grid of elements, neighbors one step apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -116,9 +119,9 @@ impl Grid {
     /// # Errors
     /// The first thing wrong.
     pub fn check(&self) -> Result<(), Problem> {
-        if self.lengths.is_empty() || self.lengths.contains(&0) {
+        if !(1..=DIMENSIONS_MAX).contains(&self.lengths.len()) || self.lengths.contains(&0) {
             let value = format!("{:?}", self.lengths);
-            return Err(Problem::new("lengths", value, "one or more lengths, each at least 1"));
+            return Err(Problem::new("lengths", value, "one to eight lengths, each at least 1"));
         }
         if self.wraps.len() != self.lengths.len() {
             return Err(Problem::new("wraps", self.wraps.len(), "one for each dimension"));
@@ -142,15 +145,19 @@ impl Grid {
     /// sum over dimensions. O(dimensions).
     #[must_use]
     pub fn steps(&self, from: u32, to: u32) -> u32 {
-        let (mut from, mut to, mut steps) = (from, to, 0);
-        for (&length, wrap) in self.lengths.iter().zip(&self.wraps).rev() {
-            let apart = (from % length).abs_diff(to % length);
-            steps += match wrap {
+        self.steps_between(&self.coordinates(from), &self.coordinates(to))
+    }
+
+    /// The same for coordinates.
+    #[must_use]
+    pub fn steps_between(&self, from: &[u32], to: &[u32]) -> u32 {
+        let mut steps = 0;
+        for dimension in 0..self.lengths.len() {
+            let apart = from[dimension].abs_diff(to[dimension]);
+            steps += match self.wraps[dimension] {
                 Wrap::Open => apart,
-                Wrap::Closed => apart.min(length - apart),
+                Wrap::Closed => apart.min(self.lengths[dimension] - apart),
             };
-            from /= length;
-            to /= length;
         }
         steps
     }
@@ -158,16 +165,18 @@ impl Grid {
     /// The element that lies from element 0 as `to` lies from `from`, all dimensions closed. A
     /// (twisted) torus is the same seen from each element (it is a Cayley graph of an abelian
     /// group: Cámara et al., "Twisted torus topologies for enhanced interconnection networks",
-    /// IEEE TPDS 21(12), 2010), so one row of distances serves all. O(dimensions + twists).
+    /// IEEE TPDS 21(12), 2010), so one row of distances serves all. O(dimensions × twists).
     #[must_use]
     pub fn difference(&self, from: u32, to: u32) -> u32 {
-        let mut apart: Vec<i64> = self
-            .coordinates(to)
-            .into_iter()
-            .zip(self.coordinates(from))
-            .map(|(to, from)| i64::from(to) - i64::from(from))
-            .collect();
-        for dimension in 0..apart.len() {
+        let count = self.lengths.len();
+        let mut apart = [0_i64; DIMENSIONS_MAX];
+        let (mut from, mut to) = (from, to);
+        for dimension in (0..count).rev() {
+            let length = self.lengths[dimension];
+            apart[dimension] = i64::from(to % length) - i64::from(from % length);
+            (from, to) = (from / length, to / length);
+        }
+        for dimension in 0..count {
             if apart[dimension] < 0 {
                 // A full turn forward around `dimension` is a shift by its twists.
                 apart[dimension] += i64::from(self.lengths[dimension]);
@@ -176,12 +185,9 @@ impl Grid {
                 }
             }
         }
-        let coordinates: Vec<u32> = apart
-            .iter()
-            .zip(&self.lengths)
-            .map(|(apart, &length)| apart.rem_euclid(i64::from(length)) as u32)
-            .collect();
-        self.index(&coordinates)
+        self.lengths.iter().zip(apart).fold(0, |index, (&length, apart)| {
+            index * length + apart.rem_euclid(i64::from(length)) as u32
+        })
     }
 }
 

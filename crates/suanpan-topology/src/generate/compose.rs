@@ -22,8 +22,9 @@ pub enum Join {
 
 /// The outer fabric with each computing element replaced by a copy of the inner one; ids become
 /// `outer.inner`. What the outer fabric says of an element (that it is down, its level) holds for
-/// all of its copy, whose inside is one domain of a new level called `level`. Outer switches stay
-/// as they are; outer links keep their terms. O(elements + links) of the result.
+/// all of its copy, whose inside is one domain of a new level called `level`; an outer level whose
+/// name is taken gets `outer-` before it. Outer switches stay as they are; outer links keep their
+/// terms. O(elements + links) of the result.
 ///
 /// # Errors
 /// If the inner fabric has no computing element, or the result would be too large.
@@ -158,7 +159,11 @@ impl Build {
         self.parts.levels.push(Level::from_names(level, own));
         for above in outer.levels() {
             let of = self.of.iter().map(|&(outside, _)| above.of[outside as usize]).collect();
-            self.parts.levels.push(Level { of, ..above.clone() });
+            let mut name = above.name.clone();
+            while self.parts.levels.iter().any(|level| level.name == name) {
+                name = format!("outer-{name}");
+            }
+            self.parts.levels.push(Level { name, of, ..above.clone() });
         }
     }
 }

@@ -104,6 +104,9 @@ fn composing_replaces_each_element() {
     assert_eq!(&*hub.elements()[0].id, "n0.c0");
     assert_eq!(hub.level("server").expect("it is there").domains.len(), 4);
     assert_eq!(hub.level("layer1").expect("it is there").domains.len(), 2);
+    let pods = right(compose("p", &spine, &spine, "pod", Join::First));
+    let names: Vec<&str> = pods.levels().iter().map(|level| level.name.as_str()).collect();
+    assert_eq!(names, ["layer1", "pod", "outer-layer1"]);
     let each = right(compose("c", &spine, &ring, "server", Join::Each));
     assert_eq!(each.links().len(), 4 * 4 + 4 * 4 + 2);
     let first = right(compose("c", &spine.with_down(&[1], &[]), &ring, "server", Join::First));

@@ -5,8 +5,10 @@
 //! neighbor, `10` weights before the list, `100` a size before these. Lines that begin with `%` are
 //! comments (METIS manual 5.1, section 4.1.1).
 
-use crate::fabric::{ELEMENTS_MAX, LINKS_MAX};
+use crate::fabric::{ELEMENTS_MAX, Element, Fabric, FabricParts, Kind, LINKS_MAX};
+use crate::generate::LinkTerms;
 use crate::problem::Problem;
+use crate::units::BitsPerSecond;
 
 /// A graph as it was read: every edge in both its ends' rows, with one weight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,33 @@ pub fn parse(text: &str) -> Result<MetisGraph, Problem> {
     }
     check_symmetry(&graph)?;
     Ok(graph)
+}
+
+/// A fabric from a graph: vertex v is element `n` and v from 0, holding as many ranks as its
+/// weight; an edge's weight multiplies the bandwidth of `terms`.
+///
+/// # Errors
+/// What [`parse`] refuses, a weight that is no capacity, or a bandwidth of 2⁶⁴ bit/s or more.
+pub fn fabric(name: &str, text: &str, kind: Kind, terms: LinkTerms) -> Result<Fabric, Problem> {
+    let graph = parse(text)?;
+    let mut parts = FabricParts { name: name.to_owned(), ..FabricParts::default() };
+    for (vertex, &weight) in graph.vertex_weights.iter().enumerate() {
+        let capacity = u32::try_from(weight)
+            .map_err(|_| Problem::new("vertex weight", weight, "a capacity below 2^32"))?;
+        let id = format!("n{vertex}").into();
+        parts.elements.push(Element { id, kind, capacity, ..Element::default() });
+        for place in graph.offsets[vertex]..graph.offsets[vertex + 1] {
+            let (far, weight) = (graph.neighbors[place], graph.weights[place]);
+            if far > vertex as u32 {
+                let bandwidth = terms.bandwidth.0.checked_mul(weight).ok_or_else(|| {
+                    Problem::new("edge weight", weight, "a bandwidth below 2^64 bit/s")
+                })?;
+                let terms = LinkTerms { bandwidth: BitsPerSecond(bandwidth), ..terms };
+                parts.links.push(terms.link(vertex as u32, far, &"".into()));
+            }
+        }
+    }
+    Fabric::new(parts)
 }
 
 fn parse_header(number: usize, line: &str) -> Result<Header, Problem> {

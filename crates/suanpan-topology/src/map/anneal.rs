@@ -12,7 +12,7 @@ impl Thresholds {
         Self(std::array::from_fn(|i| -((i as f64 + 0.5) / 1024.0).ln()))
     }
 
-    fn draw(&self, random: &mut Random) -> f64 {
+    pub fn draw(&self, random: &mut Random) -> f64 {
         self.0[(random.bits() >> 54) as usize]
     }
 }
@@ -41,7 +41,8 @@ pub(crate) fn anneal(
         return;
     }
     let thresholds = Thresholds::new();
-    let hot = uphill(instance, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
+    let hot =
+        uphill(instance, state, random) * if let Heat::Warm(share) = heat { share } else { 0.3 };
     let cold = hot * if let Heat::Warm(_) = heat { 0.02 } else { COOLING };
     let rounds = 200u64.min(steps / 16);
     let factor = (cold / hot).powf(1.0 / rounds as f64);
@@ -71,7 +72,7 @@ pub(crate) fn anneal(
 
 /// A rank and a slot that is not its own: half the time near one of its peers, since at low
 /// temperature few other moves are ever accepted.
-fn propose(instance: &Instance, state: &State, random: &mut Random) -> (u32, u32) {
+pub(crate) fn propose(instance: &Instance, state: &State, random: &mut Random) -> (u32, u32) {
     loop {
         let rank = random.below(instance.ranks);
         let (first, end) = (instance.start[rank] as usize, instance.start[rank + 1] as usize);

@@ -4,7 +4,7 @@
 //! The method is Scotch's (Pellegrini, "Static mapping by dual recursive bipartitioning of process
 //! and architecture graphs", SHPCC 1994).
 
-use super::bisect::{Target, bisect};
+use super::bisect::{Target, bisect_best};
 use super::graph::Graph;
 use super::instance::Instance;
 use super::random::Random;
@@ -19,30 +19,69 @@ struct Domain {
     slots: Vec<u32>,
 }
 
-/// Places every rank on one of `slots`, of which there are as many as ranks.
-/// O((ranks + pairs) · log² ranks + slots²).
+/// Places every rank on one of `slots`, of which there are as many as ranks; each larger domain is
+/// bisected `runs` times and the best is kept. O(runs · (ranks + pairs) · log² ranks + slots²).
 pub(crate) fn bisection(
     instance: &Instance,
     graph: &Graph,
     slots: &[u32],
+    runs: usize,
     random: &mut Random,
 ) -> Vec<u32> {
-    let ranks: Vec<u32> = (0..instance.ranks as u32).collect();
+    halve(instance, graph, slots, Terms { runs, slack: 0.0 }, random)
+}
+
+/// Places every vertex on a slot, several on one, about `most` at most: rounding may leave a few
+/// more.
+pub(crate) fn partition(
+    instance: &Instance,
+    graph: &Graph,
+    most: u32,
+    random: &mut Random,
+) -> Vec<u32> {
+    let slots: Vec<u32> = (0..instance.slots as u32).collect();
+    let levels = f64::from((slots.len().max(2) as u32).ilog2() + 1);
+    let room = slots.len() as f64 * f64::from(most) / graph.len().max(1) as f64;
+    // Each level may take its share of the room, so that all together do not take more.
+    let slack = (room.powf(1.0 / levels) - 1.0).clamp(0.0, 0.1);
+    halve(instance, graph, &slots, Terms { runs: 2, slack }, random)
+}
+
+/// How domains are halved.
+#[derive(Clone, Copy)]
+struct Terms {
+    /// Bisections of each larger domain.
+    runs: usize,
+    /// How far a side may be beyond its share, as a share of it.
+    slack: f64,
+}
+
+fn halve(
+    instance: &Instance,
+    graph: &Graph,
+    slots: &[u32],
+    terms: Terms,
+    random: &mut Random,
+) -> Vec<u32> {
+    let ranks: Vec<u32> = (0..graph.len() as u32).collect();
     // Where a rank is thought to be: the middle of its domain.
-    let mut at: Vec<u32> = vec![u32::MAX; instance.ranks];
-    let mut place = vec![u32::MAX; instance.ranks];
+    let mut at: Vec<u32> = vec![u32::MAX; graph.len()];
+    let mut place = vec![u32::MAX; graph.len()];
     let mut level = vec![Domain { ranks, slots: regions::near_order(instance, slots) }];
-    let mut slot_of = vec![u32::MAX; instance.ranks];
+    let mut slot_of = vec![u32::MAX; graph.len()];
     while !level.is_empty() {
         let mut next = Vec::new();
         for domain in level {
-            if domain.slots.len() == 1 {
-                slot_of[domain.ranks[0] as usize] = domain.slots[0];
+            if domain.ranks.is_empty() {
                 continue;
             }
-            for half in split(instance, graph, domain, &mut at, &mut place, random) {
-                next.push(half);
+            if domain.slots.len() == 1 {
+                for &rank in &domain.ranks {
+                    slot_of[rank as usize] = domain.slots[0];
+                }
+                continue;
             }
+            next.extend(split(instance, graph, domain, &mut at, &mut place, terms, random));
         }
         level = next;
     }
@@ -55,6 +94,7 @@ fn split(
     domain: Domain,
     at: &mut [u32],
     place: &mut [u32],
+    terms: Terms,
     random: &mut Random,
 ) -> [Domain; 2] {
     let (first, second) = regions::cut(instance, &domain.slots, random);
@@ -76,9 +116,12 @@ fn split(
             }
         }
     }
-    let target = Target { first: first.len() as i64, slack: 0, tries: TRIES };
-    let mut side = bisect(&part, &lean, target, random);
-    level_out(&part, &mut side, first.len());
+    let ranks = domain.ranks.len();
+    let share = (ranks * first.len() + domain.slots.len() / 2) / domain.slots.len();
+    let slack = (share.min(ranks - share) as f64 * terms.slack) as i64;
+    let target = Target { first: share as i64, slack, tries: TRIES };
+    let mut side = bisect_best(&part, &lean, target, terms.runs, random);
+    level_out(&mut side, share, slack as usize);
     let pick = |second: bool| -> Vec<u32> {
         let chosen = domain.ranks.iter().zip(&side).filter(|&(_, &side)| side == second);
         chosen.map(|(&rank, _)| rank).collect()
@@ -93,16 +136,16 @@ fn split(
     halves
 }
 
-/// Moves ranks until the first side has exactly `first` of them; only what a bisection of few
-/// vertices may leave behind.
-fn level_out(part: &Graph, side: &mut [bool], first: usize) {
+/// Moves ranks until the first side has `first` of them but for `slack`; only what a bisection of
+/// few vertices may leave behind.
+fn level_out(side: &mut [bool], first: usize, slack: usize) {
     let mut count = side.iter().filter(|&&s| !s).count();
-    for v in 0..part.len() {
-        if count < first && side[v] {
-            side[v] = false;
+    for side in side.iter_mut() {
+        if count + slack < first && *side {
+            *side = false;
             count += 1;
-        } else if count > first && !side[v] {
-            side[v] = true;
+        } else if count > first + slack && !*side {
+            *side = true;
             count -= 1;
         }
     }
@@ -116,13 +159,30 @@ fn sampled(slots: &[u32]) -> impl Iterator<Item = u32> + Clone {
     (0..count).map(move |i| slots[(2 * i + 1) * slots.len() / (2 * count)])
 }
 
-/// The sampled slot nearest to the others.
+/// The slot in the middle: in a grid the one nearest to the median of each axis, else the sampled
+/// slot nearest to the others.
 fn middle(instance: &Instance, slots: &[u32]) -> u32 {
+    let medians: Vec<i64> = instance.axes.iter().map(|axis| median(axis, slots)).collect();
     let far = |a: u32| {
-        let row = instance.row(a);
-        sampled(slots).map(|b| u64::from(row[b as usize])).sum::<u64>()
+        if medians.is_empty() {
+            let row = instance.row(a);
+            return sampled(slots).map(|b| i64::from(row[b as usize])).sum::<i64>();
+        }
+        let off = |(axis, median): (&Vec<u32>, &i64)| (i64::from(axis[a as usize]) - median).abs();
+        instance.axes.iter().zip(&medians).map(off).sum()
     };
-    sampled(slots).min_by_key(|&a| (far(a), a)).expect("a domain has slots")
+    let nearest = if medians.is_empty() {
+        sampled(slots).min_by_key(|&a| (far(a), a))
+    } else {
+        slots.iter().copied().min_by_key(|&a| (far(a), a))
+    };
+    nearest.expect("a domain has slots")
+}
+
+fn median(axis: &[u32], slots: &[u32]) -> i64 {
+    let mut along: Vec<u32> = slots.iter().map(|&s| axis[s as usize]).collect();
+    let half = (along.len() - 1) / 2;
+    i64::from(*along.select_nth_unstable(half).1)
 }
 
 /// Mean distance between two sets, at least 1.

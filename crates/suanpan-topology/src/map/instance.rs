@@ -24,9 +24,11 @@ pub(crate) struct Instance {
     pub(crate) bytes: Vec<i64>,
     /// Row-major, `slots × slots`, symmetric, zero on the diagonal.
     pub(crate) distance: Vec<u32>,
+    /// For each axis of a grid every slot's coordinate; nothing if there is no grid.
+    pub(crate) axes: Vec<Vec<u32>>,
     /// Each slot's nearest slots, `near_count` a row.
-    near: Vec<u32>,
-    near_count: usize,
+    pub(crate) near: Vec<u32>,
+    pub(crate) near_count: usize,
 }
 
 impl Instance {
@@ -70,21 +72,10 @@ impl Instance {
             peer: both.iter().map(|&(_, b, _)| b).collect(),
             bytes: both.iter().map(|&(_, _, w)| w).collect(),
             distance,
+            axes: Vec::new(),
             near,
             near_count,
         }
-    }
-
-    /// How many ranks there are.
-    #[must_use]
-    pub fn ranks(&self) -> usize {
-        self.ranks
-    }
-
-    /// How many slots there are.
-    #[must_use]
-    pub fn slots(&self) -> usize {
-        self.slots
     }
 
     /// The peers of `rank` with the bytes both ways.

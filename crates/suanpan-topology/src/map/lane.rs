@@ -7,11 +7,11 @@ use super::random::Random;
 use super::tabu::{self, tabu};
 use super::{dual, seeds};
 
-/// Up to so many slots the full matrix of differences is searched as well.
-const MATRIX: usize = 160;
-
 /// Starts by recursive bisection that are kept for the rounds.
 const STARTS: u64 = 16;
+
+/// Walks that are worth polishing.
+const WALKS: usize = 2;
 
 /// What a lane has at hand.
 pub(crate) struct Lane<'a> {
@@ -65,15 +65,20 @@ impl Lane<'_> {
         let polish = (budget / 32).min(400 * self.instance.slots as u64);
         let mut state = self.best.clone();
         self.polish(&mut state, Heat::Warm(0.01), polish);
-        for slot_of in seeds::walks(self.unwrapped.unwrap_or(self.instance), &mut self.random) {
-            let mut state = State::new(self.instance, slot_of);
+        let measure = self.unwrapped.unwrap_or(self.instance);
+        let mut walks: Vec<State> = seeds::walks(measure, &mut self.random)
+            .into_iter()
+            .map(|slot_of| State::new(self.instance, slot_of))
+            .collect();
+        walks.sort_by_key(|state| state.value);
+        for mut state in walks.into_iter().take(WALKS) {
             // A walk that is far behind is not worth more than a look.
             if state.value < self.best.value + self.best.value / 2 {
                 self.polish(&mut state, Heat::Warm(0.01), polish / 2);
             }
         }
         for start in 0..STARTS {
-            if self.used > budget * 2 / 5 {
+            if self.used >= budget * 2 / 5 {
                 break;
             }
             let mut state = self.bisected(start % 2 == 1);
@@ -89,11 +94,17 @@ impl Lane<'_> {
 
     /// A fresh start by dual recursive bisection; it costs about what so many evaluations do.
     fn bisected(&mut self, own: bool) -> State {
-        let cost = 40 * self.graph.peer.len() as u64 + 40 * self.instance.slots as u64;
+        let slots = self.instance.slots as u64;
+        let runs = match slots {
+            0..=128 => 1,
+            129..=1024 => 4,
+            _ => 8,
+        };
+        let cost = runs as u64 * (10 * self.graph.peer.len() as u64 + 150 * slots);
         self.take(cost);
         let measure = if own { self.instance } else { self.unwrapped.unwrap_or(self.instance) };
         let slots = seeds::compact(measure, self.instance.ranks, &mut self.random);
-        let slot_of = dual::bisection(measure, &self.graph, &slots, &mut self.random);
+        let slot_of = dual::bisection(measure, &self.graph, &slots, runs, &mut self.random);
         State::new(self.instance, slot_of)
     }
 
@@ -105,27 +116,31 @@ impl Lane<'_> {
             // A last round that would be short joins this one.
             let steps = if self.left < length * 2 { self.left } else { length };
             let mut state = self.best.clone();
-            let matrix = self.instance.slots <= MATRIX;
+            let matrix = self.instance.slots <= tabu::LARGEST;
             match round % 6 {
                 0 | 3 if matrix => {
                     let steps = self.take(steps);
                     tabu(self.instance, &mut state, steps, &mut self.random);
                     self.keep(&state);
                 }
-                0 => self.polish(&mut state, Heat::Warm(0.05), steps),
+                0 => {
+                    let few = steps < 2_000 * self.instance.slots as u64;
+                    let heat = if few { 0.003 } else { 0.05 };
+                    self.polish(&mut state, Heat::Warm(heat), steps);
+                }
                 1 => self.polish(&mut state, Heat::Melt, steps),
                 2 | 5 => {
                     let mut state = self.bisected(round % 6 == 5);
-                    self.polish(&mut state, Heat::Warm(0.06), steps.min(self.left));
+                    let heat = if round % 6 == 5 { 0.06 } else { 0.015 };
+                    self.polish(&mut state, Heat::Warm(heat), steps);
                 }
                 3 => self.polish(&mut state, Heat::Warm(0.15), steps),
                 _ => self.polish(&mut state, Heat::Warm(0.025), steps),
             }
             round += 1;
-            if round % 6 == 0 {
+            if round.is_multiple_of(6) {
                 length *= 2;
             }
         }
-        debug_assert!(tabu::LARGEST >= MATRIX, "the matrix search takes what it is given");
     }
 }

@@ -35,6 +35,13 @@ impl Random {
         result
     }
 
+    /// Another stream that starts where this one would be far on.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        let mut from = self.clone();
+        Self::new(from.bits(), from.bits())
+    }
+
     /// A number below `bound`, which is not zero and fits 32 bits. The bias of the multiplication
     /// is below 2⁻³² and of no consequence in a search.
     pub fn below(&mut self, bound: usize) -> usize {

@@ -32,34 +32,37 @@ const LANDMARKS: usize = 5;
 const SAMPLE: usize = 96;
 
 /// Cuts `slots`, which come in near order, in two: the cut with the largest difference between
-/// the mean distance across and the mean distance within, among halves of the near order and of
-/// the orders by difference of distance to two landmarks. Both sides keep the near order.
-/// O(landmarks² · slots · log slots).
+/// the mean distance across and the mean distance within, among halves of the near order, of the
+/// axes of a grid, or else of the orders by difference of distance to two landmarks. Both sides
+/// keep the near order. O(orders · slots · log slots).
 pub(crate) fn cut(instance: &Instance, slots: &[u32], random: &mut Random) -> (Vec<u32>, Vec<u32>) {
     let count = slots.len();
-    let landmarks = landmarks(instance, slots, random);
-    let sample: Vec<usize> = if count <= SAMPLE {
-        (0..count).collect()
-    } else {
-        (0..SAMPLE).map(|i| i * count / SAMPLE).collect()
-    };
+    let sample: Vec<usize> =
+        (0..count.min(SAMPLE)).map(|i| i * count / count.min(SAMPLE)).collect();
     let steps = slots.windows(2).map(|w| i64::from(instance.row(w[0])[w[1] as usize])).collect();
     let mut best = divide((0..count as u32).collect(), steps);
     let mut best_score = score(instance, slots, &best, &sample);
-    for (i, &a) in landmarks.iter().enumerate() {
-        for &b in &landmarks[..i] {
-            let (near_a, near_b) = (instance.row(a), instance.row(b));
-            let key = |&at: &u32| {
-                let s = slots[at as usize] as usize;
-                i64::from(near_a[s]) - i64::from(near_b[s])
-            };
-            let mut order: Vec<u32> = (0..count as u32).collect();
-            order.sort_by_key(key);
-            let steps = order.windows(2).map(|w| key(&w[1]) - key(&w[0])).collect();
-            let side = divide(order, steps);
-            let score = score(instance, slots, &side, &sample);
-            if score > best_score {
-                (best, best_score) = (side, score);
+    let mut consider = |keys: Vec<i64>| {
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        order.sort_by_key(|&at| keys[at as usize]);
+        let step = |w: &[u32]| keys[w[1] as usize] - keys[w[0] as usize];
+        let steps = order.windows(2).map(step).collect();
+        let side = divide(order, steps);
+        let score = score(instance, slots, &side, &sample);
+        if score > best_score {
+            (best, best_score) = (side, score);
+        }
+    };
+    for axis in &instance.axes {
+        consider(slots.iter().map(|&s| i64::from(axis[s as usize])).collect());
+    }
+    if instance.axes.is_empty() {
+        let landmarks = landmarks(instance, slots, random);
+        for (i, &a) in landmarks.iter().enumerate() {
+            for &b in &landmarks[..i] {
+                let (a, b) = (instance.row(a), instance.row(b));
+                let key = |&s: &u32| i64::from(a[s as usize]) - i64::from(b[s as usize]);
+                consider(slots.iter().map(key).collect());
             }
         }
     }

@@ -18,7 +18,7 @@ use super::random::Random;
 pub(crate) const PRICES_PER_EVALUATION: u64 = 32;
 
 /// The largest instance whose matrices stay in cache.
-pub(crate) const LARGEST: usize = 320;
+pub(crate) const LARGEST: usize = 160;
 
 /// The number type of the matrices: exact for integers up to [`Cell::EXACT`].
 trait Cell:

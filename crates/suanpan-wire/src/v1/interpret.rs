@@ -126,6 +126,8 @@ impl SubmitJob {
                 Some(true) => Requeue::OnFailure,
                 _ => Requeue::Never,
             },
+            qos: None,
+            nice: 0,
         };
         if check.errors.is_empty() { Ok(Meant { spec, launch }) } else { Err(check.errors) }
     }

@@ -100,7 +100,7 @@ fn peer_once(
     processors: u32,
 ) -> Result<Used> {
     fs::create_dir(results)?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/sim/accasim.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/sim/peer.py");
     let mut command = Command::new(python);
     command.arg(script).args([log, results]);
     used(command.args([nodes.to_string(), processors.to_string()]))
@@ -151,9 +151,8 @@ fn differing(ours: &[(i64, i64)], theirs: &[(i64, i64)]) -> usize {
 fn public_input(file: &str) -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = here.ancestors().map(|above| above.join("shared/data").join(file));
-    found
-        .find(|path| path.is_file())
-        .with_context(|| format!("no shared/data/{file} above {here:?}"))
+    let missing = || format!("no shared/data/{file} above {}", here.display());
+    found.find(|path| path.is_file()).with_context(missing)
 }
 
 /// The Python of a virtual environment with AccaSim, made on first use under `target`.

@@ -4,7 +4,9 @@ use crate::fit::amount_on;
 use crate::fixtures::{NOW, add, at, flavor, network, partition, pending, shape, site, tres};
 use crate::plan::{Placement, Plan, plan};
 use crate::policy::Policy;
-use crate::snapshot::{Change, Closure, ClosureId, ClosureKind, Pending, Running, Snapshot};
+use crate::snapshot::{
+    Change, Closure, ClosureId, ClosureKind, Ending, Pending, Running, Snapshot,
+};
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof};
 use proptest::{prop_compose, proptest};
 use std::collections::BTreeMap;
@@ -136,6 +138,8 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) 
             per_node: job.shape.per_node,
             sharing: job.shape.sharing,
             ends_by: occupied_until(placement, now),
+            ending: Ending::AtLimit,
+            preemptible: None,
         };
         *next += 1;
         snapshot.apply(Change::Took(placement.cluster, AllocationId(*next), running));

@@ -68,7 +68,10 @@ fn a_large_profile_keeps_its_promises() {
 proptest! {
     #[test]
     fn answers_as_an_array_of_seconds_does(
-        jobs in proptest::collection::vec((0..80_usize, 1..=PROCESSORS, 1..40_usize, 0..4_u8), 1..60),
+        jobs in proptest::collection::vec(
+            (0..80_usize, 1..=PROCESSORS, 1..40_usize, 0..4_u8),
+            1..60,
+        ),
     ) {
         let mut naive = Naive([PROCESSORS; SPAN]);
         let mut profile = Profile::new(at(0), PROCESSORS);

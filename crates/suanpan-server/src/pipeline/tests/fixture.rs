@@ -223,6 +223,8 @@ pub(crate) fn job(name: &str) -> JobSpec {
         deadline: None,
         hold: Hold::None,
         requeue: Requeue::Never,
+        qos: None,
+        nice: 0,
     }
 }
 

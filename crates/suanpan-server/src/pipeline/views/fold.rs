@@ -145,9 +145,12 @@ impl<'a> Folder<'a> {
                 self.contact(place.at, *cluster, *contact)
             }
             Event::UserAdded { .. }
+            | Event::AllocationPreempted { .. }
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
+            | Event::PrioritiesSet { .. }
+            | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

@@ -125,6 +125,8 @@ impl SteadyJob {
             deadline: None,
             hold: Default::default(),
             requeue: Default::default(),
+            qos: None,
+            nice: 0,
         };
         Arrival { at: self.at, spec, runs: self.runs }
     }

@@ -15,7 +15,7 @@ fn problem(line: &str) -> String {
     let problem = strict.expect_err("the line is malformed");
     let log = read(&text);
     assert_eq!((log.jobs.items.len(), log.jobs.skipped.count), (1, 1));
-    assert_eq!(log.jobs.skipped.first, [problem.clone()]);
+    assert_eq!(log.jobs.skipped.first, std::slice::from_ref(&problem));
     problem.to_string()
 }
 
@@ -66,7 +66,8 @@ fn takes_logs_as_they_are() {
     // More columns, fractions, carriage returns, tabs, blank lines, an order that is not that of
     // time, a number that comes twice.
     let text = format!(
-        "\r\n  1\t20 5.9 100.99 4 552.21 -1 4 200 -1 1 3 2 7 1 1 -1 -1 {{1,2}} q_1w 1:ppn=4\r\n{GOOD}\n"
+        "\r\n  1\t20 5.9 100.99 4 552.21 -1 4 200 -1 1 3 2 7 1 1 -1 -1 {{1,2}} q_1w \
+         1:ppn=4\r\n{GOOD}\n"
     );
     let log = read(&text);
     assert_eq!((log.jobs.items.len(), log.jobs.skipped.count, log.unsorted), (2, 0, 1));
@@ -87,7 +88,8 @@ fn says_what_is_wrong_with_a_line() {
     );
     assert_eq!(
         problem("1 10 5 1 5000000000 -1 -1 4 200 -1 1 3 2 7 1 1 -1 -1"),
-        "a.swf:3: field 5 (allocated processors) is `5000000000`: expected a number below 4294967296"
+        "a.swf:3: field 5 (allocated processors) is `5000000000`: \
+         expected a number below 4294967296"
     );
     for number in ["nan", "inf", "1e300", "99999999999999999999", "0x10", "\u{7f}"] {
         let line = GOOD.replacen("10", number, 1);

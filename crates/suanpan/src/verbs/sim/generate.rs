@@ -7,7 +7,10 @@ use crate::output::{Form, Output, format};
 use crate::sim_args::{Drawn, SimGenerate};
 use serde::Serialize;
 use std::path::Path;
+use suanpan_sim::experiment::source::read_log;
+use suanpan_sim::workload::Content;
 use suanpan_sim::workload::generate::Estimates;
+use suanpan_sim::workload::generate::fitted::Fitted;
 use suanpan_sim::workload::generate::lublin::{self, Model, Types};
 use suanpan_sim::workload::job::Workload;
 
@@ -36,7 +39,19 @@ pub fn run(output: &Output, from: &SimGenerate) -> Outcome {
                 }
                 workload.scale_to_load(u64::from(*processors), *load);
             }
-            written(output, &workload, drawn, workload.load(u64::from(*processors)))
+            let load = workload.load(u64::from(*processors));
+            written(output, &workload, drawn, Some(load))
+        }
+        SimGenerate::Fitted { file, log, drawn } => {
+            check_jobs(drawn)?;
+            let log = super::import::log(file, log)?;
+            let read = read_log(&log).map_err(|error| super::failure(&error))?;
+            let Content::Jobs(loaded) = read.content else {
+                let word = log.format.word();
+                return Err(Failure::usage(format!("{word} has no jobs to draw from")));
+            };
+            let workload = Fitted::new(&loaded.workload).draw(drawn.jobs, drawn.seed);
+            written(output, &workload, drawn, None)
         }
     }
 }
@@ -54,10 +69,11 @@ struct Generated {
     file: String,
     jobs: u64,
     span_s: u64,
-    load: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load: Option<f64>,
 }
 
-fn written(output: &Output, workload: &Workload, drawn: &Drawn, load: f64) -> Outcome {
+fn written(output: &Output, workload: &Workload, drawn: &Drawn, load: Option<f64>) -> Outcome {
     write_jobs(workload, &drawn.to)?;
     if drawn.to == Path::new("-") {
         return Ok(exit::OK);
@@ -72,7 +88,8 @@ fn written(output: &Output, workload: &Workload, drawn: &Drawn, load: f64) -> Ou
         Form::Text => {
             let jobs = format::counted(jobs, "job");
             let span = format::length(span_s);
-            output.line(format!("{file}: {jobs} over {span}, load {load:.3}"))?;
+            let load = load.map_or_else(String::new, |load| format!(", load {load:.3}"));
+            output.line(format!("{file}: {jobs} over {span}{load}"))?;
         }
     }
     Ok(exit::OK)

@@ -13,7 +13,7 @@ use suanpan_sim::experiment::source::read_log;
 use suanpan_sim::problem::{Skipped, Strictness};
 use suanpan_sim::workload::job::Workload;
 use suanpan_sim::workload::swf::Filter;
-use suanpan_sim::workload::{Content, FILTERS, Format};
+use suanpan_sim::workload::{A_MOMENT, Content, FILTERS, Format, Window};
 
 /// Problems that are printed; all are counted.
 const PRINTED: usize = 10;
@@ -44,7 +44,7 @@ pub fn run(output: &Output, args: &SimImport) -> Outcome {
     let found = Found::of(&log, &read.content);
     match output.form {
         Form::Json => output.json("simulation_import", None, &found)?,
-        Form::Ids => output.line(found.jobs.to_string())?,
+        Form::Ids => output.line(found.count.to_string())?,
         Form::Text => say(output, &found)?,
     }
     if output.form != Form::Json {
@@ -85,8 +85,16 @@ pub fn log(file: &Path, args: &SimLog) -> Result<Log, Failure> {
         let expected = "an IANA time zone such as Asia/Shanghai";
         Failure::usage(format!("--zone: `{}`: expected {expected}", args.zone))
     })?;
-    let path = file.to_owned();
-    Ok(Log { path, format, filter, processors: args.processors, zone, strictness })
+    let moment = |flag: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => Window::moment(text, &zone)
+            .map(Some)
+            .ok_or_else(|| Failure::usage(format!("{flag}: `{text}`: expected {A_MOMENT}"))),
+    };
+    let window =
+        Window { since: moment("--since", &args.since)?, until: moment("--until", &args.until)? };
+    let (path, processors) = (file.to_owned(), args.log_processors);
+    Ok(Log { path, format, filter, processors, zone, window, strictness })
 }
 
 /// What was read, as a document.
@@ -120,7 +128,8 @@ impl Found {
             Content::Jobs(loaded) => ("job", Some(JobsFound::of(&loaded.workload))),
             Content::Pods(_) => ("pod", None),
             Content::Nodes(_) => ("node", None),
-            Content::Training(_) => ("training job", None),
+            Content::Training(_) | Content::Trace(_) => ("training job", None),
+            Content::Throughputs(_) => ("throughput", None),
         };
         Found {
             file: log.path.display().to_string(),

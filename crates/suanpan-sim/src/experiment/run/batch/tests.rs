@@ -41,7 +41,7 @@ proptest! {
     ) {
         let outcomes: Vec<Outcome> = rows
             .iter()
-            .map(|&(submit, wait, run, wide)| outcome(submit, submit + wait, submit + wait + run, wide))
+            .map(|&(at, wait, run, wide)| outcome(at, at + wait, at + wait + run, wide))
             .collect();
         let digest = digest(&outcomes, 64, 10);
         let work: u64 = rows.iter().map(|row| row.2 * u64::from(row.3)).sum();

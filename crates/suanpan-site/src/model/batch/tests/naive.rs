@@ -3,7 +3,8 @@
 
 use super::Spec;
 use std::collections::BTreeMap;
-use suanpan_sched::predict::tsafrir::correction;
+use suanpan_model::time::Seconds;
+use suanpan_sched::predict::correction::Correction;
 
 /// Which policy, as the model spells it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +132,8 @@ impl Model {
 
     fn outlived(&mut self, place: usize) {
         let job = &mut self.jobs[place];
-        let predicted = suanpan_model::time::Seconds(job.predicted);
-        job.predicted = correction(predicted, job.corrections).0.min(job.requested);
+        let (predicted, requested) = (Seconds(job.predicted), Seconds(job.requested));
+        job.predicted = Correction::Gradual.corrected(predicted, job.corrections, requested).0;
         job.corrections += 1;
         let (predicted, run) = (job.predicted, job.run);
         let held = self.held.get_mut(&place).expect("it runs");

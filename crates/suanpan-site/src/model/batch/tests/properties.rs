@@ -62,15 +62,16 @@ proptest! {
 
     #[test]
     fn pyss_is_followed_event_by_event(jobs in workload()) {
+        let easy = |sjbf, asks_always| Naive::Easy { sjbf, asks_always };
         let cases = [
             (BatchPolicy::FCFS, Naive::Fcfs, Knows::Requested),
             (BatchPolicy::CONSERVATIVE, Naive::Conservative, Knows::Requested),
-            (BatchPolicy::EASY, Naive::Easy { sjbf: false, asks_always: false }, Knows::Requested),
-            (BatchPolicy::EASY, Naive::Easy { sjbf: false, asks_always: false }, Knows::Clairvoyant),
-            (BatchPolicy::EASY, Naive::Easy { sjbf: false, asks_always: false }, Knows::LastTwo),
-            (BatchPolicy::EASY_SJBF, Naive::Easy { sjbf: true, asks_always: false }, Knows::Requested),
-            (BatchPolicy::EASY_SJBF, Naive::Easy { sjbf: true, asks_always: true }, Knows::Clairvoyant),
-            (BatchPolicy::EASY_SJBF, Naive::Easy { sjbf: true, asks_always: true }, Knows::LastTwo),
+            (BatchPolicy::EASY, easy(false, false), Knows::Requested),
+            (BatchPolicy::EASY, easy(false, false), Knows::Clairvoyant),
+            (BatchPolicy::EASY, easy(false, false), Knows::LastTwo),
+            (BatchPolicy::EASY_SJBF, easy(true, false), Knows::Requested),
+            (BatchPolicy::EASY_SJBF, easy(true, true), Knows::Clairvoyant),
+            (BatchPolicy::EASY_SJBF, easy(true, true), Knows::LastTwo),
         ];
         for (policy, naive, knows) in cases {
             let settings =

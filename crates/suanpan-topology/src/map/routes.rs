@@ -1,0 +1,141 @@
+//! One path for each pair of slots, for the time of the busiest link.
+
+use std::collections::VecDeque;
+
+use crate::fabric::{Fabric, Shape};
+use crate::problem::Problem;
+
+/// No way from here to there.
+const NONE: u32 = u32::MAX;
+
+/// The most cells of the table of next links: 256 MiB.
+const CELLS_MAX: usize = 1 << 26;
+
+/// A direction of a link: twice the link's position in the fabric's links, and one more from its
+/// end `b` to its end `a`.
+pub type Direction = u32;
+
+/// Shortest paths, one for each pair: dimension by dimension in grids, the last dimension first
+/// (dimension-ordered routing: Dally and Towles, "Principles and practices of interconnection
+/// networks", 2004, section 8.4); elsewhere by destination modulo the number of equal choices
+/// (D-mod-k: Zahavi, "Fat-tree routing and node ordering providing contention free traffic for MPI
+/// global collectives", J. Parallel Distrib. Comput. 72, 2012).
+#[derive(Clone, Debug)]
+pub struct Routes {
+    slots: Vec<u32>,
+    elements: usize,
+    /// For each slot the row of its element in `next`.
+    row_of: Vec<u32>,
+    /// Row of a destination, column of an element: the direction to take there.
+    next: Vec<Direction>,
+    /// Where each direction leads.
+    to: Vec<u32>,
+    /// Bits per second of each direction, at least 1.
+    rate: Vec<u64>,
+}
+
+impl Routes {
+    /// Paths between slots on these elements over what is usable. O(d (n + m)) for d different
+    /// elements among the slots, n elements and m links.
+    ///
+    /// # Errors
+    /// If a slot's element does not exist or the table would be too large.
+    pub fn shortest(fabric: &Fabric, slots: &[u32]) -> Result<Self, Problem> {
+        let elements = fabric.elements().len();
+        if let Some(slot) = slots.iter().find(|&&slot| slot as usize >= elements) {
+            return Err(Problem::new("slots", slot, "elements that exist"));
+        }
+        let mut ends = slots.to_vec();
+        ends.sort_unstable();
+        ends.dedup();
+        if ends.len().saturating_mul(elements) > CELLS_MAX {
+            let expected = "at most 67,108,864 pairs of slot and element; group them first";
+            return Err(Problem::new("slots", ends.len(), expected));
+        }
+        let row = |slot: &u32| ends.binary_search(slot).expect("every slot was listed") as u32;
+        let mut next = Vec::with_capacity(ends.len() * elements);
+        for &end in &ends {
+            next.extend(toward(fabric, end));
+        }
+        let links = fabric.links();
+        Ok(Self {
+            slots: slots.to_vec(),
+            elements,
+            row_of: slots.iter().map(row).collect(),
+            next,
+            to: links.iter().flat_map(|link| [link.b, link.a]).collect(),
+            rate: links.iter().flat_map(|link| [link.bandwidth.0.max(1); 2]).collect(),
+        })
+    }
+
+    /// The directions from one slot to another; none if they share an element or there is no way.
+    pub fn path(&self, from: u32, to: u32) -> impl Iterator<Item = Direction> + '_ {
+        let row = self.row_of[to as usize] as usize * self.elements;
+        let mut at = self.slots[from as usize];
+        std::iter::from_fn(move || {
+            let direction = self.next[row + at as usize];
+            (direction != NONE).then(|| {
+                at = self.to[direction as usize];
+                direction
+            })
+        })
+    }
+
+    /// How many directions there are.
+    #[must_use]
+    pub fn directions(&self) -> usize {
+        self.to.len()
+    }
+
+    /// Bits per second of a direction.
+    #[must_use]
+    pub fn rate(&self, direction: Direction) -> u64 {
+        self.rate[direction as usize]
+    }
+
+    /// The slots' elements.
+    #[must_use]
+    pub fn slots(&self) -> &[u32] {
+        &self.slots
+    }
+}
+
+/// For each element the direction to take to `end`: a breadth-first search from there.
+fn toward(fabric: &Fabric, end: u32) -> Vec<Direction> {
+    let count = fabric.elements().len();
+    let mut hops = vec![u32::MAX; count];
+    let mut next = vec![NONE; count];
+    if !fabric.is_up(end) {
+        return next;
+    }
+    hops[end as usize] = 0;
+    let mut queue = VecDeque::from([end]);
+    let in_grid = matches!(fabric.shape(), Shape::Grid(_));
+    while let Some(element) = queue.pop_front() {
+        for neighbor in fabric.neighbors(element) {
+            if hops[neighbor.element as usize] == u32::MAX {
+                hops[neighbor.element as usize] = hops[element as usize] + 1;
+                queue.push_back(neighbor.element);
+            }
+        }
+        if element == end {
+            continue;
+        }
+        let closer = |n: &&crate::fabric::Neighbor| {
+            hops[n.element as usize].wrapping_add(1) == hops[element as usize]
+        };
+        let neighbors = fabric.neighbors(element);
+        let chosen = if in_grid {
+            // Along the last dimension numbers differ least.
+            neighbors.iter().filter(closer).min_by_key(|n| (n.element.abs_diff(element), n.link))
+        } else {
+            let choices = neighbors.iter().filter(closer).count().max(1);
+            neighbors.iter().filter(closer).nth(end as usize % choices)
+        };
+        if let Some(chosen) = chosen {
+            let link = &fabric.links()[chosen.link as usize];
+            next[element as usize] = 2 * chosen.link + u32::from(link.a != element);
+        }
+    }
+    next
+}

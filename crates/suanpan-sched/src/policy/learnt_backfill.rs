@@ -13,10 +13,10 @@
 //! sqrt(u) / (m · p^¼) · (1 + w / 12 h)³
 //! ```
 //!
-//! is largest. The last factor keeps jobs from starving: it is the cube of WFP3 (Tang et al., "Fault-
-//! aware, utility-based job scheduling on Blue Gene/P systems", CLUSTER 2009), but of a fixed time,
-//! not of the job's own. The exponents were chosen on other logs than those that the results are
-//! shown on (docs/performance.md).
+//! is largest. The last factor keeps jobs from starving: it is the cube of WFP3 (Tang et al.,
+//! "Fault-aware, utility-based job scheduling on Blue Gene/P systems", CLUSTER 2009), but of a
+//! fixed time, not of the job's own. How the exponents were chosen, and where the order fails, is
+//! in docs/performance.md.
 //!
 //! Learning decides the order alone. The promise to the first job and what may be backfilled are
 //! plain EASY's, by the expected run times that the jobs come with: if those are requested times,
@@ -25,7 +25,8 @@
 //! Beliefs are renewed while a job waits, whenever a job of the same user ends.
 //!
 //! Cost of a pass with `q` waiting jobs, of which `f` fit what is free: O(q + f log f). Of an end:
-//! O(q), and a belief for each different job of its user that waits.
+//! O(q), and a belief for each different job of its user that waits: many thousands of jobs of one
+//! user that are all different make ends slow.
 
 use crate::order::waiting::{Gap, Waiting};
 use crate::predict::JobFeatures;

@@ -193,7 +193,7 @@ impl Belief {
         Belief { parts }
     }
 
-    /// A job that has outlived all but this share of what is known of it is one nothing is known of.
+    /// Nothing is known of a job that has outlived all but this share of what was known of it.
     const NOTHING: f64 = 1e-9;
 
     /// The expected run time in all, in seconds; more than has elapsed, at most what was requested.

@@ -288,7 +288,8 @@ fn tasks(asked: &Asked) {
         let scotch: f64 = field(line, "J").parse().expect("a number");
         let ratio = mapping.value.hop_bytes as f64 / scotch;
         println!(
-            "{title:32} Scotch {scotch:10} ours {:10} ratio {ratio:.3} given {:10} cpu {seconds:.2} s",
+            "{title:32} Scotch {scotch:10} ours {:10} ratio {ratio:.3} given {:10} \
+             cpu {seconds:.2} s",
             mapping.value.hop_bytes, mapping.given.hop_bytes
         );
         ratios.push(ratio);

@@ -9,30 +9,40 @@ use crate::traffic::{Flow, Traffic};
 /// One move priced by links costs about as much as so many priced by distances.
 pub(crate) const EVALUATIONS: u64 = 40;
 
-/// What each rank sends, in half bytes, so that traffic both ways splits evenly.
+/// What each rank sends. Traffic both ways splits evenly, so its unit is half a byte.
 #[derive(Clone, Debug)]
 pub(crate) struct Flows {
     start: Vec<u32>,
-    /// Peer, half bytes sent to it, half bytes received from it.
+    /// Peer, units sent to it, units received from it.
     peers: Vec<(u32, u64, u64)>,
+    /// Half bytes in a unit.
+    unit: u64,
+    /// By how many bits the search shortens units, so that no sum overflows.
+    shift: u32,
 }
 
 impl Flows {
     pub fn new(traffic: &Traffic) -> Self {
         let both = traffic.both_ways();
-        let mut flows = Self { start: vec![0], peers: Vec::with_capacity(both.entries()) };
+        let unit = if traffic.flow() == Flow::BothWays { 1 } else { 2 };
+        let peers = Vec::with_capacity(both.entries());
+        let mut flows = Self { start: vec![0], peers, unit, shift: 0 };
         for rank in 0..both.ranks() {
             for (peer, bytes) in both.peers(rank) {
                 let (out, back) = match traffic.flow() {
                     Flow::BothWays => (bytes, bytes),
                     Flow::Directed => {
-                        let sent = |a: usize, b: usize| traffic.between(a, b).saturating_mul(2);
-                        (sent(rank, peer as usize), sent(peer as usize, rank))
+                        let peer = peer as usize;
+                        (traffic.between(rank, peer), traffic.between(peer, rank))
                     }
                 };
                 flows.peers.push((peer, out, back));
             }
             flows.start.push(flows.peers.len() as u32);
+        }
+        let total: u128 = flows.peers.iter().map(|&(_, out, _)| u128::from(out)).sum();
+        while total >> flows.shift > 1 << 62 {
+            flows.shift += 1;
         }
         flows
     }
@@ -46,14 +56,27 @@ impl Flows {
     }
 }
 
-/// Half bytes over each direction.
-fn loads(flows: &Flows, routes: &Routes, slot_of: &[u32]) -> Vec<u64> {
+/// Units over each direction.
+fn loads(flows: &Flows, routes: &Routes, slot_of: &[u32]) -> Vec<u128> {
+    let mut loads = vec![0u128; routes.directions()];
+    for rank in 0..flows.ranks() {
+        for &(peer, out, _) in flows.of(rank) {
+            for direction in routes.path(slot_of[rank as usize], slot_of[peer as usize]) {
+                loads[direction as usize] += u128::from(out);
+            }
+        }
+    }
+    loads
+}
+
+/// The same as the search counts them: every flow is shortened before it is added, as it is when
+/// it is taken away.
+fn shortened(flows: &Flows, routes: &Routes, slot_of: &[u32]) -> Vec<u64> {
     let mut loads = vec![0u64; routes.directions()];
     for rank in 0..flows.ranks() {
         for &(peer, out, _) in flows.of(rank) {
             for direction in routes.path(slot_of[rank as usize], slot_of[peer as usize]) {
-                let load = &mut loads[direction as usize];
-                *load = load.saturating_add(out);
+                loads[direction as usize] += out >> flows.shift;
             }
         }
     }
@@ -71,12 +94,13 @@ pub(crate) fn busiest(
         .into_iter()
         .enumerate()
         .filter(|&(_, load)| load > 0)
-        .map(|(d, load)| (d as u32, picoseconds(load, routes.rate(d as u32))))
+        .map(|(d, load)| (d as u32, picoseconds(load, flows.unit, routes.rate(d as u32))))
         .max_by_key(|&(d, time)| (time, std::cmp::Reverse(d)))
 }
 
-fn picoseconds(half_bytes: u64, rate: u64) -> u128 {
-    (u128::from(half_bytes) * 4_000_000_000_000).div_ceil(u128::from(rate))
+fn picoseconds(load: u128, unit: u64, rate: u64) -> u128 {
+    let bit_picoseconds = u128::from(unit) * 4_000_000_000_000;
+    load.saturating_mul(bit_picoseconds).div_ceil(u128::from(rate))
 }
 
 /// Loads that change with the placement, and the sum of the eighth powers of link times: a sum
@@ -86,7 +110,7 @@ struct Loaded<'a> {
     routes: &'a Routes,
     state: State,
     loads: Vec<u64>,
-    /// Time per half byte, such that the busiest link of the start needs 1.
+    /// Time per unit, such that the busiest link of the start needs 1.
     unit: Vec<f64>,
     powers: f64,
     /// Hop-bytes count a little, so that equal bottlenecks are told apart.
@@ -98,7 +122,7 @@ const SHARE: f64 = 0.05;
 
 impl<'a> Loaded<'a> {
     fn new(flows: &'a Flows, routes: &'a Routes, state: State) -> Self {
-        let loads = loads(flows, routes, &state.slot_of);
+        let loads = shortened(flows, routes, &state.slot_of);
         let time = |(d, &load): (usize, &u64)| load as f64 / routes.rate(d as u32) as f64;
         let most = loads.iter().enumerate().map(time).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
         let unit = (0..loads.len()).map(|d| 1.0 / (routes.rate(d as u32) as f64 * most)).collect();
@@ -126,14 +150,15 @@ impl<'a> Loaded<'a> {
                 continue;
             }
             let there = self.state.slot_of[peer as usize];
-            for (from, to, half_bytes) in [(at, there, out), (there, at, back)] {
-                if half_bytes == 0 {
+            let (out, back) = (out >> self.flows.shift, back >> self.flows.shift);
+            for (from, to, units) in [(at, there, out), (there, at, back)] {
+                if units == 0 {
                     continue;
                 }
                 for direction in self.routes.path(from, to) {
                     let d = direction as usize;
                     let (load, unit) = (self.loads[d], self.unit[d]);
-                    let after = if ADD { load + half_bytes } else { load - half_bytes };
+                    let after = if ADD { load + units } else { load - units };
                     self.powers += power(after as f64 * unit) - power(load as f64 * unit);
                     self.loads[d] = after;
                 }

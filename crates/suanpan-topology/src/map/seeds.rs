@@ -56,7 +56,7 @@ fn cartesian(instance: &Instance, chosen: &[u32]) -> Vec<Vec<u32>> {
 }
 
 /// Where a slot comes in a walk, slowest axis first. To and fro is the reflected Gray code in mixed
-/// radices (Knuth, "The art of computer programming" 4A, 7.2.1.1): a turn at each odd number passed.
+/// radices (Knuth, "The art of computer programming" 4A, 7.2.1.1): a turn at each odd number.
 fn place(axes: &[Vec<u32>], lengths: &[u32], order: &[usize], turn: Turn, slot: u32) -> Vec<u32> {
     let mut passed = 0;
     order

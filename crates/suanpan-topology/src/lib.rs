@@ -6,11 +6,11 @@
 //! it costs in time and energy and which link is the bottleneck, configuring sets links where they
 //! can be set.
 //!
-//! Start at [`fabric::Fabric`] (made by [`generate`], [`import`]
-//! or a [`document::FabricDocument`]), then
-//! [`distance::Distances`] and [`traffic::Traffic`], and [`map::map`]. Nothing here reads a file, a clock or the
-//! environment: text comes in as an argument, and a [`problem::Problem`] names the line, the field,
-//! the value and what would be right.
+//! Start at [`fabric::Fabric`] (made by [`generate`], [`import`] or a
+//! [`document::FabricDocument`]), then [`distance::Distances`] and [`traffic::Traffic`], and
+//! [`map::map`]. Nothing here reads a file, a clock or the environment: text comes in as an
+//! argument, and a [`problem::Problem`] names the line, the field, the value and what would be
+//! right.
 
 pub mod distance;
 pub mod document;

@@ -6,10 +6,10 @@
 //!   cycle out of them, and are drawn from there with a smooth step between neighbours; then the
 //!   clock is turned back. So bursts stay as sharp, nights as quiet.
 //! * **Jobs.** A job of the log is drawn, evenly. It gives size, user, group, program and queue.
-//!   Its run time is moved to a place between its two neighbours in the run times of its *size class*
-//!   (the power of two below its processors), evenly on a logarithmic scale: the class keeps its
-//!   distribution, and no run time is a copy. The requested time is that of the drawn job, and at
-//!   least the run time.
+//!   Its run time is moved to a place between its two neighbours in the run times of its *size
+//!   class* (the power of two below its processors), evenly on a logarithmic scale: the class keeps
+//!   its distribution, and no run time is a copy. The requested time is that of the drawn job, and
+//!   at least the run time.
 //!
 //! What a log's jobs owe to those before them (users' sessions, campaigns) is not kept.
 

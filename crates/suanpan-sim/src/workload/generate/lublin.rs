@@ -12,8 +12,8 @@
 //!   processors, the likelier the second, longer one. Values above 12 (about 45 hours) are drawn
 //!   again.
 //! * **Arrivals.** The logarithm of the time between submissions at the rush hour comes from a
-//!   gamma distribution. A day has 48 half hours whose weights follow another gamma distribution, and a
-//!   time between submissions passes slower through the lighter ones.
+//!   gamma distribution. A day has 48 half hours whose weights follow another gamma distribution,
+//!   and a time between submissions passes slower through the lighter ones.
 
 use super::{Estimates, gamma};
 use crate::streams::{Stream, stream};

@@ -8,8 +8,6 @@ mod cycle;
 pub mod network;
 mod restart;
 mod sim;
-mod sim_network;
-mod sim_packing;
 mod submit;
 
 use crate::runs::Run;
@@ -33,18 +31,8 @@ pub const BENCHES: &[Run] = &[
     },
     Run {
         name: "sim",
-        about: "replays beside public simulators: the same log, every wait equal",
+        about: "simulator: a log beside AccaSim, shared GPUs, a network of ten million jobs",
         run: sim::run,
-    },
-    Run {
-        name: "sim-network",
-        about: "ten million jobs over 50 simulated sites, engine included, and three decades below",
-        run: sim_network::run,
-    },
-    Run {
-        name: "sim-packing",
-        about: "packing pods that share GPUs: pods per CPU second of each policy, and memory",
-        run: sim_packing::run,
     },
     Run {
         name: "submit",

@@ -8,6 +8,7 @@ mod openb;
 pub use openb::study as openb_study;
 
 use crate::runs::Run;
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// Every gate, in the order of the list.
@@ -17,9 +18,13 @@ pub const GATES: &[Run] = &[Run {
     run: openb::run,
 }];
 
-/// A folder of public data, `shared/data/<name>` beside a parent of this crate, if it is there.
-#[must_use]
-pub fn public_data(name: &str) -> Option<PathBuf> {
+/// A file or folder of public data, `shared/data/<name>` beside a parent of this crate.
+///
+/// # Errors
+/// If it is not there.
+pub fn public_data(name: &str) -> Result<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    above.map(|folder| folder.join("shared/data").join(name)).find(|folder| folder.is_dir())
+    let mut near = above.map(|folder| folder.join("shared/data").join(name));
+    near.find(|path| path.exists())
+        .with_context(|| format!("there is no shared/data/{name} beside the repository"))
 }

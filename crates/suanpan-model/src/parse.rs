@@ -38,6 +38,18 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
+/// A value of a file as it is shown to whoever wrote it: at most 60 characters, none of them a
+/// control character.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut text: String = value.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if value.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
 /// Serializes a type as its `Display` text and reads it back through `FromStr`.
 macro_rules! serde_as_text {
     ($type:ty) => {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use suanpan_model::parse::shown;
+
 /// One thing wrong with one line of an input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
@@ -74,17 +76,6 @@ impl Skipped {
         }
         Ok(())
     }
-}
-
-/// A value as it is shown in a problem: at most 60 characters, without control characters.
-#[must_use]
-pub fn shown(value: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut text: String = value.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if value.chars().nth(LONGEST).is_some() {
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Elastic training against Sia's published results, on its workloads and profiles, which are
 //! data beside the repository. Without them these tests say that they were skipped.
 
-use std::path::{Path, PathBuf};
+mod data;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use suanpan_sched::elastic::gavel::Gavel;
@@ -25,12 +27,7 @@ const FLAVORS: [FlavorNodes; 3] = [
 /// The public data and the models' profiles from it, if the data is beside one of this crate's
 /// parents.
 fn data() -> Option<(PathBuf, Arc<[Model]>)> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut near = here.ancestors().map(|folder| folder.join("shared/data/sia"));
-    let Some(found) = near.find(|folder| folder.is_dir()) else {
-        eprintln!("SKIPPED: there is no shared/data/sia beside a parent of {}", here.display());
-        return None;
-    };
+    let found = data::find("sia")?;
     let models = sia::profiles(&found.join("profiles"), &GPU_TYPES).expect("sound profiles");
     Some((found, models.into()))
 }

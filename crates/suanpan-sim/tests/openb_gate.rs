@@ -1,23 +1,14 @@
 //! The openb gate in short: published runs on the default list, number for number. The whole is
 //! `cargo xtask gate openb`.
 
-use std::path::{Path, PathBuf};
+mod data;
+
+use std::path::Path;
 use suanpan_sched::packing::PolicyName;
 use suanpan_sim::input;
 use suanpan_sim::problem::Strictness;
 use suanpan_sim::replay::packing::Study;
 use suanpan_sim::workload::openb;
-
-/// The public data's folder, beside one of this crate's parents.
-fn data() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = here.ancestors().map(|folder| folder.join("shared/data/openb"));
-    let found = found.into_iter().find(|folder| folder.is_dir());
-    if found.is_none() {
-        eprintln!("SKIPPED: no shared/data/openb beside a parent of {}", here.display());
-    }
-    found
-}
 
 fn study(folder: &Path, list: &str) -> Study {
     let text = |name: &str| {
@@ -45,7 +36,7 @@ const PUBLISHED: [(PolicyName, [f64; 2], f64); 6] = [
 
 #[test]
 fn published_runs_come_out_number_for_number_and_ours_leaves_less_than_fgd() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data::find("openb") else { return };
     let study = study(&folder, "default");
     for (place, seed) in [42, 43].into_iter().enumerate() {
         let unallocated = |name| {
@@ -63,7 +54,7 @@ fn published_runs_come_out_number_for_number_and_ours_leaves_less_than_fgd() {
 
 #[test]
 fn every_public_list_is_read_without_a_bad_line() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data::find("openb") else { return };
     let mut lists = 0;
     for entry in std::fs::read_dir(&folder).expect("the folder is there") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");

@@ -12,7 +12,6 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::fabric::{Fabric, Grid, Kind, Shape, State, Wrap};
 use crate::problem::Problem;
-use crate::units::Picoseconds;
 
 /// The distance of two slots without a path between them.
 pub const UNREACHABLE: u32 = u32::MAX;
@@ -211,14 +210,6 @@ impl Distances {
             .unwrap_or(0);
         (largest != UNREACHABLE && !self.is_empty()).then_some(largest)
     }
-}
-
-/// Latencies of all links in units of `unit`, rounded up, as weights for [`Distances::weighted`].
-#[must_use]
-pub fn latency_weights(fabric: &Fabric, unit: Picoseconds) -> Vec<u32> {
-    let unit = unit.0.max(1);
-    let weight = |ps: u64| u32::try_from(ps.div_ceil(unit)).unwrap_or(UNREACHABLE - 1);
-    fabric.links().iter().map(|link| weight(link.latency.0)).collect()
 }
 
 /// Hops from one element to all others, [`UNREACHABLE`] where there is no path. O(n + m).

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use suanpan_model::parse::shown;
+
 /// One thing wrong with a text or a document. The caller knows the file's name and puts it before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -58,17 +60,6 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
-
-/// A value as it is shown in a problem: at most 60 characters, without control characters.
-#[must_use]
-pub fn shown(value: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut text: String = value.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if value.chars().nth(LONGEST).is_some() {
-        text.push('…');
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ type Published = BTreeMap<(String, String), BTreeMap<u32, f64>>;
 /// # Errors
 /// If the data is not there, or a mean lies outside the published minimum and maximum.
 pub fn run(args: &[String]) -> Result<()> {
-    let folder = public_data("openb").context("shared/data/openb is not beside the repository")?;
+    let folder = public_data("openb")?;
     let published = published(&folder)?;
     let lists: Vec<&String> = {
         let mut lists: Vec<&String> = published.keys().map(|(list, _)| list).collect();

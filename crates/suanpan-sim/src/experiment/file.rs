@@ -6,6 +6,7 @@ use super::section::{Section, Value, document};
 use super::{
     ElasticFlavor, Experiment, Log, Metrics, Origin, Policy, Scale, Site, SiteModel, Source,
 };
+use crate::metrics::SLOWDOWN_THRESHOLD;
 use crate::problem::{Problem, Strictness};
 use crate::workload::generate::Estimates;
 use crate::workload::generate::lublin::{Model, Types};
@@ -25,6 +26,8 @@ pub const JOBS_MAX: u64 = 1_000_000_000;
 pub const PROCESSORS_MAX: u64 = 100_000_000;
 /// Most runs of each policy.
 const SEEDS_MAX: u64 = 10_000;
+/// Largest seed: what the published openb workloads are numbered by.
+const SEED_MAX: u64 = u32::MAX as u64;
 
 /// Reads the text of an experiment file. Relative paths in it are completed with `folder`.
 ///
@@ -70,7 +73,7 @@ fn default_metrics(model: &SiteModel) -> Metrics {
         SiteModel::Elastic { .. } => &["mean_jct_s", "p99_jct_s", "mean_wait_s", "makespan_s"],
     };
     let compare = compare.iter().map(|name| (*name).to_owned()).collect();
-    Metrics { bounded_slowdown_s: 10, compare }
+    Metrics { bounded_slowdown_s: SLOWDOWN_THRESHOLD, compare }
 }
 
 /// Text that is shown as a title: not empty, one line.
@@ -84,23 +87,22 @@ fn title(value: &Value<'_>) -> Result<String, Problem> {
 
 /// `[1, 2, 3]` or `"1-10"`.
 fn seeds(value: Value<'_>) -> Result<Vec<u64>, Problem> {
-    let expected = "seeds as [1, 2, 3] or \"1-10\"";
+    let expected = "seeds as [1, 2, 3] or \"1-10\", each at most 4294967295";
     if value.is_text() {
         let text = value.text(expected)?;
         let ends = text.split_once('-').and_then(|(first, last)| {
             Some((first.trim().parse::<u64>().ok()?, last.trim().parse::<u64>().ok()?))
         });
+        let in_range = |first, last| first <= last && last <= SEED_MAX && last - first < SEEDS_MAX;
         return match ends {
-            Some((first, last)) if first <= last && last - first < SEEDS_MAX => {
-                Ok((first..=last).collect())
-            }
+            Some((first, last)) if in_range(first, last) => Ok((first..=last).collect()),
             _ => Err(value.wrong(expected)),
         };
     }
     let empty = value.wrong(expected);
     let mut seeds = Vec::new();
     for value in value.list(expected)? {
-        let seed = value.whole(0..=u64::MAX >> 1, "a seed")?;
+        let seed = value.whole(0..=SEED_MAX, "a seed")?;
         if seeds.contains(&seed) {
             return Err(value.wrong("each seed once"));
         }

@@ -15,6 +15,7 @@ use crate::workload::job::Workload;
 use outcome::Outcome;
 use std::io::{self, Write};
 use std::sync::Arc;
+use suanpan_sched::packing::PolicyName;
 use suanpan_site::model::batch::BatchSettings;
 
 /// What a policy does.
@@ -23,7 +24,7 @@ pub enum Rule {
     /// At a batch site.
     Batch(batch::BatchRule),
     /// At a site whose GPUs are shared.
-    Packing(packing::PackingRule),
+    Packing(PolicyName),
     /// At an elastic training site.
     Elastic(elastic::ElasticRule),
 }
@@ -33,7 +34,7 @@ pub enum Rule {
 pub fn rules(model: &SiteModel) -> Vec<(&'static str, Rule)> {
     match model {
         SiteModel::Batch { .. } => named(&batch::BatchRule::WORDS, Rule::Batch),
-        SiteModel::GpuSharing { .. } => named(&packing::PackingRule::WORDS, Rule::Packing),
+        SiteModel::GpuSharing { .. } => named(&packing::WORDS, Rule::Packing),
         SiteModel::Elastic { .. } => named(&elastic::ElasticRule::WORDS, Rule::Elastic),
     }
 }
@@ -118,8 +119,8 @@ pub fn run(
             let settings = BatchSettings { processors, policy: rule.policy, convention };
             Ok(batch::run(workload, settings, rule, &experiment.metrics))
         }
-        (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(pods), Rule::Packing(rule)) => {
-            Ok(packing::run(pods, *demand_percent, rule, seed))
+        (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(study), Rule::Packing(name)) => {
+            Ok(packing::run(study, *demand_percent, name, seed))
         }
         (
             SiteModel::Elastic { round_s, flavors, .. },

@@ -1,14 +1,14 @@
 //! Makes the workload of a seed: reads logs once, draws the rest.
 
 use super::run::elastic::Training;
-use super::run::packing::Pods;
 use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
 use crate::input;
 use crate::problem::{Problem, Strictness};
+use crate::replay::packing::Study;
 use crate::streams::{Stream, stream};
 use crate::workload::generate::{fitted::Fitted, lublin};
 use crate::workload::job::Workload;
-use crate::workload::openb::{self, Models, OpenbNode, OpenbPod};
+use crate::workload::openb::{self, OpenbNode, OpenbPod};
 use crate::workload::{Content, Format, journal, sia};
 use anyhow::Context;
 use rand::RngExt;
@@ -40,7 +40,7 @@ pub enum Input {
     /// Jobs for a batch site.
     Jobs(Arc<Workload>),
     /// A list that pods are drawn from.
-    Pods(Arc<Pods>),
+    Pods(Arc<Study>),
     /// Training jobs.
     Training(Arc<Training>),
 }
@@ -195,10 +195,7 @@ impl<'e> Sources<'e> {
             };
             list.extend(pods.items.iter().cloned());
         }
-        let models = Models::of(nodes);
-        let nodes = nodes.iter().map(|node| models.node(node)).collect();
-        let list = list.iter().map(|pod| models.request(pod)).collect();
-        Ok(Input::Pods(Arc::new(Pods::new(nodes, list))))
+        Ok(Input::Pods(Arc::new(Study::new(nodes, &list))))
     }
 
     fn jobs(&self, seed: u64) -> Workload {

@@ -63,7 +63,7 @@ pub struct Study {
 }
 
 impl Study {
-    /// Demand that comes in a run, in percent of the GPU capacity.
+    /// Demand that comes in a run of the authors, in percent of the GPU capacity.
     pub const DEMAND: u32 = 130;
 
     /// The study of a node list and a pod list.
@@ -82,25 +82,32 @@ impl Study {
         }
     }
 
-    /// The workload of a seed, up to [`Study::DEMAND`]: the same for every policy.
+    /// Thousandths of a GPU that there are.
     #[must_use]
-    pub fn draw(&self, seed: u32) -> Draw {
-        let demand = u64::from(Study::DEMAND);
+    pub fn capacity_milli(&self) -> u64 {
+        capacity_milli(&self.nodes)
+    }
+
+    /// The workload of a seed, up to a demand in percent of the GPU capacity: the same for every
+    /// policy.
+    #[must_use]
+    pub fn draw(&self, seed: u32, demand: u64) -> Draw {
         openb::draw(&self.nodes, &self.pods, demand, &mut GoRandom::new(seed))
     }
 
     /// Packs a workload; the seed is for a policy that draws.
     #[must_use]
-    pub fn pack(&self, policy: PolicyName, seed: u32, drawn: Draw) -> Outcome {
+    pub fn pack(&self, policy: PolicyName, seed: u32, drawn: &Draw) -> Outcome {
         let mut choices = stream(u64::from(seed), Stream::Policy);
         let policy = policy.policy(&self.typical);
-        run(drawn.nodes, policy, &self.table, &drawn.pods, &mut || choices.next_u64())
+        let nodes = drawn.nodes.clone();
+        run(nodes, policy, &self.table, &drawn.pods, &mut || choices.next_u64())
     }
 
-    /// One run: draws the workload of the seed and packs it.
+    /// One run of the authors: draws the workload of the seed to [`Study::DEMAND`] and packs it.
     #[must_use]
     pub fn run(&self, policy: PolicyName, seed: u32) -> Outcome {
-        self.pack(policy, seed, self.draw(seed))
+        self.pack(policy, seed, &self.draw(seed, Study::DEMAND.into()))
     }
 }
 
@@ -126,8 +133,7 @@ pub fn run(
 ) -> Outcome {
     let mut fragments: Vec<u64> = nodes.iter().map(|node| table.fragment(node)).collect();
     let mut fragmented: u64 = fragments.iter().sum();
-    let capacity: u64 =
-        nodes.iter().map(|node| node.gpus().len() as u64 * u64::from(WHOLE_GPU)).sum();
+    let capacity = capacity_milli(&nodes);
     let unit = table.total().max(1) as f64;
     let mut site = GpuSharingSite::new(nodes, policy, Unplaced::TurnedAway);
     let mut placements = Vec::with_capacity(pods.len());
@@ -168,6 +174,10 @@ pub fn run(
     });
     let curve = points.collect();
     Outcome { placements, curve }
+}
+
+fn capacity_milli(nodes: &[Node]) -> u64 {
+    nodes.iter().map(|node| node.gpus().len() as u64 * u64::from(WHOLE_GPU)).sum()
 }
 
 /// A pod that comes at a time and stays for a time.

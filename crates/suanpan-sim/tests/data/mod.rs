@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-/// The bytes of a file of the collection of public inputs, or nothing, loudly, if there is none:
-/// the collection is a folder `shared/data` beside some folder above this one.
-pub fn read(file: &str) -> Option<Vec<u8>> {
-    let Some(folder) = folder() else {
-        eprintln!("SKIPPED: no folder shared/data above this crate: {file} was not checked");
-        return None;
-    };
-    Some(suanpan_sim::input::read(&folder.join(file)).expect("the collection is complete"))
+/// A file or folder of the collection of public inputs, or nothing, loudly, if it is not there: the
+/// collection is a folder `shared/data` beside some folder above this one.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let found = above.map(|folder| folder.join("shared/data").join(name)).find(|at| at.exists());
+    if found.is_none() {
+        eprintln!("SKIPPED: no shared/data/{name} above this crate: it was not checked");
+    }
+    found
 }
 
-fn folder() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().map(|above| above.join("shared/data")).find(|folder| folder.is_dir())
+/// The bytes of a file, or nothing, loudly, as [`find`].
+#[allow(dead_code, reason = "each test file is a crate of its own and uses what it needs")]
+pub fn read(name: &str) -> Option<Vec<u8>> {
+    Some(suanpan_sim::input::read(&find(name)?).expect("the collection can be read"))
 }

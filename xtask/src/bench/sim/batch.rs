@@ -1,9 +1,10 @@
 //! Replaying a log at a batch site, beside AccaSim: the same log, EASY by the same convention,
 //! every wait equal.
 
+use super::Used;
 use crate::bench::network::{machine, percentile};
+use crate::gate::public_data;
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::resource::{UsageWho, getrusage};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,12 +18,6 @@ const LOG: &str = "swf/KTH-SP2-1996-2-filtered-28481.swf.zst";
 const PROCESSORS: u32 = 100;
 const PEER: &str = "accasim==1.1.3";
 
-/// What one run used.
-struct Used {
-    cpu_seconds: f64,
-    peak_mib: f64,
-}
-
 /// Runs the part: `cargo xtask bench sim batch [runs]`, with `--release` for figures that count.
 ///
 /// # Errors
@@ -34,7 +29,7 @@ pub fn run(args: &[String]) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("suanpan-bench-").tempdir()?;
     let folder = folder.path();
     let log = folder.join("log.swf");
-    fs::write(&log, suanpan_sim::input::read(&public_input(LOG)?)?)?;
+    fs::write(&log, suanpan_sim::input::read(&public_data(LOG)?)?)?;
     let python = peer()?;
     let mut ours = Vec::new();
     // AccaSim keeps a list of nodes: one large node is its fastest case, a hundred the machine's.
@@ -80,16 +75,14 @@ pub fn run_once(args: &[String]) -> Result<()> {
         text.push_str(&format!("{} {}\n", row.number, row.wait()));
     }
     fs::write(waits, text)?;
-    let used = getrusage(UsageWho::RUSAGE_SELF)?;
-    let seconds = [used.user_time(), used.system_time()]
-        .map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6);
-    println!("{} {}", seconds[0] + seconds[1], used.max_rss() as f64 / 1_024.0);
+    let used = super::used()?;
+    println!("{} {}", used.cpu_seconds, used.peak_mib);
     Ok(())
 }
 
 fn ours_once(log: &Path, waits: &Path) -> Result<Used> {
     let mut command = Command::new(std::env::current_exe()?);
-    used(command.args(["bench", "sim", "batch-once"]).args([log, waits]))
+    told_by(command.args(["bench", "sim", "batch-once"]).args([log, waits]))
 }
 
 fn peer_once(
@@ -103,11 +96,11 @@ fn peer_once(
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/sim/peer.py");
     let mut command = Command::new(python);
     command.arg(script).args([log, results]);
-    used(command.args([nodes.to_string(), processors.to_string()]))
+    told_by(command.args([nodes.to_string(), processors.to_string()]))
 }
 
 /// Runs a command whose last line says what it used.
-fn used(command: &mut Command) -> Result<Used> {
+fn told_by(command: &mut Command) -> Result<Used> {
     let output = command.output().with_context(|| format!("{command:?} does not start"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -145,14 +138,6 @@ fn waits_of(file: &Path) -> Result<Vec<(i64, i64)>> {
 fn differing(ours: &[(i64, i64)], theirs: &[(i64, i64)]) -> usize {
     let pairs = ours.iter().zip(theirs).filter(|(ours, theirs)| ours != theirs).count();
     pairs + ours.len().abs_diff(theirs.len())
-}
-
-/// A file of the collection of public inputs: a folder `shared/data` beside some folder above.
-fn public_input(file: &str) -> Result<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = here.ancestors().map(|above| above.join("shared/data").join(file));
-    let missing = || format!("no shared/data/{file} above {}", here.display());
-    found.find(|path| path.is_file()).with_context(missing)
 }
 
 /// The Python of a virtual environment with AccaSim, made on first use under `target`.

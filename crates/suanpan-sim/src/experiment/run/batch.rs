@@ -6,6 +6,7 @@ use crate::experiment::Metrics;
 use crate::experiment::digest::{
     Better, Bins, Digest, Metric, bin_width, distribution, metric, percentile,
 };
+use crate::metrics::bounded_slowdown;
 use crate::replay::batch::{Arrival, JobRow, replay};
 use crate::workload::job::{Job, Workload};
 use std::sync::Arc;
@@ -151,9 +152,9 @@ fn outcome(job: &Job, row: &JobRow) -> Outcome {
 /// Digests the outcomes of a batch site. O(n log n), for the percentiles.
 pub(super) fn digest(outcomes: &[Outcome], processors: u32, bounded_slowdown_s: u64) -> Digest {
     let count = outcomes.len();
-    let bound = bounded_slowdown_s.max(1);
     let mut waits: Vec<u64> = outcomes.iter().map(Outcome::wait_s).collect();
-    let slowdown = |outcome: &Outcome| bounded_slowdown(outcome.wait_s(), outcome.ran_s(), bound);
+    let slowdown =
+        |outcome: &Outcome| bounded_slowdown(outcome.wait_s(), outcome.ran_s(), bounded_slowdown_s);
     let mut slowdowns: Vec<f64> = outcomes.iter().map(slowdown).collect();
     let mean = |sum: f64| if count == 0 { 0.0 } else { sum / count as f64 };
     let whole = |of: fn(&Outcome) -> u64| {
@@ -202,11 +203,4 @@ pub(super) fn digest(outcomes: &[Outcome], processors: u32, bounded_slowdown_s: 
     let distributions =
         vec![distribution("wait_s", &waits, 7), distribution("bounded_slowdown", &slowdowns, 5)];
     Digest { metrics, timelines, distributions, curves: Vec::new() }
-}
-
-/// `max((wait + run) / max(run, bound), 1)`: Feitelson et al., "Theory and practice in parallel job
-/// scheduling", JSSPP 1997.
-#[must_use]
-pub fn bounded_slowdown(wait_s: u64, run_s: u64, bound_s: u64) -> f64 {
-    ((wait_s + run_s) as f64 / run_s.max(bound_s) as f64).max(1.0)
 }

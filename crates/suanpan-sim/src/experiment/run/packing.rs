@@ -2,14 +2,9 @@
 
 use super::{Finished, Rows};
 use crate::experiment::digest::{Better, Curve, Digest, Metric, metric};
-use crate::replay::packing;
-use crate::streams::{Stream, stream};
-use crate::workload::openb::{GoRandom, draw};
-use rand::Rng;
+use crate::replay::packing::Study;
 use std::io::{self, Write};
-use suanpan_sched::packing::{
-    Fgd, FragmentTable, LeastWaste, Node, PodRequest, Policy, TypicalPods, WHOLE_GPU,
-};
+use suanpan_sched::packing::{Placement, PodRequest, PolicyName};
 
 /// The metrics of a packing run; all are of its end.
 pub const METRICS: [Metric; 4] = [
@@ -19,77 +14,16 @@ pub const METRICS: [Metric; 4] = [
     metric("pods", "Pods that came", "", 0, Better::Neutral),
 ];
 
-/// How a node is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackingRule {
-    /// [`Policy::Random`].
-    Random,
-    /// [`Policy::DotProd`].
-    DotProd,
-    /// [`Policy::GpuClustering`].
-    GpuClustering,
-    /// [`Policy::GpuPacking`].
-    GpuPacking,
-    /// [`Policy::BestFit`].
-    BestFit,
-    /// [`Policy::Fgd`], with the pods that make up 95 % of the list as the typical ones.
-    Fgd,
-    /// [`Policy::LeastWaste`], with the same typical pods.
-    LeastWaste,
-}
-
-impl PackingRule {
-    /// Their names in experiment files.
-    pub const WORDS: [(&'static str, PackingRule); 7] = [
-        ("random", PackingRule::Random),
-        ("dot-prod", PackingRule::DotProd),
-        ("gpu-clustering", PackingRule::GpuClustering),
-        ("gpu-packing", PackingRule::GpuPacking),
-        ("best-fit", PackingRule::BestFit),
-        ("fgd", PackingRule::Fgd),
-        ("least-waste", PackingRule::LeastWaste),
-    ];
-
-    fn policy(self, typical: &TypicalPods) -> Policy {
-        match self {
-            PackingRule::Random => Policy::Random,
-            PackingRule::DotProd => Policy::DotProd,
-            PackingRule::GpuClustering => Policy::GpuClustering,
-            PackingRule::GpuPacking => Policy::GpuPacking,
-            PackingRule::BestFit => Policy::BestFit,
-            PackingRule::Fgd => Policy::Fgd(Box::new(Fgd::new(typical))),
-            PackingRule::LeastWaste => Policy::LeastWaste(Box::new(LeastWaste::new(typical))),
-        }
-    }
-}
-
-/// The nodes of the site and the list that pods are drawn from.
-pub struct Pods {
-    /// The nodes, empty.
-    pub nodes: Vec<Node>,
-    /// What pods of the list ask.
-    pub list: Vec<PodRequest>,
-    typical: TypicalPods,
-    table: FragmentTable,
-}
-
-impl Pods {
-    /// Measures a list.
-    #[must_use]
-    pub fn new(nodes: Vec<Node>, list: Vec<PodRequest>) -> Pods {
-        /// Share of the list, in percent, that is typical: as the authors of FGD set it.
-        const TYPICAL: u64 = 95;
-        let typical = TypicalPods::of(&list, TYPICAL);
-        let table = FragmentTable::new(&typical);
-        Pods { nodes, list, typical, table }
-    }
-
-    /// Thousandths of a GPU that there are.
-    #[must_use]
-    pub fn capacity_milli(&self) -> u64 {
-        self.nodes.iter().map(|node| node.gpus().len() as u64).sum::<u64>() * u64::from(WHOLE_GPU)
-    }
-}
+/// The names of the policies in experiment files.
+pub const WORDS: [(&str, PolicyName); 7] = [
+    ("random", PolicyName::Random),
+    ("dot-prod", PolicyName::DotProd),
+    ("gpu-clustering", PolicyName::GpuClustering),
+    ("gpu-packing", PolicyName::GpuPacking),
+    ("best-fit", PolicyName::BestFit),
+    ("fgd", PolicyName::Fgd),
+    ("least-waste", PolicyName::LeastWaste),
+];
 
 /// What became of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,19 +35,16 @@ pub struct PodRow {
 }
 
 /// Does a run. The workload is drawn as the authors of the trace draw it from the seed.
-pub(super) fn run(pods: &Pods, demand_percent: u64, rule: PackingRule, seed: u64) -> Finished {
-    let mut random = GoRandom::new(seed as u32);
-    let drawn = draw(&pods.nodes, &pods.list, demand_percent, &mut random);
-    let mut choices = stream(seed, Stream::Policy);
-    let policy = rule.policy(&pods.typical);
-    let mut choose = || choices.next_u64();
-    let outcome = packing::run(drawn.nodes, policy, &pods.table, &drawn.pods, &mut choose);
-    let row = |(pod, placement): (&PodRequest, &Option<_>)| {
-        let placement: Option<suanpan_sched::packing::Placement> = *placement;
-        PodRow { gpu_milli: pod.gpus.milli(), node: placement.map(|placement| placement.node) }
+pub(super) fn run(study: &Study, demand_percent: u64, policy: PolicyName, seed: u64) -> Finished {
+    let seed = u32::try_from(seed).expect("seeds of experiments are small enough");
+    let drawn = study.draw(seed, demand_percent);
+    let outcome = study.pack(policy, seed, &drawn);
+    let row = |(pod, placement): (&PodRequest, &Option<Placement>)| PodRow {
+        gpu_milli: pod.gpus.milli(),
+        node: placement.map(|placement| placement.node),
     };
     let rows: Vec<PodRow> = drawn.pods.iter().zip(&outcome.placements).map(row).collect();
-    let digest = digest(&rows, pods.capacity_milli());
+    let digest = digest(&rows, study.capacity_milli());
     Finished { rows: Rows::Packing(rows), digest, left_out: 0 }
 }
 

@@ -1,17 +1,18 @@
 //! How fast pods are packed: the openb default list to 130 % demand on 1,213 nodes with 6,212 GPUs,
 //! node choice, fragmentation measured after each pod. Read, drawn and packed; only the packing
-//! is timed, in CPU seconds of this thread. Without the public lists, pods and nodes like them.
+//! is timed, in CPU seconds. Without the public lists, pods and nodes like them.
 
-use super::network::{machine, percentile};
+use super::used;
+use crate::bench::network::{machine, percentile};
 use crate::gate::{openb_study, public_data};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fmt::Write;
 use suanpan_sched::packing::PolicyName;
 use suanpan_sim::problem::Strictness;
 use suanpan_sim::replay::packing::Study;
 use suanpan_sim::workload::openb;
 
-/// Runs the bench: `cargo xtask bench sim-packing [runs]`, with `--release` for figures that count.
+/// Runs the bench: `cargo xtask bench sim packing [runs]`, with `--release` for figures that count.
 ///
 /// # Errors
 /// If the lists cannot be read.
@@ -20,19 +21,19 @@ pub fn run(args: &[String]) -> Result<()> {
     let debug = if cfg!(debug_assertions) { ", debug build: use --release" } else { "" };
     println!("{}{debug}", machine());
     let study = match public_data("openb") {
-        Some(folder) => openb_study(&folder, "default")?,
-        None => {
-            println!("shared/data/openb is not here: pods and nodes made up in its likeness");
+        Ok(folder) => openb_study(&folder, "default")?,
+        Err(missing) => {
+            println!("{missing}: pods and nodes made up in its likeness");
             likeness()?
         }
     };
     for name in PolicyName::ALL {
         let mut speeds = Vec::new();
         for seed in 0..runs {
-            let drawn = study.draw(seed);
-            let began = cpu_seconds()?;
-            let outcome = study.pack(name, seed, drawn);
-            speeds.push(outcome.placements.len() as f64 / (cpu_seconds()? - began).max(1e-9));
+            let drawn = study.draw(seed, Study::DEMAND.into());
+            let began = used()?.cpu_seconds;
+            let outcome = study.pack(name, seed, &drawn);
+            speeds.push(outcome.placements.len() as f64 / (used()?.cpu_seconds - began).max(1e-9));
         }
         println!(
             "{:<14} median {:>9.0} pods per CPU second of {runs} runs ({:.0} to {:.0})",
@@ -42,23 +43,8 @@ pub fn run(args: &[String]) -> Result<()> {
             percentile(&mut speeds, 1.0),
         );
     }
-    println!("most memory of the process {:.0} MiB; {}", peak_mib()?, machine());
+    println!("most memory of the process {:.0} MiB; {}", used()?.peak_mib, machine());
     Ok(())
-}
-
-/// CPU time of this thread.
-fn cpu_seconds() -> Result<f64> {
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: f64 = spent.split(' ').next().context("schedstat")?.parse()?;
-    Ok(nanoseconds / 1e9)
-}
-
-/// The most memory that this process has had.
-fn peak_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("VmHWM")?.parse()?;
-    Ok(kib / 1024.0)
 }
 
 /// As many nodes and pods as the public lists have, of as many kinds.

@@ -1,8 +1,9 @@
 //! Replays of a whole simulated network: 50 sites of 512 processors, EASY backfill, load 0.9, every
 //! job through the engine, the scheduler and `reconcile`, in sizes that differ by tens.
 
-use super::network::machine;
-use anyhow::{Context, Result};
+use super::used;
+use crate::bench::network::machine;
+use anyhow::Result;
 use std::sync::Arc;
 use std::time::Instant;
 use suanpan_model::time::{Seconds, Timestamp};
@@ -14,7 +15,7 @@ const SITES: u32 = 50;
 const CPUS: u32 = 512;
 const JOBS: u64 = 10_000_000;
 
-/// Runs the bench: `cargo xtask bench sim-network [jobs]`, with `--release` for figures that count.
+/// Runs the bench: `cargo xtask bench sim network [jobs]`, with `--release` for figures that count.
 ///
 /// # Errors
 /// If a site is not taken or `/proc` cannot be read.
@@ -44,7 +45,7 @@ fn replay(jobs: u64) -> Result<()> {
         .map_err(|rejection| anyhow::anyhow!("{rejection:?}"))?;
     let runs = (60, 36_000);
     let steady = Steady { jobs, cpus: SITES * CPUS, load: 0.9, size_power_max: 6, runs, seed: 1 };
-    let (began, cpu_before) = (Instant::now(), cpu_seconds()?);
+    let (began, cpu_before) = (Instant::now(), used()?.cpu_seconds);
     let (mut ended, mut waited) = (0u64, 0u64);
     let counts = network.run(steady.jobs().map(SteadyJob::arrival), |row| {
         ended += 1;
@@ -52,31 +53,15 @@ fn replay(jobs: u64) -> Result<()> {
     });
     anyhow::ensure!(ended == jobs, "{ended} of {jobs} jobs ended");
     anyhow::ensure!(counts.rejected == 0, "{} jobs were refused", counts.rejected);
-    let cpu = cpu_seconds()? - cpu_before;
+    let now = used()?;
+    let cpu = now.cpu_seconds - cpu_before;
     println!(
         "{jobs:>10} {:>9.1} {cpu:>7.1} {:>12.0} {:>17.3} {:>10.0} {:>13.1}",
         began.elapsed().as_secs_f64(),
         jobs as f64 / cpu,
         cpu * 1e6 / (jobs as f64 * (jobs as f64).log2()),
-        peak_mib()?,
+        now.peak_mib,
         waited as f64 / ended as f64,
     );
     Ok(())
-}
-
-/// Processor time of this process so far, all threads.
-fn cpu_seconds() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // Fields after the name in parentheses; user and system time are the 12th and 13th of them,
-    // in hundredths of a second.
-    let (_, fields) = stat.rsplit_once(") ").context("a name in parentheses")?;
-    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
-}
-
-fn peak_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
-    Ok(kib / 1_024.0)
 }

@@ -192,6 +192,7 @@ impl World {
                 };
                 self.machine.insert(id, Observed { generation, progress });
             }
+            Action::Warn => self.set(id, Progress::Warned),
             Action::Settle => self.set(id, Progress::Ended),
             Action::Report => {
                 if self.machine.get(&id).is_some_and(|seen| seen.progress == Progress::Ended)

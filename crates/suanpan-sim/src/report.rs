@@ -7,7 +7,7 @@
 mod charts;
 mod page;
 mod scale;
-mod svg;
+pub mod svg;
 mod table;
 
 #[cfg(test)]

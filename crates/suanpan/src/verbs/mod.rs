@@ -17,6 +17,7 @@ mod show;
 mod sim;
 mod sites;
 mod submit;
+mod topology;
 mod wait;
 mod why;
 
@@ -73,13 +74,14 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
         Verb::Sim(args) => sim::run(&context, args),
+        Verb::Topology(args) => topology::run(&context, args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "submit",
     "run",
     "plan",
@@ -100,6 +102,7 @@ pub const NAMES: [&str; 21] = [
     "demo",
     "journal",
     "sim",
+    "topology",
     "completions",
 ];
 
@@ -126,6 +129,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Demo(_) => "demo",
         Verb::Journal(_) => "journal",
         Verb::Sim(_) => "sim",
+        Verb::Topology(_) => "topology",
         Verb::Completions(_) => "completions",
         Verb::Reference => "reference",
     }

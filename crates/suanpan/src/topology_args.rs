@@ -17,6 +17,8 @@ pub enum TopologyAction {
     Describe(TopologyDescribe),
     /// Choose the elements for a job's ranks, and their order
     Map(TopologyMap),
+    /// Say what a job takes: time and energy of its links, a training step, the bottleneck
+    Estimate(TopologyEstimate),
     /// Put orders and fabrics side by side for one job
     Compare(TopologyCompare),
     /// Draw a fabric as SVG: wafer, tree or map, and how busy its links are
@@ -175,6 +177,29 @@ pub struct TopologyMap {
     #[arg(long, value_name = "PATH", default_value = "-", requires = "export",
           help_heading = "Options")]
     pub to: PathBuf,
+}
+
+/// `topology estimate`.
+#[derive(Debug, Args)]
+pub struct TopologyEstimate {
+    /// A file, a fabric of the library, or a shape such as torus:8x8x8
+    #[arg(value_name = "FABRIC")]
+    pub fabric: String,
+    #[command(flatten)]
+    pub read: FabricArgs,
+    #[command(flatten)]
+    pub job: JobArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
+    /// How traffic finds its way: equal-split, shortest or dimension-ordered
+    #[arg(long, value_name = "RULE", default_value = "equal-split", help_heading = "Options")]
+    pub routing: String,
+    /// Useful floating-point operations of a rank in a second, such as 4e14, for the time of a
+    /// training step
+    #[arg(long, value_name = "RATE", help_heading = "Options")]
+    pub operations: Option<f64>,
 }
 
 /// `topology compare`.

@@ -3,6 +3,7 @@
 mod compare;
 mod describe;
 mod draw;
+mod estimate;
 mod export;
 mod fabric;
 mod job;
@@ -26,6 +27,7 @@ pub fn run(context: &Context<'_>, args: Topology) -> Outcome {
     match args.action {
         TopologyAction::Describe(args) => describe::run(context.output, &args),
         TopologyAction::Map(args) => map::run(context.output, &args),
+        TopologyAction::Estimate(args) => estimate::run(context.output, &args),
         TopologyAction::Compare(args) => compare::run(context.output, &args),
         TopologyAction::Draw(args) => draw::run(context.output, &args),
     }

@@ -222,7 +222,7 @@ impl<'a> Scene<'a> {
             svg.rect(&format!("f{step}"), at, (26.0, 12.0), 0.0);
         }
         let after = from + 26.0 * STEPS as f64;
-        let most = units::time((self.most * 1e12).round() as u128);
+        let most = units::seconds(self.most);
         let most = format!("{most} an iteration");
         svg.text("key", (after + 6.0, y), Anchor::Start, &most);
         let x = after + 30.0 + 6.2 * most.len() as f64;

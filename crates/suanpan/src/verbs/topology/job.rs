@@ -7,7 +7,8 @@ use std::path::Path;
 use suanpan_topology::fabric::Wrap;
 use suanpan_topology::problem::Problem;
 use suanpan_topology::traffic::{
-    Collective, Model, Operation, Parallelism, Reach, Traffic, TrafficDocument, parse_csv, stencil,
+    Algorithm, Collective, Flow, Model, Operation, Parallelism, Reach, Traffic, TrafficDocument,
+    parse_csv, stencil,
 };
 
 /// Bytes of a stencil or of a call where none are given.
@@ -19,6 +20,8 @@ pub struct Job {
     pub name: String,
     /// What its ranks send.
     pub traffic: Traffic,
+    /// The model that is trained, and how it is divided; none for other jobs.
+    pub training: Option<(Model, Parallelism)>,
 }
 
 /// The job that the flags name; none if they name none.
@@ -51,17 +54,25 @@ pub fn required(args: &JobArgs) -> Result<Job, Failure> {
 fn from_file(path: &Path) -> Result<Job, Failure> {
     let origin = path.display().to_string();
     let text = read(path)?;
+    let mut training = None;
     let traffic = match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => parse_csv(&text),
         Some("graph" | "metis") => Traffic::parse_metis(&text),
-        Some("toml") => from_toml::<TrafficDocument>(&origin, &text)?.build(),
+        Some("toml") => {
+            let document: TrafficDocument = from_toml(&origin, &text)?;
+            let traffic = document.build();
+            if let TrafficDocument::Model { model, parallelism } = document {
+                training = Some((model, parallelism));
+            }
+            traffic
+        }
         _ => {
             return Err(Failure::usage(format!("{origin}: its name does not say what it is"))
                 .hint("a matrix ends in .csv, a METIS graph in .graph, a description in .toml"));
         }
     };
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Job { name, traffic: traffic.map_err(|problem| wrong(&origin, &problem))? })
+    Ok(Job { name, traffic: traffic.map_err(|problem| wrong(&origin, &problem))?, training })
 }
 
 fn from_stencil(text: &str, args: &JobArgs) -> Result<Job, Failure> {
@@ -75,7 +86,7 @@ fn from_stencil(text: &str, args: &JobArgs) -> Result<Job, Failure> {
     let reach = if args.corners { Reach::Corners } else { Reach::Faces };
     let traffic =
         stencil(&lengths, wrap, reach, bytes).map_err(|problem| wrong("--stencil", &problem))?;
-    Ok(Job { name: format!("stencil {text}"), traffic })
+    Ok(Job { name: format!("stencil {text}"), traffic, training: None })
 }
 
 /// Short names of the dimensions, as papers write them.
@@ -90,7 +101,7 @@ fn from_model(model: &str, parallel: &str) -> Result<Job, Failure> {
     let over: Parallelism = from_toml("--parallel", &document(parallel, &SHORT))?;
     let model: Model = from_toml("--model", &document(model, &[]))?;
     let expansion = model.expand(&over).map_err(|problem| wrong("--model", &problem))?;
-    Ok(Job { name, traffic: expansion.traffic })
+    Ok(Job { name, traffic: expansion.traffic, training: Some((model, over)) })
 }
 
 /// Keys and values with commas between them as a TOML document; a value that is no number is a
@@ -117,15 +128,14 @@ fn all_to_all(ranks: u32) -> Result<Job, Failure> {
     let call = Collective {
         purpose: "all-to-all",
         operation: Operation::AllToAll,
-        algorithm: suanpan_topology::traffic::Algorithm::Ring,
+        algorithm: Algorithm::Ring,
         groups: vec![(0..ranks).collect()],
         bytes: USUAL_BYTES * u64::from(ranks),
         calls: 1,
     };
     let mut entries = Vec::new();
     call.add_to(&mut entries);
-    let flow = suanpan_topology::traffic::Flow::Directed;
-    let traffic = Traffic::from_entries(ranks as usize, flow, entries)
+    let traffic = Traffic::from_entries(ranks as usize, Flow::Directed, entries)
         .map_err(|problem| wrong("--all-to-all", &problem))?;
-    Ok(Job { name: format!("all-to-all of {ranks}"), traffic })
+    Ok(Job { name: format!("all-to-all of {ranks}"), traffic, training: None })
 }

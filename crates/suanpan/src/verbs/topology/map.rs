@@ -242,7 +242,7 @@ pub fn side_by_side(output: &Output, orders: &[&Figures]) -> Result<(), Failure>
         });
     }
     for (index, across) in first.across.iter().enumerate() {
-        row(&format!("bytes across {}s", across.level), &|f| {
+        row(&format!("bytes across {}", across.level), &|f| {
             let bytes = f.across[index].bytes as f64;
             (units::bytes(bytes), bytes)
         });

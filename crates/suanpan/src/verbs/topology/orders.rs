@@ -68,7 +68,7 @@ impl Figures {
 
     /// The busiest link's time for people.
     pub fn bottleneck_time(&self) -> String {
-        units::time((self.bottleneck_s * 1e12).round() as u128)
+        units::seconds(self.bottleneck_s)
     }
 }
 

@@ -6,6 +6,16 @@ pub fn time(picoseconds: u128) -> String {
     scaled(picoseconds as f64, 1_000.0, &units)
 }
 
+/// A time in seconds, as [`time`].
+pub fn seconds(seconds: f64) -> String {
+    time((seconds * 1e12).round() as u128)
+}
+
+/// An energy in joules with three digits: `1.25 mJ`.
+pub fn energy(joules: f64) -> String {
+    scaled(joules * 1e12, 1_000.0, &["pJ", "nJ", "uJ", "mJ", "J", "kJ", "MJ", "GJ"])
+}
+
 /// Bytes with decimal prefixes and three digits: `1.25 GB`.
 pub fn bytes(count: f64) -> String {
     scaled(count, 1_000.0, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])

@@ -10,7 +10,7 @@ const WIDTH: f64 = 980.0;
 /// Between the outermost sites and the map's edge.
 const EDGE: f64 = 46.0;
 /// Mean width of a letter of the labels.
-const LETTER: f64 = 5.9;
+const LETTER: f64 = 6.6;
 
 struct Projection {
     west: f64,
@@ -118,7 +118,7 @@ fn labels(scene: &Scene<'_>, dots: &[(f64, f64)], right: f64, svg: &mut Svg) {
                 let height = area.3.min(other.3) - area.1.max(other.1);
                 width.max(0.0) * height.max(0.0)
             };
-            boxes.iter().map(share).sum::<f64>() + (area.2 - right).max(0.0) * 100.0
+            boxes.iter().map(share).sum::<f64>() + (area.2 + 6.0 - right).max(0.0) * 100.0
         };
         let best = sides
             .iter()

@@ -68,7 +68,7 @@ impl Layout {
             block.x = left + (width + gap) * index as f64;
             block.width = width;
         }
-        let floor = TOP + RISE * layers as f64 + 10.0;
+        let floor = TOP + RISE * layers as f64 + 20.0;
         let switch_x = vec![0.0; elements.len()];
         let mut layout =
             Layout { blocks, block_of, layer, layers, switch_x, columns, cell, floor };
@@ -91,7 +91,7 @@ impl Layout {
     fn top(&self, element: usize) -> f64 {
         match self.block_of[element] {
             Some(_) => self.floor,
-            None => TOP + 14.0 + RISE * (self.layers - self.layer[element]) as f64,
+            None => TOP + 24.0 + RISE * (self.layers - self.layer[element]) as f64,
         }
     }
 
@@ -126,7 +126,8 @@ impl Layout {
 
 /// Places near those wanted, in their order, evenly apart where they would touch.
 fn spread(wanted: &[(f64, usize)]) -> Vec<f64> {
-    let apart = ((WIDTH - 30.0) / wanted.len().max(2) as f64).min(30.0);
+    let widest = if wanted.len() <= NAMED { 84.0 } else { 30.0 };
+    let apart = ((WIDTH - 30.0) / wanted.len().max(2) as f64).min(widest);
     let mut places: Vec<f64> = Vec::with_capacity(wanted.len());
     let mut at = f64::MIN;
     for (x, _) in wanted {

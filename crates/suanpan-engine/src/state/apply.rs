@@ -72,9 +72,14 @@ impl State {
                 known.contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
-            Event::NodesClosed { cluster, closure, users, projects } => {
-                let (closure, users) = (closure.clone(), users.clone());
-                self.nodes_closed(*cluster, Closed { closure, users, projects: projects.clone() });
+            Event::NodesClosed { cluster, closure, by, users, projects } => {
+                let closed = Closed {
+                    closure: closure.clone(),
+                    by: by.clone(),
+                    users: users.clone(),
+                    projects: projects.clone(),
+                };
+                self.nodes_closed(*cluster, closed);
             }
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);

@@ -82,7 +82,7 @@ pub enum Verb {
     /// Simulate sites: replay logs or generated workloads under several policies
     Sim(Sim),
     /// Place communicating ranks on wafers, clusters and networks of sites
-    Topology(Topology),
+    Topology(Box<Topology>),
     /// Print completions for a shell
     Completions(Completions),
     /// Print the reference of the command line, in Markdown

@@ -74,7 +74,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
         Verb::Sim(args) => sim::run(&context, args),
-        Verb::Topology(args) => topology::run(&context, args),
+        Verb::Topology(args) => topology::run(&context, *args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }

@@ -9,6 +9,7 @@ mod client;
 mod exit;
 mod failure;
 mod interrupt;
+mod operator_args;
 mod output;
 mod progress;
 mod reference;

@@ -4,6 +4,7 @@ mod act;
 mod agent;
 mod completions;
 pub mod demo;
+mod drains;
 mod flavors;
 mod follow;
 mod history;
@@ -11,6 +12,7 @@ mod journal;
 mod logs;
 mod plan;
 mod ps;
+mod reservations;
 mod run;
 mod server;
 mod show;
@@ -67,6 +69,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Requeue(args) => act::run(&context, Action::Requeue, &args.jobs),
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
+        Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
@@ -81,7 +84,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 23] = [
     "submit",
     "run",
     "plan",
@@ -95,6 +98,7 @@ pub const NAMES: [&str; 22] = [
     "requeue",
     "wait",
     "sites",
+    "reservations",
     "flavors",
     "history",
     "server",
@@ -122,6 +126,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Requeue(_) => "requeue",
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
+        Verb::Reservations(_) => "reservations",
         Verb::Flavors => "flavors",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",

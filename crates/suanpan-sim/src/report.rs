@@ -9,7 +9,7 @@ mod growth;
 mod page;
 mod parts;
 mod scale;
-mod svg;
+pub mod svg;
 mod table;
 
 #[cfg(test)]

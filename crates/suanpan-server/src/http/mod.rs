@@ -11,6 +11,7 @@ pub mod router;
 pub mod tls;
 
 mod agent;
+mod closures;
 mod convert;
 mod events;
 mod explain;

@@ -45,6 +45,18 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     }
 }
 
+/// The cluster a path names, or a site that has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterPath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClusterPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<ClusterPath> {
+        path_part(parts, state).await.map(ClusterPath)
+    }
+}
+
 /// The only variable part of a path.
 pub(super) async fn path_part<S: Send + Sync>(parts: &mut Parts, state: &S) -> Answer<String> {
     match Path::<String>::from_request_parts(parts, state).await {

@@ -6,7 +6,7 @@ use super::convert::{self, Names, word};
 use super::jobs::wait_for_seen;
 use super::params::{JobPath, Params};
 use super::problem::Answer;
-use super::{explain, rows};
+use super::{closures, explain, rows};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -132,6 +132,19 @@ async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer
     {
         detail = format!("job {first} of the same shape is first");
     }
+    let in_the_way = match blocked {
+        true => closures::Shown::default(),
+        false => {
+            let unfit = Arc::clone(&told.explanation.unfit);
+            let way = move |state: &_, now| closures::in_the_way(state, now, job, &unfit);
+            app.plane.ask(way).await?
+        }
+    };
+    if reason == WaitingFor::ReqNodeNotAvail
+        && let Some(first) = in_the_way.first_in_words()
+    {
+        detail = first;
+    }
     let start = last.as_ref().and_then(|waits| waits.shadow_start);
     let start = start.or_else(|| told.explanation.candidates.first().map(|best| best.start));
     let found = &told.explanation;
@@ -142,6 +155,8 @@ async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer
         expected_start_at: start.filter(|_| !blocked).map(convert::time),
         steps: explain::steps(&told.steps, &found.unfit, names),
         smallest_change: explain::smallest_change(&told.remedies, names),
+        drains: in_the_way.drains,
+        reservations: in_the_way.reservations,
         candidates: convert::candidates(&found.candidates, None, now, names),
         unfit: convert::unfit(&found.unfit, names),
     })

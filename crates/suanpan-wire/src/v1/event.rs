@@ -110,4 +110,10 @@ pub enum SiteEventKind {
     Reachable,
     /// Its agent was not heard of for the contact period.
     Silent,
+    /// Nodes were drained.
+    Drained,
+    /// Nodes were reserved.
+    Reserved,
+    /// Nodes are no longer drained or reserved.
+    Opened,
 }

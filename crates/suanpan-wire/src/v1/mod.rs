@@ -6,6 +6,7 @@
 //! (never `null` or a magic number), and words are those of the glossary. Fields may be added;
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
+pub mod closure;
 pub mod envelope;
 pub mod event;
 pub mod fields;
@@ -20,6 +21,10 @@ pub mod submission;
 pub mod submit;
 pub mod value;
 
+pub use closure::{
+    CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
+    ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
+};
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
 pub use job::{

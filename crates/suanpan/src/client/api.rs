@@ -7,8 +7,9 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    ActionAnswer, AddSite, FlavorList, JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer,
-    SiteList, SiteToken, SubmitAnswer, TaskList, Why,
+    ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
+    JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer, ReservationAnswer, ReservationList,
+    SiteList, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -179,6 +180,34 @@ impl Client {
     /// Lets a cluster join; the answer holds its agent's token.
     pub fn add_site(&self, cluster: &str) -> Result<SiteToken, Failure> {
         self.post("/v1/sites", Some(&AddSite { cluster: cluster.to_owned() }), None)
+    }
+
+    /// Drains nodes.
+    pub fn drain(&self, site: &str, asked: &DrainNodes) -> Result<DrainAnswer, Failure> {
+        self.post(&format!("/v1/sites/{}/drain", super::percent(site)), Some(asked), None)
+    }
+
+    /// Undoes drains.
+    pub fn undrain(&self, site: &str, asked: &UndrainNodes) -> Result<UndrainAnswer, Failure> {
+        self.post(&format!("/v1/sites/{}/undrain", super::percent(site)), Some(asked), None)
+    }
+
+    /// All reservations.
+    pub fn reservations(&self) -> Result<ReservationList, Failure> {
+        self.get("/v1/reservations", &[])
+    }
+
+    /// Keeps nodes for some.
+    pub fn create_reservation(
+        &self,
+        asked: &CreateReservation,
+    ) -> Result<ReservationAnswer, Failure> {
+        self.post("/v1/reservations", Some(asked), None)
+    }
+
+    /// Lets go of a reservation.
+    pub fn end_reservation(&self, asked: &EndReservation) -> Result<ReservationAnswer, Failure> {
+        self.post("/v1/reservations/end", Some(asked), None)
     }
 
     /// All flavors.

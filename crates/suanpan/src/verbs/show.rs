@@ -97,24 +97,25 @@ fn quoted(word: &str) -> String {
 }
 
 /// Facts as two columns.
-struct Facts(Vec<(&'static str, String)>);
+#[derive(Default)]
+pub(super) struct Facts(Vec<(&'static str, String)>);
 
 impl Facts {
-    fn add(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(super) fn add(&mut self, name: &'static str, value: impl Into<String>) {
         self.0.push((name, value.into()));
     }
 
-    fn maybe(&mut self, name: &'static str, value: Option<impl Into<String>>) {
+    pub(super) fn maybe(&mut self, name: &'static str, value: Option<impl Into<String>>) {
         self.0.extend(value.map(|value| (name, value.into())));
     }
 
-    fn list(&mut self, name: &'static str, values: &[String]) {
+    pub(super) fn list(&mut self, name: &'static str, values: &[String]) {
         if !values.is_empty() {
             self.add(name, values.join(", "));
         }
     }
 
-    fn print(self, output: &Output) -> Result<(), Failure> {
+    pub(super) fn print(self, output: &Output) -> Result<(), Failure> {
         let widest = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in self.0 {
             output.line(format!("{}  {value}", output.faint(&format!("{name:widest$}"))))?;
@@ -126,7 +127,7 @@ impl Facts {
 fn print(output: &Output, id: &str, detail: &JobDetail) -> Result<(), Failure> {
     let job = &detail.job;
     output.line(output.bold(&format!("Job {id}: {}", job.name)))?;
-    let mut facts = Facts(Vec::new());
+    let mut facts = Facts::default();
     state(&mut facts, detail);
     asked(&mut facts, detail);
     times(&mut facts, detail);

@@ -380,7 +380,7 @@ pub const TABLE: &[OptionRow] = &[
     refused("propagate", ' ', &[], Optional(""), "set limits with `ulimit` in the script"),
     refused("reboot", ' ', &[], Flag, ADMIN),
     refused("reservation", ' ', &["SBATCH_RESERVATION"], Required(""),
-        "remove it; there are no reservations here"),
+        "remove it; those a reservation is for use its nodes without asking"),
     refused("resv-ports", ' ', &[], Optional(""), "remove it; MASTER_PORT is set for each job"),
     refused("segment", ' ', &["SBATCH_SEGMENT_SIZE"], Required(""), LAYOUT),
     refused("sockets-per-node", ' ', &[], Required(""), NODE_SHAPE),

@@ -5,7 +5,9 @@
 //! document again from the per-job files and compares both.
 
 mod charts;
+mod growth;
 mod page;
+mod parts;
 mod scale;
 pub mod svg;
 mod table;
@@ -13,6 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use growth::growth;
 pub use page::html;
 
 /// The script that computes every number again, written beside each report.

@@ -86,7 +86,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",

@@ -174,8 +174,13 @@ pub struct TopologyMap {
     #[arg(long, value_name = "FORMAT", help_heading = "Options")]
     pub export: Option<String>,
     /// Where the export is written (`-`: standard output)
-    #[arg(long, value_name = "PATH", default_value = "-", requires = "export",
-          help_heading = "Options")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "-",
+        requires = "export",
+        help_heading = "Options"
+    )]
     pub to: PathBuf,
 }
 

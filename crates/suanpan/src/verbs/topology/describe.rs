@@ -247,7 +247,9 @@ fn say(output: &Output, it: &Described) -> Result<(), Failure> {
     let down = if down > 0 { format!(", {down} down") } else { String::new() };
     let switches = match it.switches {
         0 => String::new(),
-        count => format!(", {}", format::counted(count as u64, "switch").replace("switchs", "switches")),
+        count => {
+            format!(", {}", format::counted(count as u64, "switch").replace("switchs", "switches"))
+        }
     };
     let count = |number: usize| units::grouped(number as u128);
     output.line(format!("elements   {}{down}{switches}", count(it.elements)))?;

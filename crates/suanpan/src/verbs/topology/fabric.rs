@@ -109,9 +109,10 @@ pub fn load(name: &str, args: &FabricArgs) -> Result<Loaded, Failure> {
 }
 
 fn nowhere(name: &str) -> Failure {
-    Failure::usage(format!("{name}: no such file, and no fabric of the library"))
-        .hint("`suanpan topology describe --list` shows the library; mesh:8x8, torus:4x4x4 and \
-               tree:8:16 are shapes")
+    Failure::usage(format!("{name}: no such file, and no fabric of the library")).hint(
+        "`suanpan topology describe --list` shows the library; mesh:8x8, torus:4x4x4 and \
+               tree:8:16 are shapes",
+    )
 }
 
 fn from_document(origin: &str, text: &str) -> Result<Loaded, Failure> {
@@ -260,10 +261,7 @@ fn refuse_other(args: &FabricArgs, what: &str, allowed: &[&str]) -> Result<(), F
 }
 
 /// The links' terms and, if nobody gave them, what is assumed.
-fn terms(
-    args: &FabricArgs,
-    usual: LinkTerms,
-) -> Result<(Vec<LinkTerms>, Option<String>), Failure> {
+fn terms(args: &FabricArgs, usual: LinkTerms) -> Result<(Vec<LinkTerms>, Option<String>), Failure> {
     if args.links.is_empty() {
         let LinkTerms { bandwidth, latency, energy } = usual;
         let told = format!(

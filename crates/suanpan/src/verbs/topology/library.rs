@@ -20,10 +20,7 @@ pub const LIBRARY: &[(&str, &str)] = &[
     ),
     ("tpu-v4-8x8x8", include_str!("../../../../../fabrics/tpu-v4-8x8x8.fabric.toml")),
     ("tpu-v4-pod", include_str!("../../../../../fabrics/tpu-v4-pod.fabric.toml")),
-    (
-        "wafer-16x16-defects",
-        include_str!("../../../../../fabrics/wafer-16x16-defects.fabric.toml"),
-    ),
+    ("wafer-16x16-defects", include_str!("../../../../../fabrics/wafer-16x16-defects.fabric.toml")),
     ("wse2", include_str!("../../../../../fabrics/wse2.fabric.toml")),
 ];
 

@@ -44,8 +44,7 @@ impl Figures {
     pub fn of(case: &Case, order: &str, slot_of: &[u32]) -> Result<Figures, Failure> {
         let routing = Routing::Shortest;
         let told = |problem| wrong(case.fabric.name(), &problem);
-        let elements: Vec<u32> =
-            slot_of.iter().map(|&slot| case.slots[slot as usize]).collect();
+        let elements: Vec<u32> = slot_of.iter().map(|&slot| case.slots[slot as usize]).collect();
         let loads = Estimator::new(&case.fabric, &routing)
             .and_then(|estimator| estimator.loads(&case.traffic, &elements))
             .map_err(told)?;

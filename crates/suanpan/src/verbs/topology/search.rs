@@ -254,8 +254,7 @@ pub fn search(case: &Case, args: &SearchArgs) -> Result<Searched, Failure> {
     let evaluations = args.evaluations.unwrap_or(fast.evaluations);
     // A lane that is too short finds less than one search of the whole length.
     let usual = (evaluations / fast.evaluations.max(1) / 4).clamp(1, 8) as u32;
-    let effort =
-        Effort { evaluations, lanes: args.lanes.unwrap_or(usual), seed: args.seed };
+    let effort = Effort { evaluations, lanes: args.lanes.unwrap_or(usual), seed: args.seed };
     let began = Instant::now();
     let run = |effort: Effort| once(case, objective, effort, threads);
     let (mapping, effort) = match args.seconds {
@@ -306,9 +305,8 @@ fn once(
     if let Choice::Shared(most) = case.choice {
         return map_tasks(&case.traffic, &case.distances, most, objective, effort).map_err(told);
     }
-    let mapper =
-        Mapper::new(&case.traffic, &case.distances, Some(&case.given), objective, effort)
-            .map_err(told)?;
+    let mapper = Mapper::new(&case.traffic, &case.distances, Some(&case.given), objective, effort)
+        .map_err(told)?;
     match case.choice {
         Choice::Compact(tolerance) => {
             let allocator = Allocator::new(mapper, tolerance);

@@ -47,9 +47,8 @@ impl Layout {
             Shape::Grid(grid) => (0..elements.len() as u32)
                 .map(|element| {
                     let c = grid.coordinates(element);
-                    let at = |from_end: usize| {
-                        c.len().checked_sub(from_end).map_or(0, |index| c[index])
-                    };
+                    let at =
+                        |from_end: usize| c.len().checked_sub(from_end).map_or(0, |index| c[index]);
                     let size: u32 = grid.lengths.iter().rev().take(2).product();
                     ((element / size) as usize, f64::from(at(1)), f64::from(at(2)))
                 })

@@ -70,8 +70,7 @@ impl Layout {
         }
         let floor = TOP + RISE * layers as f64 + 20.0;
         let switch_x = vec![0.0; elements.len()];
-        let mut layout =
-            Layout { blocks, block_of, layer, layers, switch_x, columns, cell, floor };
+        let mut layout = Layout { blocks, block_of, layer, layers, switch_x, columns, cell, floor };
         layout.place_switches(scene);
         layout
     }

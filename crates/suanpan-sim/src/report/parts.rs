@@ -19,7 +19,7 @@ pub(super) fn sections(summary: &Summary) -> String {
             GroupKind::Site => (
                 "Sites",
                 "Waits are those of the jobs that ran there.",
-                &["utilization", "mean_wait_s"],
+                &["utilization", "gpu_utilization", "mean_wait_s"],
             ),
             GroupKind::Project => (
                 "Projects",
@@ -36,7 +36,11 @@ pub(super) fn sections(summary: &Summary) -> String {
             html.push_str(&figure(&titled(metric, &shown), note(summary, *kind), &drawing));
         }
         html.push_str("</div>\n");
-        html.push_str(&table(summary, *kind, metrics));
+        let table = table(summary, *kind, metrics);
+        html.push_str(&match parts(summary, *kind).len() > SHOWN {
+            true => format!("<details>\n<summary>All of them</summary>\n{table}</details>\n"),
+            false => table,
+        });
         if *kind == GroupKind::Site {
             html.push_str(&over_time(summary));
         }

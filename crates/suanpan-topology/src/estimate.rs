@@ -17,7 +17,7 @@ mod packet;
 mod tests;
 
 pub use collective::{CollectiveTime, IterationTime, Phase, PhaseTime};
-pub use packet::{PacketEstimate, Router};
+pub use packet::{PacketEstimate, Router, SATURATED};
 
 use crate::fabric::{Fabric, Shape};
 use crate::problem::Problem;
@@ -94,19 +94,24 @@ impl<'a> Estimator<'a> {
     /// that carries something has no bandwidth.
     pub fn loads(&self, traffic: &Traffic, element_of: &[u32]) -> Result<Loads, Problem> {
         self.check(traffic.ranks(), element_of)?;
+        self.spread(&self.flows(traffic, element_of))
+    }
+
+    /// Flows (to, from, bytes) between elements, by destination.
+    fn flows(&self, traffic: &Traffic, element_of: &[u32]) -> Vec<(u32, u32, f64)> {
         let each_way = if traffic.flow() == Flow::BothWays { 0.5 } else { 1.0 };
         let flows = (0..traffic.ranks()).flat_map(|rank| {
             traffic.peers(rank).map(move |(peer, bytes)| {
                 (element_of[peer as usize], element_of[rank], bytes as f64 * each_way)
             })
         });
-        self.spread(flows.collect())
+        sorted(flows)
     }
 
     /// Loads of `(rank, rank, bytes)`.
     fn loads_of(&self, entries: &[(u32, u32, u64)], element_of: &[u32]) -> Result<Loads, Problem> {
         let place = |rank: u32| element_of[rank as usize];
-        self.spread(entries.iter().map(|&(a, b, s)| (place(b), place(a), s as f64)).collect())
+        self.spread(&sorted(entries.iter().map(|&(a, b, s)| (place(b), place(a), s as f64))))
     }
 
     fn check(&self, ranks: usize, element_of: &[u32]) -> Result<(), Problem> {
@@ -127,10 +132,14 @@ impl<'a> Estimator<'a> {
         Ok(())
     }
 
-    /// Loads of flows (to, from, bytes) between elements.
-    fn spread(&self, mut flows: Vec<(u32, u32, f64)>) -> Result<Loads, Problem> {
-        flows.retain(|&(to, from, bytes)| to != from && bytes > 0.0);
-        flows.sort_by_key(|&(to, from, _)| (to, from));
+    /// The element that a direction leads to.
+    fn end(&self, direction: Direction) -> u32 {
+        let link = &self.fabric.links()[direction as usize / 2];
+        if direction & 1 == 0 { link.b } else { link.a }
+    }
+
+    /// Loads of flows (to, from, bytes) between elements, by destination.
+    fn spread(&self, flows: &[(u32, u32, f64)]) -> Result<Loads, Problem> {
         let mut sums = Sums::new(self.fabric);
         for flows in flows.chunk_by(|a, b| a.0 == b.0) {
             match self.routing {
@@ -149,6 +158,13 @@ impl<'a> Estimator<'a> {
         }
         sums.finish()
     }
+}
+
+/// Flows (to, from, bytes) by destination, without what stays on an element.
+fn sorted(flows: impl Iterator<Item = (u32, u32, f64)>) -> Vec<(u32, u32, f64)> {
+    let mut flows: Vec<_> = flows.filter(|&(to, from, bytes)| to != from && bytes > 0.0).collect();
+    flows.sort_by_key(|&(to, from, _)| (to, from));
+    flows
 }
 
 /// Sums over destinations, and scratch space for one.
@@ -208,8 +224,8 @@ impl<'a> Sums<'a> {
         for (place, &element) in ways.order.iter().enumerate() {
             let next = ways.from(place);
             self.far[element as usize] = match next.len() {
-                0 if place > 0 => f64::INFINITY,
-                0 => 0.0,
+                0 if place == 0 => 0.0,
+                0 => f64::INFINITY,
                 count => {
                     let far = next.iter().map(|&d| self.latency(d) + self.far[ends(d) as usize]);
                     far.sum::<f64>() / count as f64

@@ -1,6 +1,6 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
-use crate::operator_args::{Drain, Reservations, Undrain};
+use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
 use crate::topology_args::Topology;
@@ -70,6 +70,8 @@ pub enum Verb {
     Sites(Sites),
     /// Keep nodes for some users and projects
     Reservations(Reservations),
+    /// Order jobs by priorities: show, set or clear them, and what they make of jobs and shares
+    Priorities(Priorities),
     /// List flavors: kinds of resource, their speed and price
     Flavors,
     /// List jobs that have ended, with totals

@@ -23,6 +23,7 @@ mod logs;
 mod ops;
 mod params;
 mod plan;
+mod priorities;
 mod rows;
 mod sites;
 mod sse;

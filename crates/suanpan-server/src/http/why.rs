@@ -71,14 +71,33 @@ pub(super) async fn why(
         job: detail.job.id,
         index: detail.task.as_ref().and_then(|task| task.index),
         state: detail.task.as_ref().map_or(detail.job.state, |task| task.state),
-        text: sentence(pending.as_ref(), placed.as_ref()),
+        text: sentence(&detail, pending.as_ref(), placed.as_ref()),
+        preempted_by: preempted_by(&detail),
         pending,
         placed,
         seq: app.plane.durable_seq(),
     }))
 }
 
-fn sentence(pending: Option<&v1::WhyPending>, placed: Option<&v1::WhyPlaced>) -> String {
+/// The job for which the latest attempt was stopped.
+fn preempted_by(detail: &v1::JobDetail) -> Option<u64> {
+    detail.attempts.last().and_then(|attempt| attempt.preempted_by)
+}
+
+fn sentence(
+    detail: &v1::JobDetail,
+    pending: Option<&v1::WhyPending>,
+    placed: Option<&v1::WhyPlaced>,
+) -> String {
+    let ended = detail.attempts.last().is_some_and(|attempt| attempt.ended_at.is_some());
+    match (preempted_by(detail), pending) {
+        (Some(by), Some(pending)) => {
+            return format!("it was stopped for job {by}, and waits: {}", pending.text);
+        }
+        (Some(by), None) if ended => return format!("it was stopped for job {by}"),
+        (Some(by), None) => return format!("it is being stopped for job {by}"),
+        (None, _) => {}
+    }
     match (pending, placed) {
         (Some(pending), _) => format!("it waits: {}", pending.text),
         (None, Some(placed)) => {

@@ -15,6 +15,7 @@ pub mod job;
 pub mod logs;
 pub mod ops;
 pub mod plan;
+pub mod priority;
 pub mod problem;
 pub mod site;
 pub mod submission;
@@ -36,6 +37,10 @@ pub use ops::{Health, Liveness, Version};
 pub use plan::{
     Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending,
     WhyPlaced,
+};
+pub use priority::{
+    BillingWeights, Combine, Favor, JobPriority, JobPriorityList, PriorityAnswer, PriorityPolicy,
+    PriorityWeights, ProjectShares, Qos, Share, ShareList, WhenPreempted,
 };
 pub use problem::{FieldProblem, Problem};
 pub use site::{

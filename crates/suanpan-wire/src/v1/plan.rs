@@ -175,6 +175,10 @@ pub struct Why {
     pub state: JobState,
     /// The answer as a sentence.
     pub text: String,
+    /// The job that its latest attempt was stopped for, or will be once its grace is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 41)]
+    pub preempted_by: Option<u64>,
     /// Why it waits; only of waiting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<WhyPending>,

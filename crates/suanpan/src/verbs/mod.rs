@@ -11,6 +11,7 @@ mod history;
 mod journal;
 mod logs;
 mod plan;
+mod priorities;
 mod ps;
 mod reservations;
 mod run;
@@ -70,6 +71,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
+        Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
@@ -84,7 +86,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",
@@ -99,6 +101,7 @@ pub const NAMES: [&str; 23] = [
     "wait",
     "sites",
     "reservations",
+    "priorities",
     "flavors",
     "history",
     "server",
@@ -127,6 +130,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
         Verb::Reservations(_) => "reservations",
+        Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",

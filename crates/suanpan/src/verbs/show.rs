@@ -180,6 +180,10 @@ fn asked(facts: &mut Facts, detail: &JobDetail) {
     facts.maybe("dependency", detail.dependency.clone());
     facts.maybe("begin", detail.begin_at.map(format::time_full));
     facts.maybe("deadline", detail.deadline_at.map(format::time_full));
+    facts.maybe("QOS", detail.qos.clone());
+    if detail.nice != 0 {
+        facts.add("nice", detail.nice.to_string());
+    }
     if detail.held {
         facts.add("held", "by its user");
     }
@@ -244,12 +248,18 @@ fn running(started: Option<Time>) -> String {
 
 /// How an attempt ended, in words.
 pub fn ending(attempt: &Attempt) -> String {
-    let Some(ending) = &attempt.ending else { return format::NOTHING.to_owned() };
+    let way = attempt.preempted_by.map(|by| format!("preempted by job {by}"));
+    let Some(ending) = &attempt.ending else {
+        return way.unwrap_or_else(|| format::NOTHING.to_owned());
+    };
     let mut text = match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => ending.kind.replace('_', " "),
     };
+    if let Some(way) = way {
+        text.push_str(&format!(", {way}"));
+    }
     if !ending.payload_started {
         text.push_str(", never started");
     }

@@ -77,8 +77,9 @@ impl Agent {
                 Action::Launch => coming.extend(self.launch(now, id, length)),
                 Action::Stop(_) => coming.push(self.stop(now, id)),
                 Action::Forget => drop(self.observed.remove(&id)),
-                // Reports are made when things happen; nothing is ever lost here.
-                Action::Report | Action::Settle => {}
+                // Reports are made when things happen; nothing is ever lost here, and simulated
+                // payloads do nothing about a warning.
+                Action::Report | Action::Settle | Action::Warn => {}
             }
         }
         coming

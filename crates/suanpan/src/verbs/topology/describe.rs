@@ -276,30 +276,7 @@ fn say(output: &Output, it: &Described) -> Result<(), Failure> {
         let each = if least == most { format!("{most}") } else { format!("{least} to {most}") };
         output.line(format!("level      {}: {} of {each} slots", level.name, level.domains))?;
     }
-    if !it.groups.is_empty() {
-        output.line("")?;
-        let heads = [
-            ("LINKS", Align::Right),
-            ("GROUP", Align::Left),
-            ("BANDWIDTH", Align::Right),
-            ("LATENCY", Align::Right),
-            ("ENERGY", Align::Right),
-        ];
-        let mut rows = Rows::new(output, &heads);
-        for Group { name, links, bandwidth, latency, energy } in &it.groups {
-            let name = if name.is_empty() { format::NOTHING } else { name };
-            let texts = [links.to_string(), name.to_owned()];
-            let [links, name] = texts;
-            rows.row([
-                links.into(),
-                name.into(),
-                bandwidth.clone().into(),
-                latency.clone().into(),
-                energy.clone().into(),
-            ]);
-        }
-        rows.print(output)?;
-    }
+    links(output, it)?;
     for (name, texts) in [("source", &it.sources), ("assumed", &it.assumptions)] {
         if !texts.is_empty() {
             output.line("")?;
@@ -309,4 +286,31 @@ fn say(output: &Output, it: &Described) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Links by kind.
+fn links(output: &Output, it: &Described) -> Result<(), Failure> {
+    if it.groups.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    let heads = [
+        ("LINKS", Align::Right),
+        ("GROUP", Align::Left),
+        ("BANDWIDTH", Align::Right),
+        ("LATENCY", Align::Right),
+        ("ENERGY", Align::Right),
+    ];
+    let mut rows = Rows::new(output, &heads);
+    for Group { name, links, bandwidth, latency, energy } in &it.groups {
+        let name = if name.is_empty() { format::NOTHING } else { name };
+        rows.row([
+            links.to_string().into(),
+            name.into(),
+            bandwidth.clone().into(),
+            latency.clone().into(),
+            energy.clone().into(),
+        ]);
+    }
+    rows.print(output)
 }

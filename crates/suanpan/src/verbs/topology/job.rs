@@ -98,15 +98,19 @@ fn from_model(model: &str, parallel: &str) -> Result<Job, Failure> {
         "" => "model on one rank".to_owned(),
         parallel => format!("model {parallel}"),
     };
-    let over: Parallelism = from_toml("--parallel", &document(parallel, &SHORT))?;
-    let model: Model = from_toml("--model", &document(model, &[]))?;
+    let over: Parallelism = from_keys("--parallel", parallel, &SHORT)?;
+    let model: Model = from_keys("--model", model, &[])?;
     let expansion = model.expand(&over).map_err(|problem| wrong("--model", &problem))?;
     Ok(Job { name, traffic: expansion.traffic, training: Some((model, over)) })
 }
 
-/// Keys and values with commas between them as a TOML document; a value that is no number is a
-/// text.
-fn document(keys: &str, short: &[(&str, &str)]) -> String {
+/// Reads keys and values with commas between them, as the TOML document they stand for; a value
+/// that is no number is a text.
+fn from_keys<T: serde::de::DeserializeOwned>(
+    flag: &str,
+    keys: &str,
+    short: &[(&str, &str)],
+) -> Result<T, Failure> {
     let mut text = String::new();
     for pair in keys.split(',').filter(|pair| !pair.trim().is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -117,7 +121,10 @@ fn document(keys: &str, short: &[(&str, &str)]) -> String {
             Err(_) => text.push_str(&format!("{key} = {value:?}\n")),
         }
     }
-    text
+    toml::from_str(&text).map_err(|error| {
+        let message = error.message().trim_end().replace('\n', "; ");
+        Failure::usage(format!("{flag}: {message}"))
+    })
 }
 
 fn all_to_all(ranks: u32) -> Result<Job, Failure> {

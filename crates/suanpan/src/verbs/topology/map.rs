@@ -186,26 +186,31 @@ fn say(output: &Output, case: &Case, answer: &Answer) -> Result<(), Failure> {
     ranks(output, case, answer)
 }
 
-/// Which rank goes where.
+/// Which rank goes where; ranks that are placed together share a line.
 fn ranks(output: &Output, case: &Case, answer: &Answer) -> Result<(), Failure> {
-    let shown = if answer.elements.len() <= PRINTED { PRINTED } else { PRINTED / 4 };
-    let mut rows = Rows::new(
-        output,
-        &[("RANK", Align::Right), ("GIVEN", Align::Left), ("MAPPED", Align::Left)],
-    );
+    let unit = case.unit as usize;
+    let lines = answer.elements.len() / unit;
+    let shown = if lines <= PRINTED { PRINTED } else { PRINTED / 4 };
+    let head = if unit > 1 { "RANKS" } else { "RANK" };
+    let mut rows =
+        Rows::new(output, &[(head, Align::Right), ("GIVEN", Align::Left), ("MAPPED", Align::Left)]);
     let given = case.elements_of(&case.given);
-    for (rank, element) in answer.elements.iter().enumerate().take(shown) {
+    for rank in (0..answer.elements.len()).step_by(unit).take(shown) {
+        let label = match unit {
+            1 => rank.to_string(),
+            unit => format!("{rank}-{}", rank + unit - 1),
+        };
         let before = &*case.fabric.elements()[given[rank] as usize].id;
+        let element = &answer.elements[rank];
         let tone = if before == element { Tone::Faint } else { Tone::Plain };
-        rows.row([rank.to_string().into(), before.into(), toned(element.clone(), tone)]);
+        rows.row([label.into(), before.into(), toned(element.clone(), tone)]);
     }
     rows.print(output)?;
-    let more = answer.elements.len().saturating_sub(shown);
-    if more > 0 {
+    if lines > shown {
         output.line(output.faint(&format!(
             "and {} more; `--export json` has all of them, and `--export slurm` and others write \
              them for a program",
-            format::counted(more as u64, "rank")
+            format::counted((answer.elements.len() - shown * unit) as u64, "rank")
         )))?;
     }
     if let Choice::Compact(_) = case.choice {

@@ -97,7 +97,7 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
         summary.policies.iter().map(|policy| policy.metrics[&metric.name]).collect();
     let axis = comparison_scale(&estimates, metric, (left + 8.0, right - 8.0));
     let unit = unit_of(metric);
-    for (at, text) in axis.ticks(4, unit) {
+    for (at, text) in axis.ticks_across(4, unit) {
         let x = axis.place(at);
         svg.line("grid", (x, 4.0), (x, bottom));
         svg.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
@@ -154,7 +154,8 @@ pub(super) fn over_time(summary: &Summary) -> String {
     const WIDTH: f64 = 1040.0;
     const ROW: f64 = 64.0;
     const GAP: f64 = 22.0;
-    let left = name_room(summary);
+    // Room for the marks of the first column's axis, beside the names.
+    let left = name_room(summary) + 34.0;
     let rows = summary.policies.len() as f64;
     let bottom = 26.0 + rows * (ROW + GAP);
     let mut svg = Svg::new(WIDTH, bottom + 24.0, "What each policy did, over time");

@@ -12,7 +12,9 @@ pub fn growth(title: &str, points: &[(f64, f64)]) -> String {
     const HEIGHT: f64 = 360.0;
     let (left, right, top, bottom) = (64.0, WIDTH - 84.0, 16.0, HEIGHT - 48.0);
     let mut svg = Svg::new(WIDTH, HEIGHT, title);
-    let [first, .., last] = points else { return svg.finish_alone(STYLE) };
+    svg.style(STYLE);
+    svg.rect("ground", (0.0, 0.0), (WIDTH, HEIGHT), 0.0);
+    let [first, .., last] = points else { return svg.finish() };
     let limit = |n: f64| first.1 * (n * n.log2()) / (first.0 * first.0.log2());
     let across = Scale::logarithmic((first.0 / 1.5, last.0 * 1.5), (left, right));
     let most = limit(last.0).max(last.1) * 2.0;
@@ -42,7 +44,12 @@ pub fn growth(title: &str, points: &[(f64, f64)]) -> String {
     }
     let middle = f64::midpoint(left, right);
     svg.text("axis-title", (middle, HEIGHT - 8.0), Anchor::Middle, title);
-    svg.finish_alone(STYLE)
+    svg.finish()
 }
 
-const STYLE: &str = include_str!("chart.css");
+/// The report's own, and a ground to stand on.
+const STYLE: &str = concat!(
+    include_str!("chart.css"),
+    "svg { font-family: system-ui, \"Segoe UI\", Roboto, \"DejaVu Sans\", sans-serif; }\n",
+    ".ground { fill: var(--paper); }\n"
+);

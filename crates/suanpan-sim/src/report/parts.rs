@@ -19,7 +19,7 @@ pub(super) fn sections(summary: &Summary) -> String {
             GroupKind::Site => (
                 "Sites",
                 "Waits are those of the jobs that ran there.",
-                &["utilization", "mean_wait_s"],
+                &["utilization", "gpu_utilization", "mean_wait_s"],
             ),
             GroupKind::Project => (
                 "Projects",
@@ -36,7 +36,11 @@ pub(super) fn sections(summary: &Summary) -> String {
             html.push_str(&figure(&titled(metric, &shown), note(summary, *kind), &drawing));
         }
         html.push_str("</div>\n");
-        html.push_str(&table(summary, *kind, metrics));
+        let table = table(summary, *kind, metrics);
+        html.push_str(&match parts(summary, *kind).len() > SHOWN {
+            true => format!("<details>\n<summary>All of them</summary>\n{table}</details>\n"),
+            false => table,
+        });
         if *kind == GroupKind::Site {
             html.push_str(&over_time(summary));
         }
@@ -85,7 +89,7 @@ fn chart(summary: &Summary, kind: GroupKind, metric: &MetricSummary, shown: &Sho
         .flat_map(|(place, _)| (0..summary.policies.len()).map(|policy| estimate(policy, *place)))
         .collect();
     let axis = comparison_scale(&all, metric, (left + 8.0, right - 8.0));
-    for (at, text) in axis.ticks(4, unit_of(metric)) {
+    for (at, text) in axis.ticks_across(4, unit_of(metric)) {
         let x = axis.place(at);
         svg.line("grid", (x, top), (x, bottom));
         svg.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
@@ -121,7 +125,7 @@ fn table(summary: &Summary, kind: GroupKind, metrics: &[MetricSummary]) -> Strin
         GroupKind::Project => "Project",
     };
     let mut html = format!(
-        "<div class=\"wide narrow\"><table><thead><tr><th>{head}</th><th scope=\"col\">Policy</th>"
+        "<div class=\"wide narrow\"><table><thead><tr><th>{head}</th><th class=\"name\">Policy</th>"
     );
     for metric in metrics {
         let title = titled(metric, &shown(summary, kind, metric));
@@ -133,7 +137,7 @@ fn table(summary: &Summary, kind: GroupKind, metrics: &[MetricSummary]) -> Strin
             let class = if index == 0 { " class=\"begins\"" } else { "" };
             let name = if index == 0 { named(summary, group) } else { String::new() };
             html.push_str(&format!(
-                "<tr{class}><th scope=\"row\">{name}</th><td>{}</td>",
+                "<tr{class}><th scope=\"row\">{name}</th><th scope=\"row\">{}</th>",
                 escaped(&policy.name)
             ));
             for metric in metrics {
@@ -180,8 +184,8 @@ const SITE: &str = "site:";
 
 fn strips(lines: &[&TimelineSummary], policy: usize) -> String {
     const WIDTH: f64 = 500.0;
-    const ROW: f64 = 34.0;
-    const GAP: f64 = 10.0;
+    const ROW: f64 = 32.0;
+    const GAP: f64 = 18.0;
     let name = |line: &TimelineSummary| line.name.trim_start_matches(SITE).to_owned();
     let longest = lines.iter().map(|line| name(line).chars().count()).max().unwrap_or(0);
     let left = (longest.min(24) as f64 * 7.2 + 14.0).max(60.0) + 34.0;

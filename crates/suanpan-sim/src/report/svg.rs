@@ -109,21 +109,6 @@ impl Svg {
     }
 }
 
-impl Svg {
-    /// The whole as a file of its own, with its style and a ground to stand on.
-    pub(super) fn finish_alone(self, style: &str) -> String {
-        let Svg { body, width, height, title } = self;
-        let title = escaped(&title);
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\" role=\"img\" \
-             font-family=\"system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif\">\n\
-             <title>{title}</title>\n<style>\n{style}.ground {{ fill: var(--paper); }}\n</style>\n\
-             <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n{body}</svg>\n"
-        )
-    }
-}
-
 /// The commands that draw a line through points.
 fn through(points: &[(f64, f64)]) -> String {
     let mut text = String::with_capacity(points.len() * 12);

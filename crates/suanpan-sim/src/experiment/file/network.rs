@@ -15,6 +15,8 @@ use suanpan_model::walltime::Walltime;
 
 /// Most nodes of all sites together.
 const NODES_MAX: usize = 100_000;
+/// Most features of a node.
+const FEATURES_MAX: usize = 16;
 /// The longest time limit of a partition that states none: a week.
 const WEEK: &str = "7-00:00:00";
 
@@ -98,18 +100,13 @@ fn site(
     let expected = "at least one table [[site.partition]]";
     let partitions = section.need("partition", expected)?;
     let empty = partitions.wrong(expected);
-    for value in partitions.list("tables [[site.partition]]")? {
-        partition(value.section("a table")?, &known, &mut site, room)?;
+    let partitions = partitions.list("tables [[site.partition]]")?;
+    // A single partition is where jobs go that name none, unless it says otherwise.
+    let is_single = partitions.len() == 1;
+    for value in partitions {
+        partition(value.section("a table")?, &known, &mut site, room, is_single)?;
     }
-    // A single partition is where jobs go that name none.
-    match site.partitions.as_mut_slice() {
-        [] => Err(empty),
-        [one] => {
-            one.default = true;
-            Ok(site)
-        }
-        _ => Ok(site),
-    }
+    if site.partitions.is_empty() { Err(empty) } else { Ok(site) }
 }
 
 fn partition(
@@ -117,6 +114,7 @@ fn partition(
     flavors: &[&Flavor],
     site: &mut Inventory,
     room: usize,
+    is_single: bool,
 ) -> Result<(), Problem> {
     let mut name = "batch".to_owned();
     if let Some(value) = section.take("name") {
@@ -156,7 +154,7 @@ fn partition(
     section.finish()?;
     site.partitions.push(Partition {
         name,
-        default: default.unwrap_or(false),
+        default: default.unwrap_or(is_single),
         time_max,
         time_default,
         nodes_max_per_job: most.map_or(members.len() as u32, |most| most as u32),
@@ -193,11 +191,15 @@ fn nodes(
         return Err(amount.wrong("at least 1M"));
     }
     let gpus = whole(&mut section, "gpus", 0..=1_024, "GPUs of each node")?.unwrap_or(0) as u32;
-    let mut features = match section.take("features") {
-        Some(value) => value.texts("words in quotes that jobs may ask for")?,
-        None => Vec::new(),
-    };
-    features.sort();
+    let mut features = Vec::new();
+    if let Some(value) = section.take("features") {
+        let many = value.wrong("at most 16 words");
+        features = value.texts("words in quotes that jobs may ask for")?;
+        if features.len() > FEATURES_MAX {
+            return Err(many);
+        }
+        features.sort();
+    }
     section.finish()?;
     let place = site.flavors.iter().position(|flavor| flavor.name == name);
     let place = place.unwrap_or_else(|| {

@@ -81,9 +81,8 @@ fn all_qos(value: Value<'_>) -> Result<BTreeMap<String, Qos>, Problem> {
 }
 
 fn qos(mut section: Section<'_>, names: &[String]) -> Result<Qos, Problem> {
-    let mut qos = Qos::default();
-    qos.priority =
-        whole(&mut section, "priority", 0..=u32::MAX.into(), "a priority")?.unwrap_or(0) as u32;
+    let priority = whole(&mut section, "priority", 0..=u32::MAX.into(), "a priority")?;
+    let mut qos = Qos { priority: priority.unwrap_or(0) as u32, ..Qos::default() };
     if let Some(value) = section.take("preempts") {
         let expected = format!("a list of some of: {}", names.join(", "));
         for value in value.list(&expected)? {

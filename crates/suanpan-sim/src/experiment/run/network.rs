@@ -242,13 +242,22 @@ fn refusal(why: &Rejection) -> String {
     }
 }
 
-/// `; not guiyang (gpus)`.
-fn unfit<'a>(sites: impl Iterator<Item = (&'a str, Predicate)>) -> String {
+/// `; not guiyang (gpus)`, at most five and how many more.
+fn unfit<'a>(sites: impl ExactSizeIterator<Item = (&'a str, Predicate)>) -> String {
+    const TOLD: usize = 5;
     let word = |predicate: Predicate| match serde_json::to_value(predicate) {
         Ok(serde_json::Value::String(word)) => word,
         _ => unreachable!("a condition is written as a word"),
     };
-    sites.map(|(site, predicate)| format!("; not {site} ({})", word(predicate))).collect()
+    let more = sites.len().saturating_sub(TOLD);
+    let mut text: String = sites
+        .take(TOLD)
+        .map(|(site, predicate)| format!("; not {site} ({})", word(predicate)))
+        .collect();
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
 }
 
 /// The columns of the file.

@@ -3,6 +3,7 @@
 use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
+use crate::topology_args::Topology;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -85,6 +86,8 @@ pub enum Verb {
     Journal(Journal),
     /// Simulate sites: replay logs or generated workloads under several policies
     Sim(Sim),
+    /// Place communicating ranks on wafers, clusters and networks of sites
+    Topology(Box<Topology>),
     /// Print completions for a shell
     Completions(Completions),
     /// Print the reference of the command line, in Markdown

@@ -17,6 +17,7 @@ mod sbatch_args;
 mod server_args;
 mod sim_args;
 mod submission;
+mod topology_args;
 mod verbs;
 
 use clap::Parser;

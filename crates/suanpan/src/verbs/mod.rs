@@ -20,6 +20,7 @@ mod show;
 mod sim;
 mod sites;
 mod submit;
+mod topology;
 mod wait;
 mod why;
 
@@ -78,13 +79,14 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
         Verb::Sim(args) => sim::run(&context, args),
+        Verb::Topology(args) => topology::run(&context, *args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",
@@ -107,6 +109,7 @@ pub const NAMES: [&str; 23] = [
     "demo",
     "journal",
     "sim",
+    "topology",
     "completions",
 ];
 
@@ -135,6 +138,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Demo(_) => "demo",
         Verb::Journal(_) => "journal",
         Verb::Sim(_) => "sim",
+        Verb::Topology(_) => "topology",
         Verb::Completions(_) => "completions",
         Verb::Reference => "reference",
     }

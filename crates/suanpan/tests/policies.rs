@@ -77,7 +77,7 @@ fn a_reservation_keeps_nodes_for_those_it_names() {
     let goes = network.submit(&["-t", "2", "-A", "physics", "--", "true"]);
     network.run(&["wait", &goes]).ok();
     let why = network.run(&["why", &waits]).ok();
-    for word in ["ReqNodeNotAvail", "reserved as `course`", "reserved for others", "projects"] {
+    for word in ["ReqNodeNotAvail", "as `course`", "reserved for others", "projects"] {
         assert!(why.contains(word), "{word}: {why}");
     }
     assert_eq!(network.run(&["reservations", "ls", "-q"]).ok(), "course\n");

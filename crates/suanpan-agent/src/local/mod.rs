@@ -348,10 +348,7 @@ impl Driver for LocalDriver {
     }
 
     fn warn(&mut self, id: AllocationId) -> io::Result<()> {
-        match self.dir(id).create_mark(watch::WARN) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        self.dir(id).ensure_mark(watch::WARN)?;
         self.look_at(id, Instant::now());
         Ok(())
     }
@@ -359,10 +356,7 @@ impl Driver for LocalDriver {
     fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {
         let dir = self.dir(id);
         private_dir(&dir.0)?;
-        match dir.create_mark(&format!("stop.{generation}")) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        dir.ensure_mark(&format!("stop.{generation}"))?;
         if !self.observed.contains_key(&id) {
             self.live.insert(id, Live::new(None));
             self.set(id, generation, Progress::Stopping);

@@ -177,8 +177,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Tells the job, once, that it will be stopped for another. As Slurm does at the beginning of
-    /// the grace time ("Preemption", `preempt.html`): SIGCONT and SIGTERM; where the job asked for a
-    /// signal with `--signal` that one instead (`PreemptParameters=send_user_signal`).
+    /// the grace time ("Preemption", `preempt.html`): SIGCONT and SIGTERM; where the job asked for
+    /// a signal with `--signal` that one instead (`PreemptParameters=send_user_signal`).
     fn give_notice(&mut self) -> io::Result<()> {
         if self.job.dir.has(WARN_SENT) {
             return Ok(());

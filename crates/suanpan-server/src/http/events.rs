@@ -220,8 +220,9 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
 fn preempted_text(detail: &serde_json::Value) -> String {
     let by = detail.get("by").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let at = detail.get("stop_at").and_then(serde_json::Value::as_i64);
-    let at =
-        at.map_or(String::new(), |at| format!(", and stopped at {}", v1::Time::from_micros(at)));
+    // A grace is whole seconds, so the fraction is that of the moment it began.
+    let whole = |at: i64| v1::Time::from_micros(at - at.rem_euclid(1_000_000));
+    let at = at.map_or(String::new(), |at| format!(", and stopped at {}", whole(at)));
     format!("gives way to job {by}: it is told so now{at}")
 }
 

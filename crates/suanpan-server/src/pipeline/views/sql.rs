@@ -36,7 +36,8 @@ const INSERT_JOB: &str = "INSERT INTO jobs \
          partitions, dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, \
          memory_peak_bytes, exit_code, signal, tasks_pending, tasks_configuring, tasks_running, \
          tasks_completing, tasks_completed, tasks_failed, tasks_timeout, tasks_cancelled, \
-         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline, preempted_by) VALUES (?1, ?2, \
+         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline, preempted_by) \
+         VALUES (?1, ?2, \
          ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
          ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, \
          ?39, ?40, ?41, ?42, ?43, ?44)";

@@ -6,7 +6,7 @@
 
 mod charts;
 mod page;
-mod scale;
+pub mod scale;
 pub mod svg;
 mod table;
 
@@ -14,6 +14,9 @@ mod table;
 mod tests;
 
 pub use page::html;
+
+/// The look of a report's page.
+pub const STYLE: &str = include_str!("report/style.css");
 
 /// The script that computes every number again, written beside each report.
 pub const RECOMPUTE: &str = include_str!("report/recompute.py");

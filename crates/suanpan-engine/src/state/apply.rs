@@ -81,6 +81,7 @@ impl State {
             }
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
+            Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
     }
@@ -169,6 +170,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
     }
@@ -190,6 +192,7 @@ impl State {
     fn ended(&mut self, id: AllocationId, charge: Option<MicroCredits>, then: Then) {
         self.end_grace(id);
         let allocation = self.allocations.remove(&id).expect("an allocation ends once");
+        self.release_held(&allocation);
         let placed = &allocation.placed;
         let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");
         cluster.allocations.remove(&id);

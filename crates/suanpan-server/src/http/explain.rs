@@ -88,6 +88,7 @@ pub(super) fn reason_text(reason: WaitingFor, detail: &str) -> String {
         "JobArrayTaskLimit" => with("as many of its tasks run as its own limit allows"),
         "NoSiteFits" => with("no site of the network could ever run it"),
         "Budget" => with("every site that fits is above its budget"),
+        "Quota" => with("the quota of its project does not permit it now"),
         "SiteUnreachable" => with("the sites that fit are out of contact"),
         "SiteRefused" => with("the sites that fit refused it lately"),
         "Deadline" => with("no site could finish it by its deadline"),

@@ -38,9 +38,12 @@ pub(super) async fn plan(
     let spec = read.specs.into_iter().next().expect("one job in, one job out");
     let tasks = tasks_of(&spec);
     let names = app.plane.ask(|state, _| Names::of(state)).await?;
-    let (shape, deadline) = (Arc::clone(&spec.shape), spec.deadline);
-    let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
-        (suanpan_sched::explain::outlook(snapshot, now, policy, &shape, deadline, tasks), now)
+    let asked = app.plane.ask_scheduler({
+        let (project, shape, deadline) = (spec.project, spec.shape, spec.deadline);
+        move |snapshot, now, policy| {
+            use suanpan_sched::explain::outlook;
+            (outlook(snapshot, now, policy, &project, &shape, deadline, tasks), now)
+        }
     });
     let (mut outlook, now) = asked.await?;
     outlook.explanation.candidates.truncate(CANDIDATES_MAX);

@@ -99,6 +99,22 @@ pub struct PendingKey {
     pub job: JobId,
 }
 
+/// Added to the priority of a job that something was stopped for because of its project's quota:
+/// until it starts it goes before all others, borrowing or not.
+pub const GOES_FIRST: i64 = 1 << 61;
+
+impl PendingKey {
+    /// Whether it goes before all that no quota was taken back for.
+    pub(crate) fn goes_first(&self) -> bool {
+        self.priority.0 >= GOES_FIRST / 2
+    }
+
+    /// Its job's priority among all.
+    pub(crate) fn own_priority(&self) -> i64 {
+        if self.goes_first() { self.priority.0 - GOES_FIRST } else { self.priority.0 }
+    }
+}
+
 /// A job that may start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {

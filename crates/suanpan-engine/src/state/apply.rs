@@ -30,7 +30,8 @@ impl State {
             Event::JobHeld { job } => self.set_hold(*job, Hold::User),
             Event::JobReleased { job } => self.set_hold(*job, Hold::None),
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
-            Event::AllocationStopping { allocation, generation, reason, .. } => {
+            Event::AllocationStopping { allocation, generation, reason, by } => {
+                by.iter().for_each(|job| self.took_back(at, *job));
                 let live = self.allocation_mut(*allocation);
                 live.generation = *generation;
                 live.stopping = Some(*reason);
@@ -39,6 +40,7 @@ impl State {
                 self.publish_running(*allocation);
             }
             Event::AllocationPreempted { allocation, by, stop_at } => {
+                self.took_back(at, *by);
                 self.preempted(*allocation, *by, *stop_at);
             }
             Event::AllocationStaging { allocation, at } => {
@@ -115,6 +117,7 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            took_back_at: None,
             priority: 0,
             gate: super::Gate::Closed,
         };
@@ -146,6 +149,7 @@ impl State {
         let position = placed.index.and_then(|index| job.position_of(index));
         let restarts = job.tasks.restarts(position.unwrap_or(0));
         job.take_pending(position, placed.id);
+        job.took_back_at = None;
         let project = job.spec.project.clone();
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
         cluster.allocations.insert(placed.id);

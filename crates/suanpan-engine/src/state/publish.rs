@@ -9,7 +9,7 @@ use suanpan_model::job::OnInvalidDependency;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::quota::MemberId;
-use suanpan_sched::snapshot::{Change, Ending, Pending, Running, Snapshot};
+use suanpan_sched::snapshot::{Change, Ending, GOES_FIRST, Pending, Running, Snapshot};
 use suanpan_site::order::StopReason;
 
 impl State {
@@ -72,13 +72,14 @@ impl State {
             return None;
         }
         let (may_preempt, qos_priority) = self.may_preempt(job);
+        let first = job.took_back_at.map_or(0, |_| GOES_FIRST);
         let not_before = match &job.gate {
             Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
             _ => None,
         };
         Some(Pending {
             job: job.id,
-            priority: self.rank(job),
+            priority: self.rank(job).saturating_add(first),
             submitted: job.submitted,
             shape: Arc::clone(&job.spec.shape),
             queue: self.queue(job),

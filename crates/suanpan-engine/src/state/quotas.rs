@@ -3,6 +3,7 @@
 use super::{Allocation, Job, State};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, JobId};
+use suanpan_model::time::Timestamp;
 use suanpan_sched::quota::book::{Book, Held};
 use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::quota::preemption::{Workload, may_stop};
@@ -22,7 +23,18 @@ impl State {
         let running: Vec<AllocationId> = self.allocations.keys().copied().collect();
         running.into_iter().for_each(|id| self.publish_running(id));
         let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
-        jobs.into_iter().for_each(|id| self.publish_pending(id));
+        for id in jobs {
+            self.jobs.get_mut(&id).expect("the id was just listed").took_back_at = None;
+            self.publish_pending(id);
+        }
+    }
+
+    /// Something is stopped for a job.
+    pub(super) fn took_back(&mut self, at: Timestamp, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|_| self.quotas.is_some()) else { return };
+        if job.took_back_at.replace(at).is_none() {
+            self.publish_pending(id);
+        }
     }
 
     /// Counts what all live allocations hold: O(members * cells + allocations).

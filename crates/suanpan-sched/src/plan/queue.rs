@@ -122,11 +122,15 @@ impl<'a> Queue<'a> {
             None => self.lines.first_mut()?,
             Some(shares) => {
                 let share = |id: &MemberId| &shares[id.0 as usize];
+                let first = |line: &Line| {
+                    line.heap.peek().is_some_and(|Reverse((key, _))| key.goes_first())
+                };
                 let waiting = self.lines.iter_mut().filter(|line| !line.heap.is_empty());
                 waiting.min_by(|one, other| {
                     let shares = one.path.iter().map(share).cmp(other.path.iter().map(share));
                     // The heaps are of the largest first, and their keys are turned around.
-                    shares.then_with(|| other.heap.peek().cmp(&one.heap.peek()))
+                    let order = shares.then_with(|| other.heap.peek().cmp(&one.heap.peek()));
+                    first(other).cmp(&first(one)).then(order)
                 })?
             }
         };

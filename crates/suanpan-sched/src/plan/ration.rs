@@ -7,7 +7,9 @@
 //! was passed over once stays so until the next cycle.
 //!
 //! As in Kueue too, what does not borrow goes first, whatever the priorities; jobs for which their
-//! project would have to borrow come in a second turn.
+//! project would have to borrow come in a second turn. Only a job that something was stopped for
+//! goes before all others until it has started, so that what was stopped does not start again in
+//! its place.
 //!
 //! What is taken back ([`crate::quota::preemption`]) has to make room on nodes too: first Kueue's
 //! choice among all that could be stopped is tried, then the same among what is on the nodes of
@@ -246,7 +248,7 @@ impl<'a> Cycle<'a> {
         let incoming = Workload {
             id: 0,
             queue,
-            priority: key.priority.0,
+            priority: key.own_priority(),
             amounts,
             queued: key.submitted,
             admitted: self.now,

@@ -100,7 +100,8 @@ impl<'a> Run<'a> {
                     _ => return,
                 }
             };
-            if Some(next.job) == until && !(queue.turn() == Turn::First && self.borrows(&next)) {
+            let may_wait = queue.turn() == Turn::First && !next.key.goes_first();
+            if Some(next.job) == until && !(may_wait && self.borrows(&next)) {
                 return;
             }
             match self.consider(&next, queue.turn()) {
@@ -211,6 +212,7 @@ impl<'a> Run<'a> {
             let best = ranking.choices.first().copied();
             if let Some(best) = best
                 && turn == Turn::First
+                && !next.key.goes_first()
                 && self.cycle.borrows(judged.run(&self.cycle), best.offer)
             {
                 return ready - done;

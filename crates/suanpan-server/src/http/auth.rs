@@ -99,6 +99,8 @@ pub enum Right {
     Look,
     /// Let clusters join.
     AddSites,
+    /// Say what projects may use.
+    SetQuotas,
 }
 
 impl Role {
@@ -106,7 +108,9 @@ impl Role {
     #[must_use]
     pub fn may(self, right: Right) -> bool {
         match (self, right) {
-            (Role::Operator, Right::UseJobs | Right::Look | Right::AddSites) => true,
+            (Role::Operator, Right::UseJobs | Right::Look | Right::AddSites | Right::SetQuotas) => {
+                true
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ mod logs;
 mod ops;
 mod params;
 mod plan;
+mod quotas;
 mod rows;
 mod sites;
 mod sse;

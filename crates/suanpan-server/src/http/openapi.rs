@@ -2,7 +2,7 @@
 
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
-use super::{agent, events, jobs, logs, ops, plan, sites, submit, why};
+use super::{agent, events, jobs, logs, ops, plan, quotas, sites, submit, why};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
@@ -87,7 +87,8 @@ pub(super) struct LogChunkBody {
     paths(
         submit::submit, submit::submit_bulk, plan::plan, jobs::list, jobs::show, jobs::tasks,
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
-        jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors, events::all,
+        jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
+        quotas::list, quotas::set, quotas::clear, events::all,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),

@@ -1,7 +1,7 @@
 //! Every route there is.
 
 use super::problem::Refusal;
-use super::{App, agent, events, guard, jobs, logs, ops, plan, sites, submit, why};
+use super::{App, agent, events, guard, jobs, logs, ops, plan, quotas, sites, submit, why};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
@@ -38,6 +38,9 @@ routes! {
     get "/v1/sites" => sites::list;
     post "/v1/sites" => sites::add;
     get "/v1/flavors" => sites::flavors;
+    get "/v1/quotas" => quotas::list;
+    post "/v1/quotas" => quotas::set;
+    post "/v1/quotas/clear" => quotas::clear;
     get "/v1/events" => events::all;
     post "/v1/agent/inventory" => agent::inventory;
     get "/v1/agent/orders" => agent::orders;

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod ops;
 pub mod plan;
 pub mod problem;
+pub mod quota;
 pub mod site;
 pub mod submission;
 pub mod submit;
@@ -33,6 +34,10 @@ pub use plan::{
     WhyPlaced,
 };
 pub use problem::{FieldProblem, Problem};
+pub use quota::{
+    QuotaAmount, QuotaAmounts, QuotaBorrow, QuotaCohort, QuotaKind, QuotaLimits, QuotaList,
+    QuotaProject, QuotaReclaim, QuotaSharing, QuotaTree, QuotaUse, QuotaWithin,
+};
 pub use site::{
     AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
     SiteList, SiteToken,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     ActionAnswer, AddSite, FlavorList, JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer,
-    SiteList, SiteToken, SubmitAnswer, TaskList, Why,
+    QuotaList, QuotaTree, SiteList, SiteToken, SubmitAnswer, TaskList, Why,
 };
 
 /// Which jobs a list shows.
@@ -179,6 +179,21 @@ impl Client {
     /// Lets a cluster join; the answer holds its agent's token.
     pub fn add_site(&self, cluster: &str) -> Result<SiteToken, Failure> {
         self.post("/v1/sites", Some(&AddSite { cluster: cluster.to_owned() }), None)
+    }
+
+    /// The quotas of projects.
+    pub fn quotas(&self) -> Result<QuotaList, Failure> {
+        self.get("/v1/quotas", &[])
+    }
+
+    /// Sets them all.
+    pub fn set_quotas(&self, tree: &QuotaTree) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas", Some(tree), None)
+    }
+
+    /// Lifts them all.
+    pub fn clear_quotas(&self) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas/clear", None::<&()>, None)
     }
 
     /// All flavors.

@@ -11,6 +11,7 @@ mod journal;
 mod logs;
 mod plan;
 mod ps;
+mod quotas;
 mod run;
 mod server;
 mod show;
@@ -67,6 +68,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
+        Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
@@ -79,7 +81,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "submit",
     "run",
     "plan",
@@ -94,6 +96,7 @@ pub const NAMES: [&str; 21] = [
     "wait",
     "sites",
     "flavors",
+    "quotas",
     "history",
     "server",
     "agent",
@@ -120,6 +123,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
         Verb::Flavors => "flavors",
+        Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",
         Verb::Agent(_) => "agent",

@@ -99,6 +99,10 @@ pub enum Right {
     Look,
     /// Let clusters join.
     AddSites,
+    /// Drain and reserve nodes.
+    CloseNodes,
+    /// Say how jobs are ordered, and which QOSs there are.
+    SetPriorities,
     /// Say what projects may use.
     SetQuotas,
 }
@@ -108,9 +112,15 @@ impl Role {
     #[must_use]
     pub fn may(self, right: Right) -> bool {
         match (self, right) {
-            (Role::Operator, Right::UseJobs | Right::Look | Right::AddSites | Right::SetQuotas) => {
-                true
-            }
+            (
+                Role::Operator,
+                Right::UseJobs
+                | Right::Look
+                | Right::AddSites
+                | Right::CloseNodes
+                | Right::SetPriorities
+                | Right::SetQuotas,
+            ) => true,
         }
     }
 }

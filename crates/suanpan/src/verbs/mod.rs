@@ -4,20 +4,24 @@ mod act;
 mod agent;
 mod completions;
 pub mod demo;
+mod drains;
 mod flavors;
 mod follow;
 mod history;
 mod journal;
 mod logs;
 mod plan;
+mod priorities;
 mod ps;
 mod quotas;
+mod reservations;
 mod run;
 mod server;
 mod show;
 mod sim;
 mod sites;
 mod submit;
+mod topology;
 mod wait;
 mod why;
 
@@ -67,6 +71,8 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Requeue(args) => act::run(&context, Action::Requeue, &args.jobs),
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
+        Verb::Reservations(args) => reservations::run(&context, &args),
+        Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
@@ -75,13 +81,14 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
         Verb::Sim(args) => sim::run(&context, args),
+        Verb::Topology(args) => topology::run(&context, *args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",
@@ -95,6 +102,8 @@ pub const NAMES: [&str; 22] = [
     "requeue",
     "wait",
     "sites",
+    "reservations",
+    "priorities",
     "flavors",
     "quotas",
     "history",
@@ -103,6 +112,7 @@ pub const NAMES: [&str; 22] = [
     "demo",
     "journal",
     "sim",
+    "topology",
     "completions",
 ];
 
@@ -122,6 +132,8 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Requeue(_) => "requeue",
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
+        Verb::Reservations(_) => "reservations",
+        Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",
         Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",
@@ -130,6 +142,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Demo(_) => "demo",
         Verb::Journal(_) => "journal",
         Verb::Sim(_) => "sim",
+        Verb::Topology(_) => "topology",
         Verb::Completions(_) => "completions",
         Verb::Reference => "reference",
     }

@@ -27,7 +27,11 @@ fn workload(jobs: u64, seed: u64) -> impl Iterator<Item = Arrival> {
 
 fn rows(network: Network, arrivals: impl Iterator<Item = Arrival>) -> (Vec<Row>, Counts) {
     let mut rows = Vec::new();
-    let counts = network.run(arrivals, |row| rows.push(row));
+    let counts = network.run(arrivals, |told| {
+        if let Told::Ended { row, .. } = told {
+            rows.push(row);
+        }
+    });
     (rows, counts)
 }
 
@@ -121,7 +125,10 @@ fn quotas_hold_at_every_start_and_what_is_taken_back_runs_again() {
             .with_quotas(Timestamp(0), quotas(sharing))
             .expect("the tree can be kept");
         let mut done = 0;
-        let counts = network.run(jobs, |row| done += u64::from(row.state == JobState::Completed));
+        let counts = network.run(jobs, |told| {
+            let over = |row: &Row| row.state == JobState::Completed;
+            done += u64::from(matches!(&told, Told::Ended { row, .. } if over(row)));
+        });
         assert_eq!(done, counts.submitted, "every job is over, with {sharing:?}");
         assert!(counts.attempts > done, "something was taken back, with {sharing:?}");
     }

@@ -323,7 +323,9 @@ impl fmt::Display for Rejection {
             Rejection::InvalidInventory { field, value, expected } => {
                 write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
             }
-            Rejection::InvalidQuotas(fault) => write!(f, "quota {fault}"),
+            Rejection::InvalidQuotas(QuotaFault { field, value, .. }) => {
+                write!(f, "quota `{field}` is `{value}`")
+            }
             Rejection::NegativeNice { nice, .. } => {
                 write!(f, "only operators may raise a priority (nice {nice})")
             }

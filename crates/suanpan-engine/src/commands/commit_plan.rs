@@ -106,7 +106,12 @@ impl<'a> Judge<'a> {
         let cluster = state.clusters.get(&placement.cluster)?;
         let inventory = cluster.inventory.as_deref()?;
         let shape = &job.spec.shape;
-        if cluster.contact.0 != Contact::Reachable || job.spec.begin.is_some_and(|b| b > self.at) {
+        let length = placement.prediction.stage.0.saturating_add(placement.prediction.run.0);
+        let finish = self.at.plus(Seconds(length));
+        if cluster.contact.0 != Contact::Reachable
+            || job.spec.begin.is_some_and(|begin| begin > self.at)
+            || job.spec.deadline.is_some_and(|deadline| finish > deadline)
+        {
             return None;
         }
         let partition = inventory.partitions.get(usize::from(placement.partition))?;

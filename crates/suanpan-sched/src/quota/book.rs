@@ -281,6 +281,7 @@ impl Book {
         }
         let mut entries = Vec::new();
         for (id, about) in (0u32..).map(MemberId).zip(&self.members) {
+            let above = self.quotas.path(id).nth(1);
             for (cell, standing) in self.quotas.standings(id) {
                 let used = used[id.0 as usize].get(&cell).copied().unwrap_or(0);
                 let is_silent = standing.subtree == 0 && used == 0;
@@ -296,7 +297,10 @@ impl Book {
                     quota: self.quotas.quota(id, cell),
                     used,
                     borrowed: standing.borrowed,
-                    lendable: standing.lendable,
+                    lendable: above.map_or(0, |above| {
+                        // What others took of the cohort may be this member's.
+                        standing.lendable.min(self.quotas.available(above, cell).max(0))
+                    }),
                     available: self.quotas.available(id, cell).max(0),
                 });
             }

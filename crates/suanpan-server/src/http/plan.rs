@@ -102,6 +102,7 @@ fn feasibility(outlook: &Outlook, begin: Option<Timestamp>) -> Feasibility {
         (false, _) if outlook.tasks_now > 0 && begin.is_none() => Feasibility::Now,
         (false, _) => Feasibility::Later,
         (true, Some(WaitingFor::Budget)) => Feasibility::OverBudget,
+        (true, Some(WaitingFor::Quota)) => Feasibility::OverQuota,
         (true, Some(WaitingFor::SiteUnreachable | WaitingFor::SiteRefused)) => Feasibility::Later,
         (true, _) => Feasibility::Never,
     }

@@ -51,6 +51,8 @@ pub enum Feasibility {
     Never,
     /// Every site that fits is above its budget.
     OverBudget,
+    /// The quota of its project does not permit it now, on any flavor that fits.
+    OverQuota,
 }
 
 /// One way to run a job: a pool of one flavor in one partition of one cluster.
@@ -195,7 +197,7 @@ pub struct Why {
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
     /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `JobArrayTaskLimit`, `NoSiteFits`,
-    /// `Budget`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.

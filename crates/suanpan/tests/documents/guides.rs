@@ -98,9 +98,11 @@ impl Scene {
     fn new(root: &Path) -> Scene {
         let dir = tempfile::Builder::new().prefix("suanpan-test-").tempdir();
         let dir = dir.expect("there is room for a temporary directory");
-        // The site file the guide speaks of.
-        let site = root.join("examples/three-sites/guiyang.toml");
-        fs::copy(site, dir.path().join("guiyang.toml")).expect("the example is copied");
+        // The files the guides speak of.
+        for (folder, name) in [("three-sites", "guiyang.toml"), ("", "quotas.toml")] {
+            let file = root.join("examples").join(folder).join(name);
+            fs::copy(file, dir.path().join(name)).expect("the example is copied");
+        }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound address").to_string();
         Scene { dir, address }

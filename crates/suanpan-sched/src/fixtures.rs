@@ -98,6 +98,7 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
         priority: 0,
         submitted: Timestamp(i64::try_from(job).expect("tests use small ids")),
         shape: Arc::new(shape.clone()),
+        queue: None,
         begin: None,
         deadline: None,
         ready: 1,
@@ -110,7 +111,8 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
 
 pub(crate) fn running(nodes: &[u32], per_node: Tres, ends_by: Timestamp) -> Running {
     let (sharing, ending) = (Sharing::Shared, Ending::AtLimit);
-    Running { nodes: nodes.to_vec(), per_node, sharing, ends_by, ending, preemptible: None }
+    let (nodes, preemptible, held) = (nodes.to_vec(), None, None);
+    Running { nodes, per_node, sharing, ends_by, ending, preemptible, held }
 }
 
 /// A snapshot of these clusters, numbered from 1.

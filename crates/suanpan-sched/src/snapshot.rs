@@ -10,13 +10,19 @@
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
+//! | `Quotas` | O(members * cells + all allocations) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
+//!
+//! With quotas, `Took` and `Freed` also count what the allocation holds: O(cells * levels).
 //!
 //! Changes about clusters, jobs or allocations that are not known are ignored: the same change
 //! may be folded twice, and a late one does no harm.
 
 use crate::fit::catalog::{Catalog, Rejudge};
+use crate::quota::MemberId;
+use crate::quota::book::{Book, Held};
+use crate::quota::policy::QuotaPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +38,7 @@ mod closure;
 #[cfg(test)]
 mod tests;
 
-pub use class::ShapeClass;
+pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
 
 /// What the scheduler sees.
@@ -45,12 +51,14 @@ pub struct Snapshot {
     pub pending: BTreeMap<PendingKey, Pending>,
     /// Where each job of `pending` is.
     pub keys: BTreeMap<JobId, PendingKey>,
-    /// Jobs by shape, for judging whole classes at once.
-    pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
+    /// Jobs by shape and quota, for judging whole classes at once.
+    pub shapes: BTreeMap<ClassKey, ShapeClass>,
     /// Those that may use closures or stop others.
     pub(crate) privileged: BTreeSet<PendingKey>,
     /// The inventories, arranged for judging shapes.
     pub catalog: Catalog,
+    /// The quotas and what the allocations use of them; `None` where nothing is limited.
+    pub quotas: Option<Box<Book>>,
     retired: Retired,
 }
 
@@ -91,6 +99,22 @@ pub struct PendingKey {
     pub job: JobId,
 }
 
+/// Added to the priority of a job that something was stopped for because of its project's quota:
+/// until it starts it goes before all others, borrowing or not.
+pub const GOES_FIRST: i64 = 1 << 61;
+
+impl PendingKey {
+    /// Whether it goes before all that no quota was taken back for.
+    pub(crate) fn goes_first(&self) -> bool {
+        self.priority.0 >= GOES_FIRST / 2
+    }
+
+    /// Its job's priority among all.
+    pub(crate) fn own_priority(&self) -> i64 {
+        if self.goes_first() { self.priority.0 - GOES_FIRST } else { self.priority.0 }
+    }
+}
+
 /// A job that may start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -102,6 +126,9 @@ pub struct Pending {
     pub submitted: Timestamp,
     /// What it asks.
     pub shape: Arc<Shape>,
+    /// Whose quota it would use; `None` where there are no quotas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<MemberId>,
     /// Not to start before.
     pub begin: Option<Timestamp>,
     /// To be finished by.
@@ -134,6 +161,12 @@ impl Pending {
             submitted: self.submitted,
             job: self.job,
         }
+    }
+
+    /// Its class: the jobs that are interchangeable to the scheduler.
+    #[must_use]
+    pub fn class(&self) -> ClassKey {
+        ClassKey { shape: Arc::clone(&self.shape), queue: self.queue }
     }
 
     /// Whether it may use closures or stop others.
@@ -203,6 +236,8 @@ pub struct Running {
     pub ending: Ending,
     /// Whether it may be stopped for others, and for whom.
     pub preemptible: Option<Preemptible>,
+    /// What it holds of its project's quota; `None` where there are no quotas.
+    pub held: Option<Box<Held>>,
 }
 
 /// Whether an allocation goes before its time.
@@ -249,6 +284,8 @@ pub enum Change {
     Closed(ClusterId, Closure),
     /// They are back.
     Opened(ClusterId, ClosureId),
+    /// Quotas are set, changed or lifted. What allocations hold is told anew after it.
+    Quotas(Option<Arc<QuotaPolicy>>),
 }
 
 impl Snapshot {
@@ -265,8 +302,10 @@ impl Snapshot {
             Change::NotPending(job) => self.remove_pending(job),
             Change::Took(cluster, allocation, running) => {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
-                    view.free(allocation);
+                    let before = view.free(allocation).and_then(|running| running.held);
+                    let held = running.held.clone();
                     view.take(allocation, running);
+                    self.recount(before, held);
                 }
             }
             Change::EndsBy(cluster, allocation, ends_by) => {
@@ -278,7 +317,8 @@ impl Snapshot {
             }
             Change::Freed(cluster, allocation) => {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
-                    view.free(allocation);
+                    let before = view.free(allocation).and_then(|running| running.held);
+                    self.recount(before, None);
                 }
             }
             Change::Closed(cluster, closure) => {
@@ -291,7 +331,19 @@ impl Snapshot {
                     view.open(closure);
                 }
             }
+            Change::Quotas(policy) => {
+                self.quotas = policy.map(|policy| Box::new(Book::new(policy)));
+                let views = self.clusters.values_mut();
+                views.flat_map(|view| view.running.values_mut()).for_each(|one| one.held = None);
+            }
         }
+    }
+
+    /// Counts that an allocation holds something else than before.
+    fn recount(&mut self, before: Option<Box<Held>>, after: Option<Box<Held>>) {
+        let Some(book) = &mut self.quotas else { return };
+        before.iter().for_each(|held| book.release(held));
+        after.iter().for_each(|held| book.hold(held));
     }
 
     fn set_inventory(&mut self, cluster: ClusterId, inventory: &Arc<Inventory>) {
@@ -307,11 +359,11 @@ impl Snapshot {
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
         self.retired = Retired::default();
-        for (shape, class) in &mut self.shapes {
+        for (key, class) in &mut self.shapes {
             match rejudge {
                 Rejudge::Nothing => break,
-                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, shape),
-                Rejudge::Everything => class.rejudge(&self.catalog, shape),
+                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, &key.shape),
+                Rejudge::Everything => class.rejudge(&self.catalog, &key.shape),
             }
         }
     }
@@ -320,7 +372,7 @@ impl Snapshot {
         let key = pending.key();
         if let Some(&known) = self.keys.get(&pending.job)
             && let Some(before) = self.pending.get(&known)
-            && (known != key || before.shape != pending.shape)
+            && (known != key || before.shape != pending.shape || before.queue != pending.queue)
         {
             self.remove_pending(pending.job);
         }
@@ -328,13 +380,14 @@ impl Snapshot {
             return self.remove_pending(pending.job);
         }
         // The class's own copy of the shape is kept, so that equal shapes share one.
-        let shape = match self.shapes.get_key_value(&pending.shape) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::clone(&pending.shape),
+        let of = match self.shapes.get_key_value(&pending.class()) {
+            Some((known, _)) => known.clone(),
+            None => pending.class(),
         };
+        let shape = Arc::clone(&of.shape);
         let (catalog, retired) = (&self.catalog, &mut self.retired.0);
-        let class = self.shapes.entry(Arc::clone(&shape)).or_insert_with_key(|shape| {
-            retired.remove(shape).unwrap_or_else(|| ShapeClass::new(catalog, shape))
+        let class = self.shapes.entry(of).or_insert_with_key(|key| {
+            retired.remove(&key.shape).unwrap_or_else(|| ShapeClass::new(catalog, &key.shape))
         });
         class.insert(key, &pending);
         match pending.is_privileged() {
@@ -349,12 +402,13 @@ impl Snapshot {
         let Some(key) = self.keys.remove(&job) else { return };
         self.privileged.remove(&key);
         let pending = self.pending.remove(&key).expect("every key points at a pending job");
-        let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
+        let of = pending.class();
+        let class = self.shapes.get_mut(&of).expect("every pending job has a class");
         class.remove(key);
         if class.is_empty()
-            && let Some((shape, class)) = self.shapes.remove_entry(&pending.shape)
+            && let Some((of, class)) = self.shapes.remove_entry(&of)
         {
-            self.retired.keep(shape, class);
+            self.retired.keep(of.shape, class);
         }
     }
 
@@ -369,16 +423,16 @@ impl Snapshot {
             let privileged = self.privileged.contains(key);
             assert_eq!(pending.is_privileged(), privileged, "privileged jobs are indexed");
             assert_eq!(pending.key(), *key, "job {} stands where its key says", pending.job);
-            let class = self.shapes.get(&pending.shape).expect("a pending job's shape is indexed");
+            let class = self.shapes.get(&pending.class()).expect("a pending job is indexed");
             assert!(class.holds(*key, pending), "job {} is in its shape's class", pending.job);
         }
         let known = self.privileged.iter().all(|key| self.pending.contains_key(key));
         assert!(known, "only pending jobs are privileged");
         let classed: usize = self.shapes.values().map(ShapeClass::len).sum();
         assert_eq!(classed, self.pending.len(), "classes hold the pending jobs and no others");
-        for (shape, class) in &self.shapes {
+        for (key, class) in &self.shapes {
             let mut fresh = class.clone();
-            fresh.rejudge(&self.catalog, shape);
+            fresh.rejudge(&self.catalog, &key.shape);
             assert_eq!(fresh, *class, "offers of a shape follow the inventories");
         }
         for (id, view) in &self.clusters {
@@ -386,6 +440,20 @@ impl Snapshot {
             fresh.set_inventory(Arc::clone(&view.inventory));
             assert_eq!(fresh, *view, "free amounts of cluster {id} follow from what runs there");
         }
+        self.check_quotas();
+    }
+
+    fn check_quotas(&self) {
+        let held = self.clusters.values().flat_map(|view| view.running.values());
+        let held = held.filter_map(|running| running.held.as_deref());
+        let Some(book) = &self.quotas else {
+            assert_eq!(held.count(), 0, "without quotas nothing is held of them");
+            return;
+        };
+        let mut fresh = Book::new(Arc::clone(book.policy()));
+        held.for_each(|held| fresh.hold(held));
+        assert_eq!(fresh, **book, "the use of quotas follows from what runs");
+        book.quotas.check_sums();
     }
 }
 

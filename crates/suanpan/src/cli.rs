@@ -72,6 +72,8 @@ pub enum Verb {
     Reservations(Reservations),
     /// Order jobs by priorities: show, set or clear them, and what they make of jobs and shares
     Priorities(Priorities),
+    /// Show or set what projects may use and lend each other
+    Quotas(Quotas),
     /// List flavors: kinds of resource, their speed and price
     Flavors,
     /// List jobs that have ended, with totals
@@ -282,6 +284,28 @@ pub enum SitesAction {
     Drain(Drain),
     /// Let drained nodes be used again
     Undrain(Undrain),
+}
+
+/// `quotas`.
+#[derive(Debug, Args)]
+pub struct Quotas {
+    #[command(subcommand)]
+    pub action: QuotasAction,
+}
+
+/// What is done with quotas.
+#[derive(Debug, Subcommand)]
+pub enum QuotasAction {
+    /// Show every quota and what is used, borrowed and left of it
+    Show,
+    /// Set all quotas from a file; what runs goes on
+    Set {
+        /// Cohorts and projects with their quotas, TOML
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Lift all quotas
+    Clear,
 }
 
 /// `server`. Its settings are those of the server's own table.

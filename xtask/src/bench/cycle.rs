@@ -161,7 +161,7 @@ impl World {
             self.snapshot.apply(change);
         }
         let has_reason = |job: &&suanpan_sched::snapshot::Pending| {
-            waiting.contains_key(&job.shape) || waiting_jobs.contains_key(&job.job)
+            waiting.contains_key(&job.class()) || waiting_jobs.contains_key(&job.job)
         };
         let explained = self.snapshot.pending.values().filter(has_reason).count();
         let unexplained = self.snapshot.pending.len() - explained;

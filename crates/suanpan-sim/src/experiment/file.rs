@@ -11,6 +11,7 @@ use std::path::Path;
 mod network;
 mod policies;
 mod priorities;
+mod quotas;
 mod sites;
 mod workload;
 
@@ -67,7 +68,7 @@ fn place(top: &mut Section<'_>, folder: &Path) -> Result<Site, Problem> {
         return network::network(top, value);
     }
     let site = sites::site(value.section(expected)?, folder)?;
-    for key in ["flavor", "link", "priorities"] {
+    for key in ["flavor", "link", "priorities", "quotas"] {
         if let Some(value) = top.take(key) {
             return Err(
                 value.wrong("nothing: it is for a network, whose sites are tables [[site]]")

@@ -305,3 +305,33 @@ fn policies_take_options() {
         "{error}"
     );
 }
+
+/// Quotas of the projects of [`NETWORK`].
+const QUOTAS: &str = r#"
+[quotas]
+sharing = "fair"
+[quotas.cohorts.city]
+[quotas.projects.physics]
+cohort = "city"
+reclaim = "any"
+flavors.gpu = { gpus = { nominal = 4, borrow = 2 }, memory = { nominal = "256G" } }
+"#;
+
+#[test]
+fn reads_the_quotas_of_a_network() {
+    let experiment = read(&format!("{NETWORK}{QUOTAS}")).expect("it is right");
+    let SiteModel::Network(network) = &experiment.site.model else { panic!("a network") };
+    let quotas = network.quotas.as_ref().expect("they are there");
+    let gpu = &quotas.projects["physics"].flavors["gpu"];
+    assert_eq!(gpu.gpus.map(|quota| (quota.nominal, quota.borrowing_limit)), Some((4, Some(2))));
+    assert_eq!(gpu.memory.map(|quota| quota.nominal), Some(256 << 10));
+    for (from, to, expected) in [
+        ("cohort = \"city\"", "cohort = \"town\"", "quotas.projects.physics.cohort is `town`"),
+        ("nominal = 4", "nominal = -4", "quotas.projects.physics.flavors.gpu.gpus.nominal is `-4`"),
+        ("reclaim", "reclaims", "key of quotas.projects.physics is `reclaims`: expected `reclaim`"),
+    ] {
+        let wrong = read(&format!("{NETWORK}{}", QUOTAS.replace(from, to)));
+        let told = format!("{:#}", wrong.expect_err("it is refused"));
+        assert!(told.contains(expected), "{told}");
+    }
+}

@@ -100,13 +100,13 @@ between = ["one", "two"]
 delay_ms = 10.5
 throughput_mbps = 800
 [priorities]
-weights = { age = 1000, fair_share = 2000 }
+weights = { age = 500, fair_share = 2000 }
 half_life = "never"
-shares = { physics = 3 }
+shares.physics = { shares = 3, users = { ann = 2 } }
 [priorities.qos.urgent]
 priority = 10
 preempts = ["normal"]
-grace_s = 60
+grace = "01:00"
 [priorities.qos.normal]
 [[workload]]
 generator = "lublin"
@@ -149,7 +149,10 @@ fn reads_a_network() {
     );
     assert_eq!(experiment.policies[1].name, "conservative reservation_depth=8 order=priority");
     let priorities = network.priorities.as_ref().expect("they are there");
-    assert_eq!((priorities.weights.job_size, priorities.half_life), (0, None));
+    let weights = (priorities.weights.age, priorities.weights.job_size);
+    assert_eq!((weights, priorities.half_life), ((500, 1000), None));
+    assert_eq!(priorities.shares["physics"].users["ann"], 2);
+    assert_eq!(priorities.qos["urgent"].preempts, ["normal"]);
 }
 
 /// What is changed, into what, and what is told of it.
@@ -229,7 +232,7 @@ const WRONG: [(&str, &str, &str); 19] = [
     (
         "preempts = [\"normal\"]",
         "preempts = [\"nomal\"]",
-        "x.toml:38: priorities.qos.urgent.preempts[0] is `nomal`: expected",
+        "x.toml:38: priorities.qos.urgent.preempts[0] is `nomal`: expected names of QOSs",
     ),
     (
         "budget = \"12.5\"",

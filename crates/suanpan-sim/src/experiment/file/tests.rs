@@ -263,6 +263,12 @@ fn what_is_wrong_with_a_network_is_told_by_line_and_remedy() {
     let error = read(&lines.collect::<Vec<_>>().join("\n")).expect_err("it has no priorities");
     let told = "x.toml:3: policies[1].name is `conservative`: expected a table [priorities]";
     assert!(error.starts_with(told), "{error}");
+    let unasked = NETWORK.replace(", order = \"priority\"", "");
+    let error = read(&unasked).expect_err("no policy asks for them");
+    assert!(error.contains("priorities is `a table`: expected a policy with `order"), "{error}");
+    let vain = NETWORK.replace("\"live\"", "{ name = \"live\", preemptions_max = 1 }");
+    let error = read(&vain).expect_err("nothing is stopped for another");
+    assert!(error.contains("key of policies[0] is `preemptions_max`"), "{error}");
 }
 
 #[test]

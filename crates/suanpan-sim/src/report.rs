@@ -8,7 +8,7 @@ mod charts;
 mod growth;
 mod page;
 mod parts;
-mod scale;
+pub mod scale;
 pub mod svg;
 mod table;
 
@@ -17,6 +17,9 @@ mod tests;
 
 pub use growth::growth;
 pub use page::html;
+
+/// The look of a report's page.
+pub const STYLE: &str = concat!(include_str!("report/chart.css"), include_str!("report/style.css"));
 
 /// The script that computes every number again, written beside each report.
 pub const RECOMPUTE: &str = include_str!("report/recompute.py");

@@ -21,6 +21,8 @@ pub enum TopologyAction {
     Estimate(TopologyEstimate),
     /// Put orders and fabrics side by side for one job
     Compare(TopologyCompare),
+    /// Vary fabrics and jobs, and write tables and plots; goes on where it was stopped
+    Explore(TopologyExplore),
     /// Draw a fabric as SVG: wafer, tree or map, and how busy its links are
     Draw(TopologyDraw),
 }
@@ -243,4 +245,22 @@ pub struct TopologyDraw {
     /// Where the drawing is written (`-`: standard output)
     #[arg(long, value_name = "PATH", default_value = "-", help_heading = "Options")]
     pub to: PathBuf,
+}
+
+/// `topology explore`.
+#[derive(Debug, Args)]
+pub struct TopologyExplore {
+    /// Study file, TOML
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Output directory [default: the file's name with `.results`]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs at a time [default: the processors of this machine]
+    #[arg(short = 'j', long, value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Do every run again, also those that are done
+    #[arg(long)]
+    pub fresh: bool,
 }

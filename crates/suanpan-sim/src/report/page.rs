@@ -2,10 +2,8 @@
 
 use super::scale::grouped;
 use super::svg::escaped;
-use super::{charts, parts, table};
+use super::{STYLE, charts, parts, table};
 use crate::summary::{MetricSummary, Summary};
-
-const STYLE: &str = concat!(include_str!("chart.css"), include_str!("style.css"));
 
 /// The whole page. `policies` and `metrics` of the summary must not be empty.
 #[must_use]

@@ -222,6 +222,36 @@ pub struct WhyPending {
     pub unfit: Vec<Unfit>,
 }
 
+/// A reason for which a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingReason {
+    /// As in [`WhyPending::reason`]; in Slurm's words where it has one.
+    pub word: &'static str,
+    /// The same as a sentence.
+    pub text: &'static str,
+}
+
+/// Every reason for which a job waits.
+pub const WAITING_REASONS: &[WaitingReason] = &[
+    reason("Resources", "it is next in line, and what it needs is not free yet"),
+    reason("Priority", "jobs ahead of it are promised what is free"),
+    reason("Dependency", "its dependency is not satisfied yet"),
+    reason("DependencyNeverSatisfied", "its dependency can no longer be satisfied"),
+    reason("BeginTime", "its begin time has not come"),
+    reason("JobHeldUser", "its user holds it until it is released"),
+    reason("JobArrayTaskLimit", "as many of its tasks run as its own limit allows"),
+    reason("NoSiteFits", "no site of the network could ever run it"),
+    reason("Budget", "every site that fits is above its budget"),
+    reason("SiteUnreachable", "the sites that fit are out of contact"),
+    reason("SiteRefused", "the sites that fit refused it lately"),
+    reason("Deadline", "no site could finish it by its deadline"),
+    reason("ReqNodeNotAvail", "nodes it needs are drained, or reserved for others"),
+];
+
+const fn reason(word: &'static str, text: &'static str) -> WaitingReason {
+    WaitingReason { word, text }
+}
+
 /// Why a job was placed where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyPlaced {

@@ -4,6 +4,7 @@ mod compare;
 mod describe;
 mod draw;
 mod estimate;
+mod explore;
 mod export;
 mod fabric;
 mod job;
@@ -29,6 +30,7 @@ pub fn run(context: &Context<'_>, args: Topology) -> Outcome {
         TopologyAction::Map(args) => map::run(context.output, &args),
         TopologyAction::Estimate(args) => estimate::run(context.output, &args),
         TopologyAction::Compare(args) => compare::run(context.output, &args),
+        TopologyAction::Explore(args) => explore::run(context.output, &args),
         TopologyAction::Draw(args) => draw::run(context.output, &args),
     }
 }

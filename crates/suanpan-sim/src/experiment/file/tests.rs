@@ -1,4 +1,6 @@
 use super::*;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 const GOOD: &str = r#"
 name = "Backfill"
@@ -313,4 +315,63 @@ fn policies_take_options() {
         error.contains("policies[0] is `easy-sjbf`: expected a policy without `scan`"),
         "{error}"
     );
+}
+
+/// Values of every kind, right and wrong.
+const VALUES: [&str; 24] = [
+    "0",
+    "-1",
+    "1e999",
+    "nan",
+    "99999999999999999999",
+    "0x10",
+    "\"\"",
+    "\"0\"",
+    "\"99999999999999\"",
+    "\"0.0000001\"",
+    "\"never\"",
+    "\"one\"",
+    "\"x.swf\"",
+    "\"7-00:00:00\"",
+    "\"8388608T\"",
+    "true",
+    "[]",
+    "[[]]",
+    "[1]",
+    "{}",
+    "[{}]",
+    "{ name = \"live\" }",
+    "[{ count = 1000, flavor = \"cpu\", cpus = 1, memory = 1 }]",
+    "2026-11-22",
+];
+
+proptest! {
+    #[test]
+    fn no_change_of_a_file_makes_it_panic(
+        is_network in any::<bool>(),
+        changes in prop::collection::vec((0..4usize, any::<Index>(), any::<Index>()), 1..4),
+    ) {
+        let text = if is_network { NETWORK } else { GOOD };
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (kind, line, other) in changes {
+            let at = line.index(lines.len());
+            match kind {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, lines[other.index(lines.len())].clone()),
+                2 => {
+                    let end = other.index(lines[at].len() + 1);
+                    lines[at].truncate(end);
+                }
+                _ => {
+                    if let Some((key, _)) = lines[at].clone().split_once('=') {
+                        lines[at] = format!("{key}= {}", other.get(&VALUES));
+                    }
+                }
+            }
+            prop_assume!(!lines.is_empty());
+        }
+        if let Err(told) = read(&lines.join("\n")) {
+            prop_assert!(told.contains("expected"), "{told}");
+        }
+    }
 }

@@ -52,6 +52,10 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Experiment, Proble
     let names: Vec<&str> = rules.iter().map(|(name, _)| *name).collect();
     let list = top.need("policies", &format!("a list of policies: {}", names.join(", ")))?;
     let policies = policies::policies(list, &site.model)?;
+    if policies::leave_priorities_unused(&policies, &site.model) {
+        let expected = "a policy with `order = \"priority\"`, or no such table";
+        return Err(top.wrong("priorities", "a table", expected));
+    }
     let metrics = match top.take("metrics") {
         Some(value) => metrics(value.section("a table [metrics]")?, &site.model)?,
         None => default_metrics(&site.model),

@@ -1,8 +1,8 @@
 //! Measures mapping against published and measured results, one table per bar.
 //!
 //! `cargo run --release -p suanpan-topology --example mapping_bars -- BAR [EVALUATIONS] [SEEDS]
-//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib`, `wafer`, `large`, `links` or
-//! `tasks`. Reads the public data that lies in `shared/data/fabric` beside a folder above this
+//! [FILTER]`, where BAR is `qaplib`, `comm`, `fast`, `maplib`, `wafer`, `large`, `links`,
+//! `tasks` or `gb200`. Reads the public data that lies in `shared/data/fabric` beside a folder above this
 //! crate. Seconds are CPU seconds of one thread where the system tells them.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads files and clocks")]
 #![expect(clippy::disallowed_macros, reason = "a measurement prints")]
@@ -10,10 +10,13 @@
 use std::path::{Path, PathBuf};
 
 use suanpan_topology::distance::Distances;
+use suanpan_topology::estimate::{Estimator, bytes_across};
 use suanpan_topology::fabric::{Fabric, Kind};
 use suanpan_topology::generate::{LinkTerms, mesh, torus, tree};
-use suanpan_topology::map::{Effort, Mapping, Objective, Routes, map, map_tasks};
-use suanpan_topology::traffic::{Flow, Traffic};
+use suanpan_topology::import::ibnetdiscover;
+use suanpan_topology::map::{By, Effort, Mapping, Objective, Routes, allocate, map, map_tasks};
+use suanpan_topology::routes::Routing;
+use suanpan_topology::traffic::{Flow, Model, Parallelism, Traffic};
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
 const TERMS: LinkTerms = LinkTerms {
@@ -50,8 +53,10 @@ fn main() {
         "large" => large(&asked),
         "links" => links(&asked),
         "tasks" => tasks(&asked),
+        "gb200" => gb200(&asked),
         other => println!(
-            "no bar is called `{other}`: qaplib, comm, fast, maplib, wafer, large, links or tasks"
+            "no bar is called `{other}`: qaplib, comm, fast, maplib, wafer, large, links, tasks or \
+             gb200"
         ),
     }
 }
@@ -252,6 +257,136 @@ fn links(asked: &Asked) {
         ratios.push(ratio);
     }
     summary("busiest link against the least known", &ratios);
+}
+
+/// A training job on hosts of four ranks.
+struct Training {
+    name: &'static str,
+    hosts: usize,
+    model: Model,
+    over: Parallelism,
+}
+
+fn trainings() -> Vec<Training> {
+    let dense = |hosts: u32, pipeline: u32| Training {
+        name: "dense",
+        hosts: hosts as usize,
+        model: Model {
+            layers: 80,
+            hidden: 8192,
+            feed_forward: 28672,
+            feed_forward_matrices: 3,
+            key_value: 1024,
+            sequence: 8192,
+            micro_batches: 16,
+            ..Model::default()
+        },
+        over: Parallelism { tensor: 4, pipeline, data: hosts / pipeline, ..Parallelism::default() },
+    };
+    let experts = |hosts: u32, pipeline: u32, expert: u32| Training {
+        name: "moe",
+        hosts: hosts as usize,
+        model: Model {
+            layers: 64,
+            hidden: 7168,
+            feed_forward: 2048,
+            feed_forward_matrices: 3,
+            sequence: 4096,
+            micro_batches: 16,
+            experts: 256,
+            experts_per_token: 8,
+            ..Model::default()
+        },
+        over: Parallelism {
+            pipeline,
+            data: hosts * 4 / pipeline,
+            expert,
+            ..Parallelism::default()
+        },
+    };
+    vec![dense(24, 4), dense(64, 8), dense(96, 8), experts(24, 2, 16), experts(64, 4, 32)]
+}
+
+/// The real InfiniBand fabric: racks and order against what people do without knowing it.
+fn gb200(asked: &Asked) {
+    let nvlink = LinkTerms { bandwidth: BitsPerSecond(4 * 7_200_000_000_000), ..TERMS };
+    let text = read("fabrics/topograph/ibnetdiscover-gb200.out");
+    let options = ibnetdiscover::Options {
+        rails_min: 4,
+        capacity: 4,
+        scale_up: Some(nvlink),
+        ..Default::default()
+    };
+    let fabric = ibnetdiscover::parse("gb200", &text, &options).expect("a dump");
+    let rack = fabric.level("rack").expect("an imported level");
+    let mut hosts = fabric.slots();
+    hosts.dedup();
+    // As adapters are printed: the order of discovery, which is that of nothing people know.
+    let place = |line: &str| {
+        let host = line.split("# \"").nth(1)?.split([' ', '"']).next()?;
+        fabric.position(host).filter(|host| hosts.contains(host))
+    };
+    let mut pods: Vec<u32> = Vec::new();
+    for host in text.lines().filter(|line| line.starts_with("Ca")).filter_map(place) {
+        if !pods.contains(&host) {
+            pods.push(host);
+        }
+    }
+    for training in trainings() {
+        let traffic = training.model.expand(&training.over).expect("a model").traffic;
+        for free_share in [100, 75] {
+            let title = format!("{} {} hosts, {free_share} % free", training.name, training.hosts);
+            let is_free = |host: &u32| {
+                (u64::from(*host) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+                    < (free_share << 32) / 100
+            };
+            let free: Vec<u32> = hosts.iter().copied().filter(is_free).collect();
+            if free.len() < training.hosts || !title.contains(&asked.filter) {
+                continue;
+            }
+            let size = |host: &u32| {
+                let of = rack.of[*host as usize];
+                free.iter().filter(|other| rack.of[**other as usize] == of).count()
+            };
+            let mut biggest = free.clone();
+            biggest.sort_by_key(|host| (std::cmp::Reverse(size(host)), rack.of[*host as usize]));
+            let in_pods: Vec<u32> = pods.iter().copied().filter(is_free).collect();
+            let slots =
+                |hosts: &[u32]| -> Vec<u32> { hosts.iter().flat_map(|&host| [host; 4]).collect() };
+            let before = cpu_seconds();
+            let by = By::BottleneckTime;
+            let effort =
+                Effort { evaluations: asked.evaluations.unwrap_or(20_000_000), lanes: 1, seed: 1 };
+            let wanted = suanpan_topology::map::Asked { tolerance: 0, by, effort };
+            let slots_free = slots(&free);
+            let found = allocate(&fabric, &slots_free, &traffic, wanted).expect("room");
+            let seconds = cpu_seconds() - before;
+            println!("{title}, {seconds:.1} s");
+            for (name, places) in [
+                ("pod order", slots(&in_pods)),
+                ("alphabetical", slots_free.clone()),
+                ("biggest first", slots(&biggest)),
+                ("ours", found.mapping.element_of.clone()),
+            ] {
+                let [one, all] = [Routing::Shortest, Routing::EqualSplit].map(|routing| {
+                    let estimator = Estimator::new(&fabric, &routing).expect("any fabric");
+                    estimator
+                        .loads(&traffic, &places)
+                        .expect("a placement")
+                        .bottleneck
+                        .expect("it sends")
+                });
+                let across = bytes_across(&traffic, &places, rack);
+                println!(
+                    "  {name:14} bottleneck {:9.4} s, split {:9.4} s at {:36} across {:8.3} TB",
+                    one.seconds,
+                    all.seconds,
+                    all.name,
+                    across as f64 / 1e12
+                );
+            }
+        }
+    }
 }
 
 fn job(case: &Baseline) -> Option<(Traffic, Vec<u32>)> {

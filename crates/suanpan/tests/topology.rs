@@ -228,6 +228,90 @@ fn bad_input_is_told_by_place_value_and_remedy() {
     assert!(wrong.is_empty(), "{}\nUPDATE=1 rewrites them", wrong.join("\n"));
 }
 
+const STUDY: &str = r#"
+name = "A ring against a mesh"
+sources = ["made up"]
+assumptions = ["all of it"]
+evaluations = 300
+seeds = [1, 2]
+baseline = "ring"
+
+[systems.ring]
+element_watts = 10.0
+packet_bytes = 1024
+port_bandwidth = "10 GB/s"
+port_latency = "10 ns"
+fabric.name = "ring"
+fabric.generate = { shape = "torus", lengths = [9], links = [{ bandwidth = "10 GB/s", latency = "9 ns" }] }
+
+[systems.mesh]
+element_watts = 10.0
+packet_bytes = 1024
+port_bandwidth = "10 GB/s"
+port_latency = "10 ns"
+fabric.name = "mesh"
+fabric.generate = { shape = "mesh", lengths = [3, 3], links = [{ bandwidth = "10 GB/s", latency = "9 ns" }] }
+fabric.defects = { seed = 1, link_chance = 0.01 }
+
+[jobs.stencil]
+compute_s = 1e-6
+traffic = { kind = "stencil", lengths = [2, 4], bytes = [1000] }
+
+[[axis]]
+name = "ranks"
+values = [
+    { label = "8", set = {} },
+    { label = "6", set = { "jobs.stencil.traffic.lengths" = [2, 3] } },
+]
+
+[[sensitivity]]
+name = "links of the mesh"
+values = [{ label = "20 GB/s", set = { "systems.mesh.fabric.generate.links.bandwidth" = "20 GB/s" } }]
+
+[[claim]]
+metric = "throughput"
+from = 2.0
+to = 3.0
+text = "nobody's"
+"#;
+
+/// A study goes on where it was, does nothing twice, and writes the same bytes on any threads.
+#[test]
+fn a_study_is_kept_run_by_run() {
+    let folder = folder();
+    fs::write(folder.path().join("study.toml"), STUDY).expect("the file is written");
+    let explore = |more: &[&str]| {
+        let mut args = vec!["explore", "study.toml"];
+        args.extend(more);
+        let answer = topology(folder.path(), &args);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        answer
+    };
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("it was written");
+    let runs = |out: &str| fs::read_dir(folder.path().join(out)).expect("runs").count();
+    let first = explore(&["--threads", "1"]);
+    assert!(first.out.contains("mesh    stencil"), "{}", first.out);
+    // Two systems at two points with two seeds, and the mesh alone with other links.
+    assert_eq!(runs("study.results/runs"), 8 + 2);
+    let again = explore(&[]);
+    assert!(again.err.contains("10 runs of before kept"), "{}", again.err);
+    explore(&["--threads", "3", "--out", "other", "--fresh"]);
+    for file in ["results.csv", "report.html", "study.toml"] {
+        assert_eq!(read(&format!("study.results/{file}")), read(&format!("other/{file}")));
+    }
+    assert_eq!(read("other/results.csv").lines().count(), 1 + 8 + 4);
+    let page = read("other/report.html");
+    for words in ["simulation", "nobody&#39;s", "20 GB/s", "made up", "all of it", "By ranks"] {
+        let plain = words.replace("&#39;", "'");
+        assert!(page.contains(words) || page.contains(&plain), "{words}");
+    }
+    let changed = STUDY.replace("\"jobs.stencil.traffic.lengths\"", "\"jobs.none.lengths\"");
+    fs::write(folder.path().join("wrong.toml"), changed).expect("the file is written");
+    let wrong = topology(folder.path(), &["explore", "wrong.toml"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("wrong.toml: set is `jobs.none.lengths`"), "{}", wrong.err);
+}
+
 /// The console blocks of the guide, typed as they stand.
 #[test]
 fn the_guide_works_as_shown() {

@@ -19,7 +19,7 @@ mod tests;
 pub use collective::{CollectiveTime, IterationTime, Phase, PhaseTime};
 pub use packet::{PacketEstimate, Router, SATURATED};
 
-use crate::fabric::{Fabric, Shape};
+use crate::fabric::{Fabric, Level, Shape};
 use crate::problem::Problem;
 use crate::routes::{Direction, Routing, Ways};
 use crate::traffic::{Flow, Traffic};
@@ -288,6 +288,23 @@ impl<'a> Sums<'a> {
             bytes: self.bytes,
         })
     }
+}
+
+/// Bytes between ranks whose elements are in different domains of a level, as racks; an element in
+/// no domain is alone. Traffic both ways counts once. O(pairs).
+#[must_use]
+pub fn bytes_across(traffic: &Traffic, element_of: &[u32], level: &Level) -> u128 {
+    let is_across = |a: u32, b: u32| {
+        let (x, y) = (level.of[a as usize], level.of[b as usize]);
+        a != b && (x.is_none() || x != y)
+    };
+    let across = |rank: usize| {
+        let here = element_of[rank];
+        let peers = traffic.peers(rank);
+        peers.filter(move |&(peer, _)| is_across(here, element_of[peer as usize]))
+    };
+    let sum: u128 = (0..traffic.ranks()).flat_map(across).map(|(_, bytes)| u128::from(bytes)).sum();
+    if traffic.flow() == Flow::BothWays { sum / 2 } else { sum }
 }
 
 /// What people call a direction of a link: `d0-1 to d0-2 (x)`.

@@ -9,6 +9,7 @@ pub use routing::{Paths, Routing};
 use crate::distance::{UNREACHABLE, hops_from};
 use crate::fabric::{Fabric, Neighbor, Shape};
 use crate::problem::Problem;
+use crate::units::BitsPerSecond;
 
 /// No way from here to there.
 const NONE: u32 = u32::MAX;
@@ -22,8 +23,8 @@ pub type Direction = u32;
 
 /// Shortest paths, one for each pair: dimension by dimension in grids, the last dimension first
 /// (dimension-ordered routing: Dally and Towles, "Principles and practices of interconnection
-/// networks", 2004, section 8.4); elsewhere by destination modulo the number of equal choices
-/// (D-mod-k: Zahavi, "Fat-tree routing and node ordering providing contention free traffic for MPI
+/// networks", 2004, section 8.4); elsewhere over the widest link that leads closer, and of equal ones by destination modulo their
+/// number (D-mod-k: Zahavi, "Fat-tree routing and node ordering providing contention free traffic for MPI
 /// global collectives", J. Parallel Distrib. Comput. 72, 2012).
 #[derive(Clone, Debug)]
 pub struct Routes {
@@ -110,7 +111,9 @@ fn direction(fabric: &Fabric, element: u32, over: Neighbor) -> Direction {
     2 * over.link + u32::from(fabric.links()[over.link as usize].a != element)
 }
 
-/// The links that lead one hop closer to where `hops` are counted from.
+/// The links that lead one hop closer to where `hops` are counted from: in grids all of them, whose
+/// dimensions are equals; elsewhere the widest, as where cost falls with bandwidth (the usual link
+/// metric: Cisco's reference bandwidth / bandwidth for OSPF, RFC 2328).
 fn closer<'a>(
     fabric: &'a Fabric,
     hops: &'a [u32],
@@ -118,19 +121,24 @@ fn closer<'a>(
 ) -> impl Iterator<Item = Neighbor> + Clone + 'a {
     // An element without a way has only neighbors without one.
     let here = hops[element as usize];
-    let neighbors = fabric.neighbors(element).iter().copied();
-    neighbors.filter(move |n| here != UNREACHABLE && hops[n.element as usize] + 1 == here)
+    let is_closer = move |n: &Neighbor| here != UNREACHABLE && hops[n.element as usize] + 1 == here;
+    let all = fabric.neighbors(element).iter().copied().filter(is_closer);
+    let width = |n: &Neighbor| fabric.links()[n.link as usize].bandwidth;
+    let least = match fabric.shape() {
+        Shape::Grid(_) => BitsPerSecond(0),
+        _ => all.clone().map(|n| width(&n)).max().unwrap_or_default(),
+    };
+    all.filter(move |n| width(n) >= least)
 }
 
 /// The one of them that [`Routes::shortest`] takes on the way to `end`.
 fn chosen(fabric: &Fabric, hops: &[u32], element: u32, end: u32) -> Option<Neighbor> {
-    let closer = closer(fabric, hops, element);
+    let mut closer = closer(fabric, hops, element);
     if matches!(fabric.shape(), Shape::Grid(_)) {
         // Along the last dimension numbers differ least.
         return closer.min_by_key(|n| (n.element.abs_diff(element), n.link));
     }
     let choices = closer.clone().count().max(1);
-    let mut closer = closer;
     closer.nth(end as usize % choices)
 }
 

@@ -161,6 +161,50 @@ fn what_a_job_takes_is_estimated() {
     assert!(mapped["energy_j"].as_f64() > Some(0.0), "{document}");
 }
 
+/// Eight chips on a line whose ports may join any two of them.
+const PORTS: &str = r#"
+name = "line"
+[generate]
+shape = "mesh"
+lengths = [8]
+element = "chip"
+links = [{ bandwidth = "10 GB/s", latency = "100 ns" }]
+[[ports]]
+elements = "*"
+degree = 2
+bandwidth = "10 GB/s"
+switching_time = "1 ms"
+"#;
+
+#[test]
+fn links_are_set_for_a_job_and_written() {
+    let folder = folder();
+    fs::write(folder.path().join("line.fabric.toml"), PORTS).expect("the file is written");
+    let args = ["configure", "line.fabric.toml", "--all-to-all", "8", "--evaluations", "2000"];
+    let mut all = args.to_vec();
+    all.extend(["--to", "links.toml", "--fabric-to", "set.fabric.toml", "--json"]);
+    let answer = topology(folder.path(), &all);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let document: serde_json::Value = serde_json::from_str(&answer.out).expect("it is JSON");
+    let ways = document["data"]["ways"].as_array().expect("a list");
+    let seconds = |policy: &str| {
+        let way = ways.iter().find(|way| way["policy"] == policy).expect("it was tried");
+        way["seconds"].as_f64().unwrap_or(f64::MAX)
+    };
+    let best = document["data"]["seconds"].as_f64().expect("a number");
+    assert!(best < seconds("fixed") && best <= seconds("torus"), "{document}");
+    let links = fs::read_to_string(folder.path().join("links.toml")).expect("it was written");
+    assert!(links.contains("settings") && links.contains("c0"), "{links}");
+    let set = topology(folder.path(), &["describe", "set.fabric.toml", "--json"]);
+    let set: serde_json::Value = serde_json::from_str(&set.out).expect("it is JSON");
+    assert!(set["data"]["links"].as_u64() > Some(7), "{set}");
+    let few = topology(folder.path(), &args);
+    assert!(few.out.contains("chosen"), "{}", few.out);
+    let none = topology(folder.path(), &["configure", "mesh:4", "--all-to-all", "4"]);
+    assert_eq!(none.code, 2, "{}", none.out);
+    assert!(none.err.contains("at least one reconfigurable port"), "{}", none.err);
+}
+
 #[test]
 fn a_fabric_that_was_read_is_written_and_read_again() {
     let folder = folder();

@@ -20,11 +20,14 @@ pub struct Options {
     pub capacity: u32,
     /// Hosts with fewer links to switches than this are down: degraded, or no compute nodes.
     pub rails_min: usize,
+    /// A link of each host to a switch of its rack, if the racks have a network of their own that
+    /// InfiniBand does not see (NVLink in NVL72 racks: 3.6 TB/s each way for a tray of four GPUs).
+    pub scale_up: Option<LinkTerms>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { terms: LinkTerms::default(), capacity: 1, rails_min: 1 }
+        Self { terms: LinkTerms::default(), capacity: 1, rails_min: 1, scale_up: None }
     }
 }
 
@@ -80,7 +83,25 @@ pub fn parse(name: &str, text: &str, options: &Options) -> Result<Fabric, Proble
         }
     }
     parts.levels = vec![racks(&parts, hosts)];
+    if let Some(terms) = &options.scale_up {
+        add_scale_up(&mut parts, terms);
+    }
     Fabric::new(parts)
+}
+
+/// A switch `rack-scale-up` in each rack, with a link grouped `scale-up` to each host.
+fn add_scale_up(parts: &mut FabricParts, terms: &LinkTerms) {
+    let rack = &mut parts.levels[0];
+    let first = parts.elements.len() as u32;
+    for domain in &rack.domains {
+        let (id, kind) = (format!("{domain}-scale-up").into(), Kind::Switch);
+        parts.elements.push(Element { id, kind, ..Element::default() });
+    }
+    for (host, of) in (0..).zip(&rack.of) {
+        let link = of.map(|of| terms.link(host, first + of, &"scale-up".into()));
+        parts.links.extend(link);
+    }
+    rack.of.resize(parts.elements.len(), None);
 }
 
 fn read(text: &str) -> Result<Dump<'_>, Problem> {

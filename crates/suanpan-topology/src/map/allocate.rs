@@ -5,9 +5,11 @@
 //! job is mapped onto each, and among those that are nearly as good as the best the one that
 //! leaves the least behind at its edges is taken: best fit, for any fabric.
 
+use std::cmp::Reverse;
+
 use super::{Effort, Found, Mapper, Mapping, Objective, Routes, Value, seeds};
 use crate::distance::{Distances, UNREACHABLE};
-use crate::fabric::Fabric;
+use crate::fabric::{Fabric, Level};
 use crate::problem::Problem;
 use crate::traffic::Traffic;
 
@@ -69,7 +71,7 @@ pub fn allocate(
     };
     let objective = routes.as_ref().map_or(Objective::HopBytes, Objective::BottleneckTime);
     let mapper = Mapper::new(traffic, &distances, None, objective, asked.effort)?;
-    let allocator = Allocator::new(mapper, asked.tolerance);
+    let allocator = Allocator::new(fabric, mapper, asked.tolerance);
     let found = (0..allocator.searches()).map(|search| allocator.search(search)).collect();
     Ok(allocator.finish(found))
 }
@@ -87,8 +89,8 @@ impl<'a> Allocator<'a> {
     /// Finds the sets; each gets an equal part of the mapper's effort. An allocation may be worse
     /// than the best one found by `tolerance` thousandths, to leave less behind.
     #[must_use]
-    pub fn new(mapper: Mapper<'a>, tolerance: u32) -> Self {
-        let sets = sets(mapper.distances, mapper.traffic.ranks());
+    pub fn new(fabric: &Fabric, mapper: Mapper<'a>, tolerance: u32) -> Self {
+        let sets = sets(fabric, mapper.distances, mapper.traffic.ranks());
         let evaluations = mapper.effort.evaluations / sets.len().max(1) as u64;
         let effort = Effort { evaluations, ..mapper.effort };
         Self { mapper: Mapper { effort, ..mapper }, tolerance, sets }
@@ -163,8 +165,9 @@ fn check(fabric: &Fabric, free: &[u32], ranks: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// All slots, and compact sets of as many as there are ranks, the most compact first.
-fn sets(distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
+/// All slots; those of the largest domains of each level; and compact sets of as many as there are
+/// ranks, the most compact first.
+fn sets(fabric: &Fabric, distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
     let count = distances.len();
     let all: Vec<u32> = (0..count as u32).collect();
     if ranks == count || ranks == 0 {
@@ -183,6 +186,7 @@ fn sets(distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
     found.dedup();
     let compact = found.iter().take(TRIED / 2).map(|entry| entry.2.clone());
     let mut sets = vec![all];
+    sets.extend(fabric.levels().iter().map(|level| largest_first(level, distances, ranks)));
     sets.extend(compact);
     found.sort_by_key(|entry| (entry.1, entry.0));
     sets.extend(found.into_iter().take(TRIED / 2).map(|entry| entry.2));
@@ -193,6 +197,22 @@ fn sets(distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
         }
     }
     seen
+}
+
+/// Slots of the domains with the most free slots first, as people fill racks.
+fn largest_first(level: &Level, distances: &Distances, ranks: usize) -> Vec<u32> {
+    let domain = |slot: u32| level.of[distances.slots()[slot as usize] as usize];
+    let mut sizes = vec![0_u32; level.domains.len()];
+    for domain in (0..distances.len() as u32).filter_map(domain) {
+        sizes[domain as usize] += 1;
+    }
+    let mut set: Vec<u32> = (0..distances.len() as u32).collect();
+    set.sort_by_key(|&slot| {
+        let of = domain(slot);
+        (Reverse(of.map_or(0, |of| sizes[of as usize])), of.is_none(), of)
+    });
+    set.truncate(ranks);
+    set
 }
 
 /// Sum of distances within a set.

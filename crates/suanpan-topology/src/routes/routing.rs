@@ -12,8 +12,9 @@ use crate::problem::Problem;
 pub enum Routing {
     /// One shortest path for each pair, the one that mapping counts with: [`super::Routes`].
     Shortest,
-    /// At each element an equal share over every link that leads closer: equal-cost multi-path
-    /// routing with many flows (Thaler and Hopps, RFC 2991; Hopps, RFC 2992).
+    /// At each element an equal share over every link that leads closer, outside of grids over
+    /// the widest of them: equal-cost multi-path routing with many flows (Thaler and Hopps,
+    /// RFC 2991; Hopps, RFC 2992).
     #[default]
     EqualSplit,
     /// Dimension by dimension in a mesh or torus, the last dimension first, each the shorter way

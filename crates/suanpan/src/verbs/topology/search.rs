@@ -309,7 +309,7 @@ fn once(
         .map_err(told)?;
     match case.choice {
         Choice::Compact(tolerance) => {
-            let allocator = Allocator::new(mapper, tolerance);
+            let allocator = Allocator::new(&case.fabric, mapper, tolerance);
             let found = on_threads(threads, allocator.searches(), |n| allocator.search(n));
             Ok(allocator.finish(found).mapping)
         }

@@ -4,6 +4,7 @@ use super::Results;
 use super::study::Metric;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::format::counted;
 use crate::output::table::{Align, Item, Rows};
 use std::fmt::Write;
 use suanpan_sim::report::STYLE;
@@ -53,7 +54,11 @@ pub fn csv(results: &Results<'_>) -> String {
 /// Ratios to the baseline on the grid of axes.
 pub fn say(output: &Output, results: &Results<'_>) -> Result<(), Failure> {
     let study = results.study;
-    output.line(format!("{}: each figure over that of {}", output.bold(&study.name), study.baseline))?;
+    output.line(format!(
+        "{}: each figure over that of {}",
+        output.bold(&study.name),
+        study.baseline
+    ))?;
     let mut heads: Vec<(&str, Align)> =
         study.axis.iter().map(|axis| (axis.name.as_str(), Align::Right)).collect();
     heads.extend([("SYSTEM", Align::Left), ("JOB", Align::Left)]);
@@ -92,12 +97,13 @@ pub fn html(results: &Results<'_>) -> String {
         escaped(&study.about)
     );
     page.push_str(&claims(results));
-    page.push_str("<section>\n<h2>Over the axis</h2>\n");
+    let axis = study.axis.first().map_or("one point", |axis| &axis.name);
     page.push_str(&format!(
-        "<p>Each figure is that of a system over that of <b>{}</b>, the median of {} seeds.</p>\n\
-         {}<div class=\"pair\">\n",
+        "<section>\n<h2>By {}</h2>\n<p>Each figure is that of a system over that of <b>{}</b>, the \
+         median of {}.</p>\n{}<div class=\"pair\">\n",
+        escaped(axis),
         escaped(&study.baseline),
-        study.seeds.len(),
+        counted(study.seeds.len() as u64, "seed"),
         legend(results)
     ));
     for metric in Metric::ALL {
@@ -142,7 +148,7 @@ fn claims(results: &Results<'_>) -> String {
         return String::new();
     }
     let mut html = String::from(
-        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table><thead><tr>\
+        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table class=\"narrow\"><thead><tr>\
          <th>what</th><th>published</th><th>here, least to most</th></tr></thead><tbody>\n",
     );
     for claim in &results.study.claim {
@@ -268,7 +274,9 @@ fn sensitivities(results: &Results<'_>) -> String {
 
 /// Every figure of the grid.
 fn table(results: &Results<'_>) -> String {
-    let mut html = String::from("<section>\n<h2>All figures</h2>\n<div class=\"wide\"><table class=\"narrow\"><thead><tr>");
+    let mut html = String::from(
+        "<section>\n<h2>All figures</h2>\n<div class=\"wide\"><table class=\"narrow\"><thead><tr>",
+    );
     for axis in &results.study.axis {
         html.push_str(&format!("<th>{}</th>", escaped(&axis.name)));
     }

@@ -6,7 +6,6 @@ use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
 use crate::plan::floor::Floor;
 use crate::policy::Policy;
-use crate::snapshot::less;
 use crate::snapshot::{
     Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass, Snapshot,
 };
@@ -334,7 +333,7 @@ impl<'a> Cycle<'a> {
                 let free = &mut stand.free[node as usize];
                 *free = free.checked_sub(&amount).expect("a start now is free now");
                 if let Some(soon) = stand.soon.get_mut(node as usize) {
-                    *soon = less(soon, &amount);
+                    *soon = soon.less(&amount);
                 }
             }
         }

@@ -131,10 +131,7 @@ pub fn driver(name: &str) -> Result<DriverKind, SiteFileError> {
     }
 }
 
-fn driver_of(
-    written: &Written,
-    given: Option<DriverKind>,
-) -> Result<DriverKind, SiteFileError> {
+fn driver_of(written: &Written, given: Option<DriverKind>) -> Result<DriverKind, SiteFileError> {
     match (&written.driver, given) {
         (Some(name), given) => {
             let named = driver(name)?;
@@ -150,10 +147,10 @@ fn driver_of(
 
 /// What only the `slurm` driver reads; refused by name for the others.
 fn slurm_site(written: &Written, driver: DriverKind) -> Result<SlurmSite, SiteFileError> {
-    let rules = written.flavor.iter().map(|flavor| FlavorRule {
-        gres: flavor.gres.clone(),
-        feature: flavor.feature.clone(),
-    });
+    let rules = written
+        .flavor
+        .iter()
+        .map(|flavor| FlavorRule { gres: flavor.gres.clone(), feature: flavor.feature.clone() });
     let rules: Vec<FlavorRule> = rules.collect();
     if driver != DriverKind::Slurm {
         let mut keys = Vec::new();

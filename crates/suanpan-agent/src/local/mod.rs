@@ -31,9 +31,7 @@ mod watch;
 use crate::driver::{Driver, LaunchDocument};
 use crate::sitefile::Site;
 use cgroup::JobGroups;
-use files::{
-    Assignment, Dir, Exit, PayloadStart, now, numbered, private_dir, prune_finished,
-};
+use files::{Assignment, Dir, Exit, PayloadStart, now, numbered, private_dir, prune_finished};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;

@@ -3,12 +3,12 @@
 
 use super::client::{self, ACT_LIMIT, ASK_LIMIT, Trouble, words};
 use super::mark::Mark;
+use super::parse;
 use super::parse::{
     AccountRow, NodeRow, PartitionRow, QueueRow, SACCT_FIELDS, SQUEUE_FORMAT, SlurmState,
 };
 use super::store::{Submission, name};
 use super::submit::{self, Refusal};
-use super::parse;
 use crate::failpoint;
 use crate::local::files::{Dir, now};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -245,9 +245,8 @@ impl Desk {
     /// Waits until it is time for the next question; true if there will be none.
     fn pause(&self, period: Duration) -> bool {
         let state = self.state();
-        let waited = self
-            .asking
-            .wait_timeout_while(state, period, |state| !state.ending && !state.hurry);
+        let waited =
+            self.asking.wait_timeout_while(state, period, |state| !state.ending && !state.hurry);
         let mut state = waited.expect("no holder of this lock panics").0;
         state.hurry = false;
         state.ending

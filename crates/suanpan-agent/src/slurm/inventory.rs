@@ -53,11 +53,16 @@ pub fn inventory(
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     for row in rows {
         let Some((flavor, gpus)) = flavor_of(site, row) else { continue };
-        if !offered.iter().any(|partition| partition.nodes.contains(&row.name)) {
+        let mut of_node = offered.iter().filter(|one| one.nodes.contains(&row.name)).peekable();
+        if of_node.peek().is_none() {
             continue;
         }
+        let service = match of_node.any(|one| one.service == Service::Open) {
+            true => row.service,
+            false => Service::Closed,
+        };
         index_of.insert(&row.name, u32::try_from(inventory.nodes.len()).unwrap_or(u32::MAX));
-        inventory.nodes.push(node(row, flavor, gpus, ours.get(&row.name).copied()));
+        inventory.nodes.push(node(row, service, flavor, gpus, ours.get(&row.name)));
     }
     for row in offered {
         let nodes: Vec<u32> =
@@ -118,14 +123,17 @@ fn count(gres: &str, all: &[Gres]) -> u32 {
     all.iter().filter(is_meant).map(|one| one.count).sum()
 }
 
-fn node(row: &NodeRow, flavor: u16, gpus: u32, ours: Option<Tres>) -> Node {
+fn node(row: &NodeRow, service: Service, flavor: u16, gpus: u32, ours: Option<&Tres>) -> Node {
     let memory = |mebibytes: u64| Mebibytes::new(mebibytes);
     let capacity = Tres { cpus: row.cpus, memory: memory(row.memory), gpus };
     let gpus_used: u32 = row.gres_used.iter().map(|one| one.count).sum();
     let used = Tres { cpus: row.cpus_used, memory: memory(row.memory_used), gpus: gpus_used };
-    let outside = match row.service {
+    let outside = match service {
         Service::Closed => capacity,
-        Service::Open => minus(minus_at_most(used, capacity), ours.unwrap_or_default()),
+        // Nothing outside is more than all of it, whatever a site lets its jobs share.
+        Service::Open => {
+            capacity.less(&capacity.less(&used.less(&ours.copied().unwrap_or_default())))
+        }
     };
     let mut features = row.features.clone();
     // A job that asks for a kind of accelerator asks for a node that has it.
@@ -133,22 +141,6 @@ fn node(row: &NodeRow, flavor: u16, gpus: u32, ours: Option<Tres>) -> Node {
     features.sort();
     features.dedup();
     Node { name: row.name.clone(), flavor, capacity, features, outside }
-}
-
-fn minus_at_most(used: Tres, capacity: Tres) -> Tres {
-    Tres {
-        cpus: used.cpus.min(capacity.cpus),
-        memory: used.memory.min(capacity.memory),
-        gpus: used.gpus.min(capacity.gpus),
-    }
-}
-
-fn minus(used: Tres, ours: Tres) -> Tres {
-    Tres {
-        cpus: used.cpus.saturating_sub(ours.cpus),
-        memory: Mebibytes::new(used.memory.get().saturating_sub(ours.memory.get())),
-        gpus: used.gpus.saturating_sub(ours.gpus),
-    }
 }
 
 /// What our own running jobs hold on each node.

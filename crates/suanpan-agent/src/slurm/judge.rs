@@ -241,8 +241,7 @@ fn missing(sight: &Sight<'_>, lasted: Duration, progress: Progress) -> Verdict {
     if sight.fence {
         return if sight.silent > SILENT_MAX { gone() } else { Verdict::Wait(progress) };
     }
-    let patience =
-        if sight.accounts == View::Fresh { MISSING_KNOWN } else { MISSING_UNKNOWN };
+    let patience = if sight.accounts == View::Fresh { MISSING_KNOWN } else { MISSING_UNKNOWN };
     if lasted < patience {
         return Verdict::Wait(progress);
     }

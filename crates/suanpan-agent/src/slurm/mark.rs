@@ -61,10 +61,22 @@ mod tests {
             generation: Generation(2),
         };
         assert_eq!(mark.to_string(), "suanpan:a1b2:36.2");
-        for text in ["suanpan:a1b2:36.2", "suanpan:a1b2:36.2 my | words", "sbatch --comment=suanpan:a1b2:36.2 x"] {
+        for text in [
+            "suanpan:a1b2:36.2",
+            "suanpan:a1b2:36.2 my | words",
+            "sbatch --comment=suanpan:a1b2:36.2 x",
+        ] {
             assert_eq!(Mark::find(text), Some(mark.clone()), "{text}");
         }
-        for text in ["", "(null)", "suanpan:", "suanpan:a b:1.1", "suanpan:x:1", "suanpan:x:.1", "suanpan:x:99999999999999999999.1"] {
+        for text in [
+            "",
+            "(null)",
+            "suanpan:",
+            "suanpan:a b:1.1",
+            "suanpan:x:1",
+            "suanpan:x:.1",
+            "suanpan:x:99999999999999999999.1",
+        ] {
             assert_eq!(Mark::find(text), None, "{text}");
         }
         assert_eq!(Mark::find("suanpan:a1b2:36 suanpan:a1b2:36.2"), Some(mark));

@@ -47,7 +47,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use store::{Assignment, Conclusion, JobExit, Submission, name, never_started};
-use submit::Refusal;
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch, PayloadReach, Requeue, Usage};
 use suanpan_model::site::{EnforcedLimit, Inventory};
@@ -57,6 +56,7 @@ use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Outcome, Report};
 use suanpan_wire::agent::LogStream;
+use submit::Refusal;
 
 /// What the driver is told once.
 #[derive(Clone, Debug)]

@@ -156,7 +156,8 @@ pub fn sbatch(text: &str) -> Option<u64> {
 /// The version in the answer of `sbatch --version`: `slurm-wlm 22.05.8` as (22, 5).
 #[must_use]
 pub fn version(text: &str) -> Option<(u32, u32)> {
-    let word = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let word =
+        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let mut numbers = word.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
@@ -232,7 +233,8 @@ pub fn nodes(text: &str) -> Vec<NodeRow> {
 fn node(line: &str) -> Option<NodeRow> {
     let number = |key: &str| value(line, key).and_then(|text| text.parse().ok());
     let state = value(line, "State")?;
-    let closed = |word: &str| CLOSED.contains(&word.trim_end_matches(['*', '~', '#', '$', '@', '^']));
+    let closed =
+        |word: &str| CLOSED.contains(&word.trim_end_matches(['*', '~', '#', '$', '@', '^']));
     let is_closed = state.contains('*') || state.split('+').any(closed);
     Some(NodeRow {
         name: value(line, "NodeName").filter(|name| !name.is_empty())?.to_owned(),

@@ -32,7 +32,13 @@ pub struct Files {
 
 /// The words after `sbatch`, without the script.
 #[must_use]
-pub fn options(mark: &Mark, given: &Assignment, run: &RunOrder, launch: &Launch, files: &Files) -> Vec<String> {
+pub fn options(
+    mark: &Mark,
+    given: &Assignment,
+    run: &RunOrder,
+    launch: &Launch,
+    files: &Files,
+) -> Vec<String> {
     let mut words = vec!["--parsable".to_owned()];
     let mut add = |name: &str, value: &str| words.push(format!("--{name}={value}"));
     let comment = launch.comment.as_deref().map_or(String::new(), |text| format!(" {text}"));
@@ -194,10 +200,12 @@ pub fn refusal(stderr: &str) -> (Refusal, String) {
     } else {
         Refusal::Site
     };
-    let plain = |line: &str| line.trim_start_matches("sbatch: ").trim_start_matches("error: ").to_owned();
+    let plain =
+        |line: &str| line.trim_start_matches("sbatch: ").trim_start_matches("error: ").to_owned();
     let lines: Vec<String> = stderr.lines().map(plain).filter(|line| !line.is_empty()).collect();
     let last = lines.last().cloned().unwrap_or_else(|| "sbatch said nothing".to_owned());
-    let reason = last.strip_prefix("Batch job submission failed: ").map_or(last.clone(), str::to_owned);
+    let reason =
+        last.strip_prefix("Batch job submission failed: ").map_or(last.clone(), str::to_owned);
     (kind, format!("Slurm: {reason}"))
 }
 
@@ -212,10 +220,16 @@ pub fn blocked(reason: &str) -> Option<&'static str> {
         Some("a limit of the account at the site")
     } else if reason.contains("drained") || reason.contains("DRAINED") || reason.contains("DOWN") {
         Some("its nodes are drained or down")
-    } else if reason.contains("UnavailableNodes") || starts(&["NodeDown", "PartitionDown", "PartitionInactive"])
+    } else if reason.contains("UnavailableNodes")
+        || starts(&["NodeDown", "PartitionDown", "PartitionInactive"])
     {
         Some("its nodes are drained or down")
-    } else if starts(&["PartitionNodeLimit", "PartitionTimeLimit", "PartitionConfig", "BadConstraints"]) {
+    } else if starts(&[
+        "PartitionNodeLimit",
+        "PartitionTimeLimit",
+        "PartitionConfig",
+        "BadConstraints",
+    ]) {
         Some("the partition does not take it")
     } else if starts(&["JobHeldAdmin", "JobHeldUser", "launch failed", "JobLaunchFailure"]) {
         Some("it is held at the site")

@@ -37,7 +37,15 @@ const NOTHING_RUN: i32 = 75;
 
 /// Variables of the submit host that describe its own login, and of the agent.
 const NOT_TAKEN: [&str; 10] = [
-    "HOME", "HOSTNAME", "LOGNAME", "MAIL", "OLDPWD", "PWD", "SHELL", "TMPDIR", "USER",
+    "HOME",
+    "HOSTNAME",
+    "LOGNAME",
+    "MAIL",
+    "OLDPWD",
+    "PWD",
+    "SHELL",
+    "TMPDIR",
+    "USER",
     "XDG_RUNTIME_DIR",
 ];
 

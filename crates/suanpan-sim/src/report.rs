@@ -5,14 +5,17 @@
 //! document again from the per-job files and compares both.
 
 mod charts;
+mod growth;
 mod page;
+mod parts;
 mod scale;
-mod svg;
+pub mod svg;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
+pub use growth::growth;
 pub use page::html;
 
 /// The script that computes every number again, written beside each report.

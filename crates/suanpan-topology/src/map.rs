@@ -21,7 +21,6 @@ mod instance;
 mod lane;
 mod random;
 mod regions;
-mod routes;
 mod seeds;
 mod tabu;
 mod tasks;
@@ -30,12 +29,12 @@ mod tests;
 
 use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
+pub use crate::routes::{Direction, Routes};
 use crate::traffic::{Flow, Traffic};
-pub use allocate::{Allocation, Asked, By, allocate};
+pub use allocate::{Allocation, Allocator, Asked, By, allocate};
 use bottleneck::Flows;
 use instance::{Instance, State};
 use random::Random;
-pub use routes::{Direction, Routes};
 pub use tasks::map_tasks;
 
 /// How much to search. The same effort gives the same answer everywhere.

@@ -8,7 +8,7 @@ mod stencil;
 #[cfg(test)]
 mod tests;
 
-pub use collective::{Algorithm, Collective, Operation};
+pub use collective::{Algorithm, Collective, Operation, Round};
 pub use csv::parse_csv;
 pub use document::TrafficDocument;
 pub use model::{Dimension, Expansion, Model, Parallelism};

@@ -9,6 +9,7 @@
 //!                     plan.json script setup work/    staged
 //!                     gate.ready                      the gate has its lock and waits
 //!                     payload.json code.json          the gate: pid and start; exit code
+//!                     warn warn.sent                  will be stopped for another job; was told so
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all
 //!                     lock gate.lock                  held by the living
@@ -191,6 +192,8 @@ impl LocalDriver {
         let staging_long = !live.staging_shown && time.duration_since(live.since) > STAGING_SHOWN;
         let progress = if dir.marked("stop").is_some() {
             Progress::Stopping
+        } else if dir.has(watch::WARN) {
+            Progress::Warned
         } else if dir.has("payload.json") {
             Progress::Started
         } else {
@@ -330,6 +333,15 @@ impl Driver for LocalDriver {
         let live = Live { gpus: used_gpus(&assignment), ..Live::new(Some(child)) };
         self.live.insert(order.allocation, live);
         self.set(order.allocation, order.generation, Progress::Staging);
+        Ok(())
+    }
+
+    fn warn(&mut self, id: AllocationId) -> io::Result<()> {
+        match self.dir(id).create_mark(watch::WARN) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.look_at(id, Instant::now());
         Ok(())
     }
 

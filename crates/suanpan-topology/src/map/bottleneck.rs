@@ -3,7 +3,7 @@
 use super::anneal::{Thresholds, propose};
 use super::instance::{FREE, Instance, State};
 use super::random::Random;
-use super::routes::{Direction, Routes};
+use crate::routes::{Direction, Routes};
 use crate::traffic::{Flow, Traffic};
 
 /// One move priced by links costs about as much as so many priced by distances.

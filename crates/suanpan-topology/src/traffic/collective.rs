@@ -41,6 +41,10 @@ pub enum Algorithm {
     /// algorithm, ibid.): with the rank n / 2ᵏ apart S / 2ᵏ each way for a reduce-scatter or an
     /// all-gather, twice that for an all-reduce. n must be a power of two.
     HalvingDoubling,
+    /// Sums go up a binomial tree to the first rank, and the result down again: in round k the
+    /// ranks 2ᵏ apart exchange all S bytes, ⌈log₂ n⌉ rounds each way (Thakur, Rabenseifner and
+    /// Gropp, ibid., sections 4.3 and 4.4). For all-reduce.
+    Tree,
 }
 
 impl Algorithm {
@@ -51,6 +55,7 @@ impl Algorithm {
             Algorithm::Ring => "ring",
             Algorithm::RecursiveDoubling => "recursive-doubling",
             Algorithm::HalvingDoubling => "halving-doubling",
+            Algorithm::Tree => "tree",
         }
     }
 }
@@ -82,8 +87,8 @@ impl Collective {
         let name = self.algorithm.name();
         match (self.operation, self.algorithm) {
             (O::AllToAll | O::Chain | O::ChainBack | O::Shift, _) | (_, A::Ring) => Ok(()),
-            (O::AllReduce, A::RecursiveDoubling) => Ok(()),
-            (_, A::RecursiveDoubling) => {
+            (O::AllReduce, A::RecursiveDoubling | A::Tree) => Ok(()),
+            (_, A::RecursiveDoubling | A::Tree) => {
                 Err(Problem::new(self.purpose, name, "`ring` or `halving-doubling`"))
             }
             (_, A::HalvingDoubling) => {
@@ -98,32 +103,62 @@ impl Collective {
         }
     }
 
-    /// Adds (from, to, bytes) of all calls of one iteration. Parts that are no whole bytes are
-    /// rounded up; sums that do not fit are kept at the largest that does. O(groups × n) entries
-    /// for rings and chains, O(groups × n log n) for doubling, O(groups × n²) for all-to-all.
+    /// Adds (from, to, bytes) of all calls of one iteration: those of all [`Collective::rounds`].
     pub fn add_to(&self, entries: &mut Vec<(u32, u32, u64)>) {
-        let bytes = u128::from(self.bytes) * u128::from(self.calls);
+        entries.extend(self.rounds().into_iter().flat_map(|round| round.entries));
+    }
+
+    /// What is sent at one time, round after round. Parts that are no whole bytes are rounded up;
+    /// sums that do not fit are kept at the largest that does. O(groups × n) entries for rings,
+    /// chains and trees, O(groups × n log n) for doubling, O(groups × n²) for all-to-all.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<Round> {
+        let mut rounds: Vec<Round> = Vec::new();
         for group in self.groups.iter().filter(|group| group.len() > 1) {
-            let n = group.len() as u128;
-            let passes: u128 = if self.operation == Operation::AllReduce { 2 } else { 1 };
-            match (self.operation, self.algorithm) {
-                (Operation::AllToAll, _) => to_all(group, part(bytes, 1, n), entries),
-                (Operation::Chain, _) => to_next(group, Ends::Open, part(bytes, 1, 1), entries),
-                (Operation::ChainBack, _) => {
-                    let back: Vec<u32> = group.iter().rev().copied().collect();
-                    to_next(&back, Ends::Open, part(bytes, 1, 1), entries);
+            for (index, round) in self.rounds_of(group).into_iter().enumerate() {
+                if index == rounds.len() {
+                    rounds.push(Round::default());
                 }
-                (Operation::Shift, _) => to_next(group, Ends::Joined, part(bytes, 1, 1), entries),
-                (_, Algorithm::Ring) => {
-                    to_next(group, Ends::Joined, part(bytes, passes * (n - 1), n), entries);
-                }
-                (_, Algorithm::RecursiveDoubling) => doubling(group, part(bytes, 1, 1), entries),
-                (_, Algorithm::HalvingDoubling) => {
-                    halving(group, bytes.saturating_mul(passes), entries)
-                }
+                let all = &mut rounds[index];
+                all.messages = all.messages.max(round.messages.saturating_mul(self.calls));
+                all.entries.extend(round.entries);
             }
         }
+        rounds
     }
+
+    /// The rounds of one group, bytes of all calls, messages of one.
+    fn rounds_of(&self, group: &[u32]) -> Vec<Round> {
+        let bytes = u128::from(self.bytes) * u128::from(self.calls);
+        let n = group.len() as u128;
+        let passes: u128 = if self.operation == Operation::AllReduce { 2 } else { 1 };
+        let one = |messages: u128, entries| vec![Round { entries, messages: messages as u64 }];
+        match (self.operation, self.algorithm) {
+            (Operation::AllToAll, _) => one(1, to_all(group, part(bytes, 1, n))),
+            (Operation::Chain, _) => one(1, to_next(group, Ends::Open, part(bytes, 1, 1))),
+            (Operation::ChainBack, _) => {
+                let back: Vec<u32> = group.iter().rev().copied().collect();
+                one(1, to_next(&back, Ends::Open, part(bytes, 1, 1)))
+            }
+            (Operation::Shift, _) => one(1, to_next(group, Ends::Joined, part(bytes, 1, 1))),
+            (_, Algorithm::Ring) => {
+                let sent = part(bytes, passes * (n - 1), n);
+                one(passes * (n - 1), to_next(group, Ends::Joined, sent))
+            }
+            (_, Algorithm::RecursiveDoubling) => doubling(group, part(bytes, 1, 1)),
+            (_, Algorithm::HalvingDoubling) => halving(group, bytes, passes),
+            (_, Algorithm::Tree) => tree(group, part(bytes, 1, 1)),
+        }
+    }
+}
+
+/// What is sent at one time, by all groups and in all calls of an iteration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// From, to, bytes.
+    pub entries: Vec<(u32, u32, u64)>,
+    /// Messages of a rank that wait for one another.
+    pub messages: u64,
 }
 
 enum Ends {
@@ -136,40 +171,62 @@ fn part(bytes: u128, times: u128, of: u128) -> u64 {
     u64::try_from(bytes.saturating_mul(times).div_ceil(of)).unwrap_or(u64::MAX)
 }
 
-fn to_next(group: &[u32], ends: Ends, bytes: u64, entries: &mut Vec<(u32, u32, u64)>) {
-    entries.extend(group.windows(2).map(|pair| (pair[0], pair[1], bytes)));
+fn to_next(group: &[u32], ends: Ends, bytes: u64) -> Vec<(u32, u32, u64)> {
+    let mut entries: Vec<_> = group.windows(2).map(|pair| (pair[0], pair[1], bytes)).collect();
     if let (Ends::Joined, Some(&last)) = (ends, group.last()) {
         entries.push((last, group[0], bytes));
     }
+    entries
 }
 
-fn to_all(group: &[u32], bytes: u64, entries: &mut Vec<(u32, u32, u64)>) {
-    for &from in group {
-        entries.extend(group.iter().filter(|&&to| to != from).map(|&to| (from, to, bytes)));
-    }
+fn to_all(group: &[u32], bytes: u64) -> Vec<(u32, u32, u64)> {
+    let others = |from: u32| group.iter().filter(move |&&to| to != from);
+    group.iter().flat_map(|&from| others(from).map(move |&to| (from, to, bytes))).collect()
 }
 
-fn doubling(group: &[u32], bytes: u64, entries: &mut Vec<(u32, u32, u64)>) {
+fn doubling(group: &[u32], bytes: u64) -> Vec<Round> {
     let power = 1_usize << group.len().ilog2();
     let extra = group.len() - power;
     // Of the first 2 · extra ranks the even ones hand over and wait.
-    for pair in group[..2 * extra].chunks(2) {
-        entries.extend([(pair[0], pair[1], bytes), (pair[1], pair[0], bytes)]);
-    }
+    let pairs = || group[..2 * extra].chunks(2);
+    let hand_over = pairs().map(|pair| (pair[0], pair[1], bytes)).collect();
+    let hand_back = pairs().map(|pair| (pair[1], pair[0], bytes)).collect();
     let active: Vec<u32> =
         group[..2 * extra].iter().skip(1).step_by(2).chain(&group[2 * extra..]).copied().collect();
+    let mut rounds = vec![hand_over];
     let mut apart = 1;
     while apart < power {
-        entries.extend((0..power).map(|rank| (active[rank], active[rank ^ apart], bytes)));
+        rounds.push((0..power).map(|rank| (active[rank], active[rank ^ apart], bytes)).collect());
         apart *= 2;
     }
+    rounds.push(hand_back);
+    let sent = rounds.into_iter().filter(|entries: &Vec<_>| !entries.is_empty());
+    sent.map(|entries| Round { entries, messages: 1 }).collect()
 }
 
-fn halving(group: &[u32], bytes: u128, entries: &mut Vec<(u32, u32, u64)>) {
+fn halving(group: &[u32], bytes: u128, passes: u128) -> Vec<Round> {
     let (mut apart, mut share) = (group.len() / 2, 2);
+    let mut rounds = Vec::new();
     while apart > 0 {
-        let bytes = part(bytes, 1, share);
-        entries.extend((0..group.len()).map(|rank| (group[rank], group[rank ^ apart], bytes)));
+        let bytes = part(bytes, passes, share);
+        let entries = (0..group.len()).map(|rank| (group[rank], group[rank ^ apart], bytes));
+        rounds.push(Round { entries: entries.collect(), messages: passes as u64 });
         (apart, share) = (apart / 2, share * 2);
     }
+    rounds
+}
+
+fn tree(group: &[u32], bytes: u64) -> Vec<Round> {
+    let mut up = Vec::new();
+    let mut apart = 1;
+    while apart < group.len() {
+        let pairs = (apart..group.len()).step_by(2 * apart);
+        up.push(pairs.map(|rank| (group[rank], group[rank - apart], bytes)).collect::<Vec<_>>());
+        apart *= 2;
+    }
+    let turned = |round: &Vec<(u32, u32, u64)>| {
+        round.iter().map(|&(from, to, bytes)| (to, from, bytes)).collect()
+    };
+    let down: Vec<Vec<_>> = up.iter().rev().map(turned).collect();
+    up.into_iter().chain(down).map(|entries| Round { entries, messages: 1 }).collect()
 }

@@ -1,8 +1,13 @@
-//! One path for each pair of slots, for the time of the busiest link.
+//! How traffic finds its way over links: one path for each pair of slots, which mapping counts
+//! with, and [`Routing`] rules that may also split, which estimates count with.
 
-use std::collections::VecDeque;
+mod routing;
 
-use crate::fabric::{Fabric, Shape};
+pub(crate) use routing::Ways;
+pub use routing::{Paths, Routing};
+
+use crate::distance::{UNREACHABLE, hops_from};
+use crate::fabric::{Fabric, Neighbor, Shape};
 use crate::problem::Problem;
 
 /// No way from here to there.
@@ -100,42 +105,41 @@ impl Routes {
     }
 }
 
-/// For each element the direction to take to `end`: a breadth-first search from there.
+/// The direction from `element` over the link to a neighbor.
+fn direction(fabric: &Fabric, element: u32, over: Neighbor) -> Direction {
+    2 * over.link + u32::from(fabric.links()[over.link as usize].a != element)
+}
+
+/// The links that lead one hop closer to where `hops` are counted from.
+fn closer<'a>(
+    fabric: &'a Fabric,
+    hops: &'a [u32],
+    element: u32,
+) -> impl Iterator<Item = Neighbor> + Clone + 'a {
+    // An element without a way has only neighbors without one.
+    let here = hops[element as usize];
+    let neighbors = fabric.neighbors(element).iter().copied();
+    neighbors.filter(move |n| here != UNREACHABLE && hops[n.element as usize] + 1 == here)
+}
+
+/// The one of them that [`Routes::shortest`] takes on the way to `end`.
+fn chosen(fabric: &Fabric, hops: &[u32], element: u32, end: u32) -> Option<Neighbor> {
+    let closer = closer(fabric, hops, element);
+    if matches!(fabric.shape(), Shape::Grid(_)) {
+        // Along the last dimension numbers differ least.
+        return closer.min_by_key(|n| (n.element.abs_diff(element), n.link));
+    }
+    let choices = closer.clone().count().max(1);
+    let mut closer = closer;
+    closer.nth(end as usize % choices)
+}
+
+/// For each element the direction to take to `end`.
 fn toward(fabric: &Fabric, end: u32) -> Vec<Direction> {
-    let count = fabric.elements().len();
-    let mut hops = vec![u32::MAX; count];
-    let mut next = vec![NONE; count];
-    if !fabric.is_up(end) {
-        return next;
-    }
-    hops[end as usize] = 0;
-    let mut queue = VecDeque::from([end]);
-    let in_grid = matches!(fabric.shape(), Shape::Grid(_));
-    while let Some(element) = queue.pop_front() {
-        for neighbor in fabric.neighbors(element) {
-            if hops[neighbor.element as usize] == u32::MAX {
-                hops[neighbor.element as usize] = hops[element as usize] + 1;
-                queue.push_back(neighbor.element);
-            }
-        }
-        if element == end {
-            continue;
-        }
-        let closer = |n: &&crate::fabric::Neighbor| {
-            hops[n.element as usize].wrapping_add(1) == hops[element as usize]
-        };
-        let neighbors = fabric.neighbors(element);
-        let chosen = if in_grid {
-            // Along the last dimension numbers differ least.
-            neighbors.iter().filter(closer).min_by_key(|n| (n.element.abs_diff(element), n.link))
-        } else {
-            let choices = neighbors.iter().filter(closer).count().max(1);
-            neighbors.iter().filter(closer).nth(end as usize % choices)
-        };
-        if let Some(chosen) = chosen {
-            let link = &fabric.links()[chosen.link as usize];
-            next[element as usize] = 2 * chosen.link + u32::from(link.a != element);
-        }
-    }
-    next
+    let hops = hops_from(fabric, end);
+    let next = |element: u32| match chosen(fabric, &hops, element, end) {
+        Some(chosen) if element != end => direction(fabric, element, chosen),
+        _ => NONE,
+    };
+    (0..hops.len() as u32).map(next).collect()
 }

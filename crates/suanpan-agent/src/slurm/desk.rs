@@ -114,6 +114,7 @@ struct State {
     machines: Option<Machines>,
     tasks: VecDeque<Task>,
     cancels: BTreeSet<u64>,
+    signals: Vec<Vec<String>>,
     submitted: Vec<Submitted>,
     live: usize,
     accounts_wanted: bool,
@@ -174,6 +175,12 @@ impl Desk {
     /// Has jobs cancelled.
     pub fn cancel(&self, ids: impl IntoIterator<Item = u64>) {
         self.state().cancels.extend(ids);
+        self.acting.notify_one();
+    }
+
+    /// Has a job told something: the words after `scancel`.
+    pub fn signal(&self, words: Vec<String>) {
+        self.state().signals.push(words);
         self.acting.notify_one();
     }
 
@@ -314,9 +321,10 @@ impl Desk {
 
     fn act(&self) {
         loop {
-            let (task, cancels) = {
+            let (task, cancels, signals) = {
                 let idle = |state: &mut State| {
-                    !state.ending && state.tasks.is_empty() && state.cancels.is_empty()
+                    let work = state.tasks.len() + state.cancels.len() + state.signals.len();
+                    !state.ending && work == 0
                 };
                 let waited = self.acting.wait_while(self.state(), idle);
                 let mut state = waited.expect("no holder of this lock panics");
@@ -327,8 +335,13 @@ impl Desk {
                 for id in &cancels {
                     state.cancels.remove(id);
                 }
-                (state.tasks.pop_front(), cancels)
+                (state.tasks.pop_front(), cancels, std::mem::take(&mut state.signals))
             };
+            for words in signals {
+                if let Err(trouble) = self.run("scancel", &words, ACT_LIMIT) {
+                    tracing::warn!(%trouble, "scancel --signal");
+                }
+            }
             if !cancels.is_empty() {
                 self.scancel(&cancels);
             }

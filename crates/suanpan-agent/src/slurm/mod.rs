@@ -86,6 +86,9 @@ const CANCEL_PERIOD: Duration = Duration::from_secs(5);
 /// Waiting at the site for longer is reported.
 const WAITING_SHOWN: Duration = Duration::from_secs(2);
 
+/// Mark that a payload was told that it will be stopped for another job.
+const WARN: &str = "warn";
+
 /// Runs jobs of a Slurm cluster.
 pub struct SlurmDriver {
     settings: SlurmSettings,
@@ -111,6 +114,7 @@ struct Live {
     in_flight: bool,
     settled: Option<Instant>,
     stop: Stop,
+    warned: bool,
     stage: Stage,
     since: Instant,
     fence: bool,
@@ -133,6 +137,7 @@ impl Live {
             in_flight: false,
             settled: None,
             stop: Stop::No,
+            warned: false,
             stage: Stage::Unknown,
             since: now,
             fence: false,
@@ -218,6 +223,7 @@ impl SlurmDriver {
             if stopped.is_some() {
                 live.stop = Stop::Ordered;
             }
+            live.warned = dir.has(WARN);
             let generation = stopped.unwrap_or_default().max(submission.generation);
             self.live.insert(id, live);
             self.observed.insert(id, Observed { generation, progress: Progress::Staging });
@@ -239,6 +245,11 @@ impl SlurmDriver {
     }
 
     fn set(&mut self, id: AllocationId, progress: Progress) {
+        let warned = self.live.get(&id).is_some_and(|live| live.warned);
+        let progress = match progress {
+            Progress::Started if warned => Progress::Warned,
+            progress => progress,
+        };
         let Some(seen) = self.observed.get_mut(&id) else { return };
         if seen.progress != progress {
             seen.progress = progress;
@@ -676,6 +687,28 @@ impl Driver for SlurmDriver {
             }
             Err(trouble) => self.conclude(id, Ending::Refused(trouble.0)),
         }
+    }
+
+    fn warn(&mut self, id: AllocationId) -> io::Result<()> {
+        let dir = self.dir(id);
+        match dir.create_mark(WARN) {
+            // An agent before this one told it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let signal = dir.read::<Launch>(name::LAUNCH).and_then(|launch| launch.signal);
+                let (snapshot, _) = self.desk.view();
+                let rows = self.live.get(&id).and_then(|live| snapshot.by_mark.get(&live.mark));
+                if let Some(row) = rows.and_then(|rows| live_row(rows)) {
+                    self.desk.signal(submit::notice(row.id, signal));
+                }
+            }
+        }
+        if let Some(live) = self.live.get_mut(&id) {
+            live.warned = true;
+        }
+        self.set(id, Progress::Started);
+        Ok(())
     }
 
     fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {

@@ -11,7 +11,7 @@ use super::store::Assignment;
 use std::path::Path;
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::job::{GpuForm, Launch, MemoryForm, Requeue, Sharing};
-use suanpan_model::signal::SignalTarget;
+use suanpan_model::signal::{SignalSpec, SignalTarget};
 use suanpan_site::order::RunOrder;
 
 #[cfg(test)]
@@ -162,6 +162,23 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// The words after `scancel` that tell a job that it will be stopped: TERM to all of its processes,
+/// as Slurm's own preemption does, or the signal it asked for to whom it asked it for.
+#[must_use]
+pub fn notice(job: u64, signal: Option<SignalSpec>) -> Vec<String> {
+    let (signal, to) = match signal {
+        None => ("TERM".to_owned(), Some("--full")),
+        Some(SignalSpec { signal, to: SignalTarget::BatchScript, .. }) => {
+            (signal.to_string(), Some("--batch"))
+        }
+        Some(SignalSpec { signal, to: SignalTarget::Steps, .. }) => (signal.to_string(), None),
+    };
+    let mut words = vec![format!("--signal={signal}")];
+    words.extend(to.map(str::to_owned));
+    words.push(job.to_string());
+    words
+}
+
 /// What a refused submission means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -209,33 +226,37 @@ pub fn refusal(stderr: &str) -> (Refusal, String) {
     (kind, format!("Slurm: {reason}"))
 }
 
+/// Beginnings of reasons for which waiting one's turn brings nothing, and what they mean.
+const BLOCKED: [(&str, &str); 21] = [
+    ("AccountingPolicy", "a limit of the account at the site"),
+    ("Assoc", "a limit of the account at the site"),
+    ("BadConstraints", "the partition does not take it"),
+    ("InvalidAccount", "a limit of the account at the site"),
+    ("InvalidQOS", "a limit of the site's QOS"),
+    ("JobHeldAdmin", "it is held at the site"),
+    ("JobHeldUser", "it is held at the site"),
+    ("JobLaunchFailure", "it is held at the site"),
+    ("launch failed", "it is held at the site"),
+    ("Licenses", "a licence is missing at the site"),
+    ("MaxCpu", "a limit of the account at the site"),
+    ("MaxJobs", "a limit of the account at the site"),
+    ("MaxMem", "a limit of the account at the site"),
+    ("NodeDown", "its nodes are drained or down"),
+    ("Nodes required for job are DOWN", "its nodes are drained or down"),
+    ("PartitionConfig", "the partition does not take it"),
+    ("PartitionDown", "the partition is down"),
+    ("PartitionInactive", "the partition is down"),
+    ("PartitionNodeLimit", "the partition does not take it"),
+    ("PartitionTimeLimit", "the partition does not take it"),
+    ("QOS", "a limit of the site's QOS"),
+];
+
 /// Why a pending job will not start by waiting for others, as a reason to take it elsewhere;
 /// nothing if it only waits its turn ("JOB REASON CODES" in squeue(1)).
 #[must_use]
 pub fn blocked(reason: &str) -> Option<&'static str> {
-    let starts = |words: &[&str]| words.iter().any(|word| reason.starts_with(word));
-    if starts(&["QOS", "Qos"]) {
-        Some("a limit of the site's QOS")
-    } else if starts(&["Assoc", "InvalidAccount", "InvalidQOS", "MaxJobs", "MaxMem", "MaxCpu"]) {
-        Some("a limit of the account at the site")
-    } else if reason.contains("drained") || reason.contains("DRAINED") || reason.contains("DOWN") {
-        Some("its nodes are drained or down")
-    } else if reason.contains("UnavailableNodes")
-        || starts(&["NodeDown", "PartitionDown", "PartitionInactive"])
-    {
-        Some("its nodes are drained or down")
-    } else if starts(&[
-        "PartitionNodeLimit",
-        "PartitionTimeLimit",
-        "PartitionConfig",
-        "BadConstraints",
-    ]) {
-        Some("the partition does not take it")
-    } else if starts(&["JobHeldAdmin", "JobHeldUser", "launch failed", "JobLaunchFailure"]) {
-        Some("it is held at the site")
-    } else if starts(&["FrontEndDown", "AccountingPolicy", "Licenses", "Reservation"]) {
-        Some("the site does not start it")
-    } else {
-        None
+    if reason.contains("UnavailableNodes") {
+        return Some("its nodes are drained or down");
     }
+    BLOCKED.iter().find(|(words, _)| reason.starts_with(words)).map(|(_, why)| *why)
 }

@@ -49,6 +49,7 @@ fn run(gpus: u32) -> RunOrder {
         per_node: Tres { cpus: 4, memory: Mebibytes::new(8192), gpus },
         time_limit: "1:00:00".parse().expect("a time limit"),
         restarts: 0,
+        stop_at: None,
         placed_at: Timestamp(0),
     }
 }
@@ -168,6 +169,14 @@ fn the_script_that_slurm_keeps_survives_odd_paths() {
         script.ends_with("exec '/opt/it'\\''s/suanpan' slurm-supervise '/s/allocations/5' 1\n"),
         "{script}"
     );
+}
+
+#[test]
+fn a_notice_goes_to_whom_the_signal_was_asked_for() {
+    assert_eq!(notice(7, None), ["--signal=TERM", "--full", "7"]);
+    let words = |spec: &str| notice(7, Some(spec.parse().expect("a signal"))).join(" ");
+    assert_eq!(words("B:USR1@60"), "--signal=USR1 --batch 7");
+    assert_eq!(words("USR2"), "--signal=USR2 7");
 }
 
 #[test]

@@ -201,6 +201,9 @@ pub struct Show {
     /// Print the script or command it runs, and nothing else
     #[arg(long, conflicts_with = "follow")]
     pub script: bool,
+    /// Print what becomes of its script's directives at a Slurm site
+    #[arg(long, conflicts_with_all = ["follow", "script"])]
+    pub site_script: bool,
     /// Go on with what happens to it, until it is over
     #[arg(short, long)]
     pub follow: bool,

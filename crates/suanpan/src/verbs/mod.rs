@@ -18,6 +18,7 @@ mod run;
 mod server;
 mod show;
 mod sim;
+mod site_script;
 mod sites;
 mod submit;
 mod topology;

@@ -13,23 +13,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The sites, and what each site's owner wrote into the site file.
 pub const SITES: [(&str, &str); 3] = [
-    (
-        "shanghai",
-        r#"
-site = "shanghai"
-cluster = "shanghai-slurm"
-zone = "Asia/Shanghai"
-home = true
-shared_paths = ["/"]
-[[flavor]]
-name = "nvidia-h20-96g"
-gres = "gpu:h20"
-price = { cpu_hour = "0.10", gpu_hour = "6", gib_hour = "0.01" }
-[[flavor]]
-name = "cpu-8358"
-price = { cpu_hour = "0.05", gpu_hour = "0", gib_hour = "0.005" }
-"#,
-    ),
+    // As the guide has it.
+    ("shanghai", ""),
     (
         "guiyang",
         r#"
@@ -90,7 +75,8 @@ impl Scene {
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
         scene.make_certificate();
         scene.start_server();
-        for (site, text) in SITES {
+        scene.type_guide();
+        for (site, text) in SITES.into_iter().skip(1) {
             let file = scene.dir.join(format!("{site}.toml"));
             fs::write(&file, text).expect("the site file");
             let token = scene.dir.join(format!("{site}.token")).display().to_string();
@@ -161,6 +147,41 @@ impl Scene {
         self.spawn(site, command);
     }
 
+    /// Shanghai joins as the guide for owners of a Slurm cluster says, word for word.
+    fn type_guide(&mut self) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide-slurm-site.md");
+        let guide = fs::read_to_string(path).expect("the guide");
+        let block = |kind: &str| {
+            let (_, rest) = guide.split_once(&format!("```{kind}\n")).expect("a block");
+            rest.split_once("```").expect("its end").0.to_owned()
+        };
+        fs::write(self.dir.join("shanghai.toml"), block("toml")).expect("the site file");
+        let mut inside = false;
+        for line in guide.lines() {
+            inside = (inside || line == "```console") && line != "```";
+            let Some(command) = line.strip_prefix("$ suanpan ").filter(|_| inside) else {
+                continue;
+            };
+            let is_agent = command.starts_with("agent");
+            let place = if is_agent { "shanghai" } else { "hub" };
+            let mut typed = self.lab.user_command(place, &self.binary().display().to_string());
+            typed.args(command.split(' ')).current_dir(&self.dir).stdin(Stdio::null());
+            if is_agent {
+                self.spawn_in("shanghai", typed);
+                continue;
+            }
+            self.as_user(&mut typed);
+            let output = typed.output().expect("the binary starts");
+            assert!(output.status.success(), "{command}: {output:?}");
+        }
+    }
+
+    fn as_user(&self, command: &mut Command) {
+        command.env("SUANPAN_SERVER", "https://hub:7726");
+        command.env("SUANPAN_CA_FILE", self.dir.join("ca.pem"));
+        command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
+    }
+
     /// Kills an agent as a crash would.
     pub fn kill_agent(&mut self, site: &str) {
         let mut child = self.children.remove(site).expect("it was started");
@@ -169,10 +190,14 @@ impl Scene {
     }
 
     fn spawn(&mut self, name: &str, mut command: Command) {
+        command.current_dir(self.work());
+        self.spawn_in(name, command);
+    }
+
+    fn spawn_in(&mut self, name: &str, mut command: Command) {
         let log = self.dir.join(format!("{name}.log"));
         let log = fs::File::options().create(true).append(true).open(log).expect("a log");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
-        command.current_dir(self.work());
         let child = command.spawn().expect("it starts");
         self.children.insert(name.to_owned(), child);
     }
@@ -181,9 +206,7 @@ impl Scene {
     pub fn run(&self, words: &[&str]) -> Answer {
         let mut command = self.lab.user_command("hub", &self.binary().display().to_string());
         command.args(words).current_dir(self.work()).stdin(Stdio::null());
-        command.env("SUANPAN_SERVER", "https://hub:7726");
-        command.env("SUANPAN_CA_FILE", self.dir.join("ca.pem"));
-        command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
+        self.as_user(&mut command);
         let output = command.output().expect("the binary starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
         let code = output.status.code().unwrap_or(-1);

@@ -49,6 +49,7 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
                 flavor: 0,
                 capacity,
                 features: Vec::new(),
+                outside: Tres::default(),
             })
             .collect(),
         partitions: vec![partition("main", (0..count).collect())],

@@ -28,8 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Shape, Sharing};
-use suanpan_model::memory::Mebibytes;
-use suanpan_model::site::Inventory;
+use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
@@ -462,7 +461,7 @@ impl ClusterView {
     fn set_inventory(&mut self, inventory: Arc<Inventory>) {
         self.inventory = inventory;
         self.taken = vec![Vec::new(); self.inventory.nodes.len()];
-        self.free = self.inventory.nodes.iter().map(|node| node.capacity).collect();
+        self.free = self.inventory.nodes.iter().map(Node::room).collect();
         for (allocation, running) in std::mem::take(&mut self.running) {
             self.take(allocation, running);
         }
@@ -495,24 +494,15 @@ impl ClusterView {
         Some(running)
     }
 
-    /// Free is what the node has less all that is taken; nothing if a smaller inventory leaves
+    /// Free is the node's room less all that is taken; nothing if a smaller inventory leaves
     /// less than is taken.
     fn count_free(&mut self, node: usize) {
         let used = self.taken[node].iter().fold(Tres::default(), |sum, t| sum.plus(&t.amount));
-        self.free[node] = less(&self.inventory.nodes[node].capacity, &used);
+        self.free[node] = self.inventory.nodes[node].room().less(&used);
     }
 
     /// What is taken on a node, by end.
     pub(crate) fn taken(&self, node: usize) -> &[Taken] {
         &self.taken[node]
-    }
-}
-
-/// `have` less `used`, each at least zero.
-pub(crate) fn less(have: &Tres, used: &Tres) -> Tres {
-    Tres {
-        cpus: have.cpus.saturating_sub(used.cpus),
-        memory: Mebibytes::new(have.memory.get().saturating_sub(used.memory.get())),
-        gpus: have.gpus.saturating_sub(used.gpus),
     }
 }

@@ -203,6 +203,9 @@ pub struct Show {
     /// Print the script or command it runs, and nothing else
     #[arg(long, conflicts_with = "follow")]
     pub script: bool,
+    /// Print what becomes of its script's directives at a Slurm site
+    #[arg(long, conflicts_with_all = ["follow", "script"])]
+    pub site_script: bool,
     /// Go on with what happens to it, until it is over
     #[arg(short, long)]
     pub follow: bool,
@@ -331,9 +334,12 @@ pub struct Agent {
     /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites)
     #[arg(long, value_name = "PATH")]
     pub site_file: PathBuf,
-    /// Directory for what must survive a crash of the agent
+    /// Directory for what must survive a crash of the agent; for slurm the nodes must see it too
     #[arg(long, value_name = "PATH")]
     pub state_dir: PathBuf,
+    /// What runs jobs at the cluster: local, slurm or noop; the site file's if not given
+    #[arg(long, value_name = "NAME")]
+    pub driver: Option<String>,
     /// How log lines are written to standard error
     #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,

@@ -295,6 +295,7 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
             flavor: (node % 2) as u16,
             capacity: Tres { cpus: 32, memory: Mebibytes::new(131_072), gpus: 0 },
             features: Vec::new(),
+            outside: Tres::default(),
         })
         .collect();
     let limit = Walltime::from_seconds(86_400).expect("a day is not zero");

@@ -96,6 +96,7 @@ impl State {
             contact: (Contact::Silent, at),
             closures: BTreeMap::new(),
             free: Vec::new(),
+            used: Vec::new(),
             allocations: BTreeSet::new(),
         };
         self.clusters.insert(id, cluster);
@@ -161,8 +162,7 @@ impl State {
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
         cluster.allocations.insert(placed.id);
         for node in &placed.nodes {
-            let free = &mut cluster.free[*node as usize];
-            *free = free.checked_sub(&placed.per_node).expect("placed on free resources");
+            cluster.take(*node, &placed.per_node);
         }
         let transfer = Transfer {
             debit: AccountId::Project(project),
@@ -208,9 +208,7 @@ impl State {
         let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");
         cluster.allocations.remove(&id);
         for node in &placed.nodes {
-            if let Some(free) = cluster.free.get_mut(*node as usize) {
-                *free = free.plus(&placed.per_node);
-            }
+            cluster.give_back(*node, &placed.per_node);
         }
         match charge {
             Some(amount) => self.ledger.post(placed.transfer, amount),
@@ -296,7 +294,7 @@ impl State {
     fn inventory_recorded(&mut self, id: ClusterId, inventory: &Arc<Inventory>) {
         let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
         cluster.inventory = Some(Arc::clone(inventory));
-        cluster.free = inventory.nodes.iter().map(|node| node.capacity).collect();
+        cluster.clear_used();
         let live: Vec<AllocationId> = cluster.allocations.iter().copied().collect();
         self.derived.catalog.set(id, Arc::clone(inventory));
         self.count_machine();
@@ -308,8 +306,7 @@ impl State {
             allocation.renumber(inventory);
             let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
             for node in &allocation.placed.nodes {
-                let free = &mut cluster.free[*node as usize];
-                *free = free.checked_sub(&allocation.placed.per_node).unwrap_or_default();
+                cluster.take(*node, &allocation.placed.per_node);
             }
             self.publish_running(allocation_id);
         }

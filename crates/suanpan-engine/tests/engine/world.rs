@@ -588,7 +588,13 @@ fn inventory(name: &str, words: &Words) -> Inventory {
     let price = words.get("price").map_or("0.36", String::as_str);
     let capacity = Tres { cpus: number("cpus", 4), memory, gpus: 0 };
     let nodes: Vec<Node> = (1..=number("nodes", 2))
-        .map(|n| Node { name: format!("{name}{n}"), flavor: 0, capacity, features: Vec::new() })
+        .map(|n| Node {
+            name: format!("{name}{n}"),
+            flavor: 0,
+            capacity,
+            features: Vec::new(),
+            outside: Tres::default(),
+        })
         .collect();
     let limit = "1-00:00:00".parse().expect("a time limit");
     Inventory {

@@ -8,7 +8,6 @@ use crate::plan::floor::Floor;
 use crate::plan::ration::{Ration, Rationed};
 use crate::policy::Policy;
 use crate::quota::MemberId;
-use crate::snapshot::less;
 use crate::snapshot::{
     ClassKey, Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass,
     Snapshot,
@@ -379,7 +378,7 @@ impl<'a> Cycle<'a> {
                 let free = &mut stand.free[node as usize];
                 *free = free.checked_sub(&amount).expect("a start now is free now");
                 if let Some(soon) = stand.soon.get_mut(node as usize) {
-                    *soon = less(soon, &amount);
+                    *soon = soon.less(&amount);
                 }
             }
         }

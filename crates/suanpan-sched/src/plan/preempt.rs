@@ -59,8 +59,8 @@ impl Cycle<'_> {
             let capacity = stand.view.inventory.nodes[node as usize].capacity;
             let amount = amount_on(run.shape, &capacity);
             let place = node as usize;
-            stand.soon[place] = less(&stand.soon[place], &amount);
-            stand.free[place] = less(&stand.free[place], &amount);
+            stand.soon[place] = stand.soon[place].less(&amount);
+            stand.free[place] = stand.free[place].less(&amount);
             for lane in &mut stand.lanes {
                 lane.lines[place].take_from_what_is_left(now, &amount, hold);
             }
@@ -123,7 +123,7 @@ impl Cycle<'_> {
         }
         let mut stopped: Vec<AllocationId> = Vec::new();
         for (place, (id, running)) in taken.iter().enumerate().rev() {
-            room.change(stand.view, running, less);
+            room.change(stand.view, running, Tres::less);
             // The last one made it fit, so it is needed.
             if place + 1 == taken.len() || !room.fits() {
                 room.change(stand.view, running, |have, amount| have.plus(amount));
@@ -211,9 +211,4 @@ impl Room<'_> {
             *soon = with(soon, &amount);
         }
     }
-}
-
-/// What is left of `have` without `amount`; nothing of what there is less of.
-fn less(have: &Tres, amount: &Tres) -> Tres {
-    crate::snapshot::less(have, amount)
 }

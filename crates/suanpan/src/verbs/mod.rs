@@ -19,6 +19,7 @@ mod run;
 mod server;
 mod show;
 mod sim;
+mod site_script;
 mod sites;
 mod submit;
 mod topology;

@@ -212,7 +212,13 @@ fn nodes(
     let capacity = Tres { cpus, memory, gpus };
     for _ in 0..many {
         let name = format!("{}-{:05}", site.site, site.nodes.len() + 1);
-        site.nodes.push(Node { name, flavor, capacity, features: features.clone() });
+        site.nodes.push(Node {
+            name,
+            flavor,
+            capacity,
+            features: features.clone(),
+            outside: Tres::default(),
+        });
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ pub struct Submit {
     #[arg(long)]
     pub status_code: bool,
     /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
-    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "FILE", trailing_var_arg = true)]
     pub words: Vec<String>,
 }
 
@@ -132,12 +132,7 @@ pub struct Run {
     #[arg(long)]
     pub status_code: bool,
     /// The command and its arguments
-    #[arg(
-        value_name = "COMMAND",
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        required = true
-    )]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, required = true)]
     pub words: Vec<String>,
 }
 
@@ -149,7 +144,7 @@ pub struct Plan {
     #[command(flatten)]
     pub sbatch: SbatchArgs,
     /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
-    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "FILE", trailing_var_arg = true)]
     pub words: Vec<String>,
 }
 

@@ -9,6 +9,7 @@ pub mod network;
 mod restart;
 mod sim;
 mod submit;
+mod topology;
 
 use crate::runs::Run;
 
@@ -38,5 +39,10 @@ pub const BENCHES: &[Run] = &[
         name: "submit",
         about: "durable submissions a second: single, bulk, a million-task array; sbatch beside",
         run: submit::run,
+    },
+    Run {
+        name: "topology",
+        about: "mapping of ranks beside Scotch, METIS and Mt-KaHyPar, on public instances",
+        run: topology::run,
     },
 ];

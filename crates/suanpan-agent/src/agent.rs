@@ -283,6 +283,7 @@ impl Main {
         let done = match (action, order) {
             (Action::Launch, Some(order)) => self.launch(order, reports),
             (Action::Stop(_), _) => self.driver.stop(id, generation(self.driver.as_ref())),
+            (Action::Warn, _) => self.driver.warn(id),
             (Action::Settle, _) => self.driver.settle(id),
             (Action::Forget, _) => {
                 self.driver.forget(id);

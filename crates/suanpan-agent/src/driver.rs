@@ -29,6 +29,12 @@ pub trait Driver: Send {
     /// If it cannot be started now; it is asked again later.
     fn launch(&mut self, order: &Order, launch: Option<&Launch>) -> std::io::Result<()>;
 
+    /// Tells a payload that it will be stopped for another job, once.
+    ///
+    /// # Errors
+    /// If the request cannot be written down; it is made again later.
+    fn warn(&mut self, id: AllocationId) -> std::io::Result<()>;
+
     /// Begins to stop an allocation, or writes down that it will never start.
     ///
     /// # Errors

@@ -49,6 +49,11 @@ impl Driver for NoopDriver {
         Ok(())
     }
 
+    fn warn(&mut self, _id: AllocationId) -> io::Result<()> {
+        // Its payloads end as they start, so none is there to be told.
+        Ok(())
+    }
+
     fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {
         self.end(id, generation, End::Cancelled);
         Ok(())

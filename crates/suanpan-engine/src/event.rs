@@ -4,7 +4,7 @@
 //! The encoding is JSON with named fields (self-describing): fields may be added with a default,
 //! never renamed or given another meaning. The fixture under `tests/fixtures/` must fold for ever.
 
-use crate::command::{IdempotencyKey, TokenHash};
+use crate::command::{Caller, IdempotencyKey, TokenHash};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_ledger::TransferId;
@@ -156,6 +156,9 @@ pub enum Event {
         cluster: ClusterId,
         /// Which nodes, when and why.
         closure: Closure,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Caller>,
         /// Users who may run there all the same.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         users: Vec<String>,

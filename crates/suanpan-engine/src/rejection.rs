@@ -74,6 +74,17 @@ pub enum Rejection {
         /// What it named.
         qos: String,
     },
+    /// The QOS is for others.
+    QosNotAllowed {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// What it named.
+        qos: String,
+        /// Who submits.
+        user: String,
+        /// Who pays.
+        project: String,
+    },
     /// There is no such cluster, or nothing is known of it yet.
     UnknownCluster(ClusterId),
     /// The cluster has no such node.
@@ -105,7 +116,7 @@ pub enum Kind {
     Conflict,
     /// The caller may not.
     Forbidden,
-    /// It is well formed and can never be done here.
+    /// It is well formed, and can never be done here or is against a rule.
     Impossible,
 }
 
@@ -131,6 +142,7 @@ impl Rejection {
             Rejection::InvalidInventory { .. } => "invalid-inventory",
             Rejection::NegativeNice { .. } => "negative-nice",
             Rejection::UnknownQos { .. } => "unknown-qos",
+            Rejection::QosNotAllowed { .. } => "qos-not-allowed",
             Rejection::UnknownCluster(_) => "unknown-cluster",
             Rejection::UnknownNode(_) => "unknown-node",
             Rejection::UnknownPartition(_) => "unknown-partition",
@@ -152,7 +164,6 @@ impl Rejection {
             | Rejection::UnknownCluster(_)
             | Rejection::UnknownNode(_)
             | Rejection::UnknownPartition(_)
-            | Rejection::UnknownQos { .. }
             | Rejection::UnknownReservation(_) => Kind::NotFound,
             Rejection::JobEnded(..)
             | Rejection::KeyReused
@@ -172,7 +183,9 @@ impl Rejection {
             | Rejection::NoNodes
             | Rejection::EndsBeforeItBegins
             | Rejection::InvalidInventory { .. } => Kind::Invalid,
-            Rejection::Impossible { .. } => Kind::Impossible,
+            Rejection::Impossible { .. }
+            | Rejection::UnknownQos { .. }
+            | Rejection::QosNotAllowed { .. } => Kind::Impossible,
         }
     }
 
@@ -193,7 +206,9 @@ impl Rejection {
             }
             Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
             Rejection::NegativeNice { nice, .. } => Some(("nice".into(), nice.to_string())),
-            Rejection::UnknownQos { qos, .. } => Some(("qos".into(), qos.clone())),
+            Rejection::UnknownQos { qos, .. } | Rejection::QosNotAllowed { qos, .. } => {
+                Some(("qos".into(), qos.clone()))
+            }
             Rejection::UnknownCluster(id) => Some(("cluster".into(), id.to_string())),
             Rejection::UnknownNode(name) => Some(("nodes".into(), name.clone())),
             Rejection::UnknownPartition(name) => Some(("partition".into(), name.clone())),
@@ -225,7 +240,9 @@ impl Rejection {
             Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
             Rejection::WrongAgent => "use the token made for this cluster",
             Rejection::NegativeNice { .. } => "ask for 0 or more",
-            Rejection::UnknownQos { .. } => "leave it out for the default",
+            Rejection::UnknownQos { .. } | Rejection::QosNotAllowed { .. } => {
+                "leave it out, or choose one that `suanpan priorities show` lists for you"
+            }
             Rejection::UnknownCluster(_) => "`suanpan sites` lists the clusters there are",
             Rejection::UnknownNode(_) | Rejection::UnknownPartition(_) => {
                 "`suanpan sites` lists what the cluster has"
@@ -300,6 +317,9 @@ impl fmt::Display for Rejection {
                 write!(f, "only operators may raise a priority (nice {nice})")
             }
             Rejection::UnknownQos { qos, .. } => write!(f, "there is no QOS `{qos}`"),
+            Rejection::QosNotAllowed { qos, user, project, .. } => {
+                write!(f, "QOS `{qos}` is not for user `{user}` in project `{project}`")
+            }
             Rejection::UnknownCluster(id) => write!(f, "there is no cluster {id}"),
             Rejection::UnknownNode(name) => write!(f, "the cluster has no node `{name}`"),
             Rejection::UnknownPartition(name) => {

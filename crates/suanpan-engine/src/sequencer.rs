@@ -3,8 +3,9 @@
 use crate::command::{Caller, Command};
 use crate::event::Event;
 use crate::rejection::Rejection;
-use crate::state::State;
+use crate::state::{Closed, State};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::time::Timestamp;
 
@@ -78,6 +79,10 @@ pub enum Reply {
     Jobs(Vec<JobId>),
     /// The cluster added or heard of.
     Cluster(ClusterId),
+    /// The drain or reservation made.
+    Closed(Box<Closed>),
+    /// The nodes that are back, each once.
+    Opened(Vec<String>),
     /// Starts committed, and dropped as stale.
     Plan {
         /// How many started.
@@ -187,6 +192,24 @@ impl State {
                 Some(Event::SiteAdded { cluster, .. }) => Reply::Cluster(*cluster),
                 _ => Reply::Done,
             },
+            Command::DrainNodes(_) | Command::ReserveNodes(_) => match events.first() {
+                Some(Event::NodesClosed { closure, by, users, projects, .. }) => {
+                    Reply::Closed(Box::new(Closed {
+                        closure: closure.clone(),
+                        by: by.clone(),
+                        users: users.clone(),
+                        projects: projects.clone(),
+                    }))
+                }
+                _ => Reply::Done,
+            },
+            Command::UndrainNodes(_) | Command::EndReservation(_) => {
+                let nodes = events.iter().filter_map(|event| match event {
+                    Event::NodesOpened { nodes, .. } => Some(nodes.iter().cloned()),
+                    _ => None,
+                });
+                Reply::Opened(nodes.flatten().collect::<BTreeSet<_>>().into_iter().collect())
+            }
             _ => Reply::Done,
         }
     }

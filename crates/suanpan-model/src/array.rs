@@ -60,12 +60,6 @@ impl ArraySpec {
         self.limit
     }
 
-    /// The same indices with another limit.
-    pub fn with_limit(mut self, limit: Option<u32>) -> Self {
-        self.limit = limit;
-        self
-    }
-
     /// The indices in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.runs.iter().flat_map(|run| (0..run.count).map(|k| run.start + run.step * k))

@@ -31,7 +31,7 @@ use crate::distance::{Distances, UNREACHABLE};
 use crate::problem::Problem;
 pub use crate::routes::{Direction, Routes};
 use crate::traffic::{Flow, Traffic};
-pub use allocate::{Allocation, Asked, By, allocate};
+pub use allocate::{Allocation, Allocator, Asked, By, allocate};
 use bottleneck::Flows;
 use instance::{Instance, State};
 use random::Random;

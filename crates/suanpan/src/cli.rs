@@ -1,7 +1,9 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
+use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
+use crate::topology_args::Topology;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -64,8 +66,12 @@ pub enum Verb {
     Requeue(JobArgs),
     /// Wait until jobs have ended; return their exit code, the highest
     Wait(Wait),
-    /// List sites, or let one join
+    /// List sites, let one join, or drain nodes
     Sites(Sites),
+    /// Keep nodes for some users and projects
+    Reservations(Reservations),
+    /// Order jobs by priorities: show, set or clear them, and what they make of jobs and shares
+    Priorities(Priorities),
     /// List flavors: kinds of resource, their speed and price
     Flavors,
     /// List jobs that have ended, with totals
@@ -80,6 +86,8 @@ pub enum Verb {
     Journal(Journal),
     /// Simulate sites: replay logs or generated workloads under several policies
     Sim(Sim),
+    /// Place communicating ranks on wafers, clusters and networks of sites
+    Topology(Box<Topology>),
     /// Print completions for a shell
     Completions(Completions),
     /// Print the reference of the command line, in Markdown
@@ -252,6 +260,9 @@ pub struct Wait {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Sites {
+    /// Show everything about this site, or one cluster of it
+    #[arg(value_name = "SITE")]
+    pub site: Option<String>,
     #[command(subcommand)]
     pub action: Option<SitesAction>,
 }
@@ -267,6 +278,10 @@ pub enum SitesAction {
         #[arg(long = "write-token", value_name = "PATH")]
         write_token: PathBuf,
     },
+    /// Start nothing new on nodes; what runs there goes on
+    Drain(Drain),
+    /// Let drained nodes be used again
+    Undrain(Undrain),
 }
 
 /// `server`. Its settings are those of the server's own table.

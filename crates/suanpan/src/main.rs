@@ -9,6 +9,7 @@ mod client;
 mod exit;
 mod failure;
 mod interrupt;
+mod operator_args;
 mod output;
 mod progress;
 mod reference;
@@ -16,6 +17,7 @@ mod sbatch_args;
 mod server_args;
 mod sim_args;
 mod submission;
+mod topology_args;
 mod verbs;
 
 use clap::Parser;

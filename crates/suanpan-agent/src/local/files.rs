@@ -166,6 +166,17 @@ impl Dir {
         self.sync()
     }
 
+    /// Makes a mark where it was not made before.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn ensure_mark(&self, name: &str) -> io::Result<()> {
+        match self.create_mark(name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes a lock of it, or `None` if a living process holds it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //!                     plan.json script setup work/    staged
 //!                     gate.ready                      the gate has its lock and waits
 //!                     payload.json code.json          the gate: pid and start; exit code
+//!                     warn warn.sent                  will be stopped for another job; was told so
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all
 //!                     lock gate.lock                  held by the living
@@ -196,6 +197,8 @@ impl LocalDriver {
         let staging_long = !live.staging_shown && time.duration_since(live.since) > STAGING_SHOWN;
         let progress = if dir.marked("stop").is_some() {
             Progress::Stopping
+        } else if dir.has(watch::WARN) {
+            Progress::Warned
         } else if dir.has("payload.json") {
             Progress::Started
         } else {
@@ -344,13 +347,16 @@ impl Driver for LocalDriver {
         Ok(())
     }
 
+    fn warn(&mut self, id: AllocationId) -> io::Result<()> {
+        self.dir(id).ensure_mark(watch::WARN)?;
+        self.look_at(id, Instant::now());
+        Ok(())
+    }
+
     fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {
         let dir = self.dir(id);
         private_dir(&dir.0)?;
-        match dir.create_mark(&format!("stop.{generation}")) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        dir.ensure_mark(&format!("stop.{generation}"))?;
         if !self.observed.contains_key(&id) {
             self.live.insert(id, Live::new(None));
             self.set(id, generation, Progress::Stopping);

@@ -211,6 +211,7 @@ pub fn run_order(id: u64, launch: BlobHash) -> RunOrder {
         time_limit: Walltime::from_seconds(60).expect("a minute is a time limit"),
         restarts: 0,
         placed_at: Timestamp(0),
+        stop_at: None,
     }
 }
 

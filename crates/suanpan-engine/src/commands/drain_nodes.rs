@@ -1,5 +1,5 @@
 //! `DrainNodes`: nothing new runs on some nodes. The cluster's own agent may ask it, as the site
-//! decides over its nodes.
+//! decides over its nodes; which users may is decided by the server.
 
 use crate::command::{Caller, DrainNodes, NodeChoice};
 use crate::event::Event;
@@ -32,21 +32,25 @@ pub(crate) fn decide(
         until,
         reason: drain.reason.clone(),
     };
-    let (users, projects) = (Vec::new(), Vec::new());
-    Ok(vec![Event::NodesClosed { cluster: drain.cluster, closure, users, projects }])
+    Ok(vec![Event::NodesClosed {
+        cluster: drain.cluster,
+        closure,
+        by: Some(caller.clone()),
+        users: Vec::new(),
+        projects: Vec::new(),
+    }])
 }
 
-/// The inventory of a cluster whose nodes the caller may close: the control plane or its agent.
+/// The inventory of a cluster whose nodes the caller may close: anybody but another's agent.
 pub(super) fn administered<'s>(
     state: &'s State,
     caller: &Caller,
     id: ClusterId,
 ) -> Result<&'s Inventory, Rejection> {
     match caller {
-        Caller::System => {}
+        Caller::System | Caller::User(_) => {}
         Caller::Agent(own) if *own == id => {}
         Caller::Agent(_) => return Err(Rejection::WrongAgent),
-        Caller::User(_) => return Err(Rejection::SystemOnly),
     }
     let cluster = state.clusters.get(&id).ok_or(Rejection::UnknownCluster(id))?;
     cluster.inventory.as_deref().ok_or(Rejection::UnknownCluster(id))

@@ -36,6 +36,7 @@ pub(crate) fn decide(
     Ok(vec![Event::NodesClosed {
         cluster: reserve.cluster,
         closure,
+        by: Some(caller.clone()),
         users: reserve.users.clone(),
         projects: reserve.projects.clone(),
     }])

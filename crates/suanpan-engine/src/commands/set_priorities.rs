@@ -14,8 +14,9 @@ pub(crate) fn decide(
     caller: &Caller,
     policy: Option<&PriorityPolicy>,
 ) -> Result<Vec<Event>, Rejection> {
-    if *caller != Caller::System {
-        return Err(Rejection::SystemOnly);
+    // Which users may is decided by the server.
+    if matches!(caller, Caller::Agent(_)) {
+        return Err(Rejection::WrongAgent);
     }
     if state.priorities.policy.as_deref() == policy {
         return Ok(Vec::new());

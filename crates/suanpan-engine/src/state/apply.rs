@@ -2,7 +2,7 @@
 //! names an invariant that a bug elsewhere broke.
 
 use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
-use crate::command::TokenHash;
+use crate::command::{IdempotencyKey, TokenHash};
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,13 +20,7 @@ impl State {
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         self.at = at;
         match event {
-            Event::JobsSubmitted { key, jobs } => {
-                if let Some(first) = jobs.first() {
-                    let count = u32::try_from(jobs.len()).expect("bulk submissions are bounded");
-                    self.keys.insert(at, *key, Made { body: key.body, first: first.id, count });
-                }
-                jobs.iter().for_each(|job| self.job_submitted(at, job));
-            }
+            Event::JobsSubmitted { key, jobs } => self.jobs_submitted(at, *key, jobs),
             Event::JobHeld { job } => self.set_hold(*job, Hold::User),
             Event::JobReleased { job } => self.set_hold(*job, Hold::None),
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
@@ -72,9 +66,14 @@ impl State {
                 known.contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
-            Event::NodesClosed { cluster, closure, users, projects } => {
-                let (closure, users) = (closure.clone(), users.clone());
-                self.nodes_closed(*cluster, Closed { closure, users, projects: projects.clone() });
+            Event::NodesClosed { cluster, closure, by, users, projects } => {
+                let closed = Closed {
+                    closure: closure.clone(),
+                    by: by.clone(),
+                    users: users.clone(),
+                    projects: projects.clone(),
+                };
+                self.nodes_closed(*cluster, closed);
             }
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
@@ -97,6 +96,14 @@ impl State {
             allocations: BTreeSet::new(),
         };
         self.clusters.insert(id, cluster);
+    }
+
+    fn jobs_submitted(&mut self, at: Timestamp, key: IdempotencyKey, jobs: &[SubmittedJob]) {
+        if let Some(first) = jobs.first() {
+            let count = u32::try_from(jobs.len()).expect("bulk submissions are bounded");
+            self.keys.insert(at, key, Made { body: key.body, first: first.id, count });
+        }
+        jobs.iter().for_each(|job| self.job_submitted(at, job));
     }
 
     fn job_submitted(&mut self, at: Timestamp, submitted: &SubmittedJob) {

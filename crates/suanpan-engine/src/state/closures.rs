@@ -1,6 +1,7 @@
 //! Drains and reservations: kept with their cluster, and whom they do not bind.
 
 use super::{Cluster, Job, State};
+use crate::command::Caller;
 use serde::{Deserialize, Serialize};
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::time::{Seconds, Timestamp};
@@ -11,6 +12,9 @@ use suanpan_sched::snapshot::{Change, Closure, ClosureId, ClosureKind};
 pub struct Closed {
     /// Which nodes, when and why.
     pub closure: Closure,
+    /// Who made it; of one made by an earlier version nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Caller>,
     /// Users who may run there all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,

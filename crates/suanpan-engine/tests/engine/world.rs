@@ -250,8 +250,10 @@ impl World {
             let priority = one[1].parse().expect("a priority");
             let preempts = one.get(2).filter(|name| !name.is_empty()).cloned();
             let preempts = preempts.into_iter().collect();
-            let grace = Seconds(one.get(3).map_or(0, |text| text.parse().expect("a grace")));
-            let qos = Qos { priority, preempts, grace, ..Qos::default() };
+            let grace = one.get(3).filter(|text| !text.is_empty());
+            let grace = Seconds(grace.map_or(0, |text| text.parse().expect("a grace")));
+            let users = one.get(4).cloned().into_iter().collect();
+            let qos = Qos { priority, preempts, grace, users, ..Qos::default() };
             policy.qos.insert(one[0].clone(), qos);
         }
         let policy = (!words.contains_key("off")).then(|| Box::new(policy));
@@ -338,7 +340,8 @@ impl World {
             state.orders(cluster).map(move |order| {
                 let what = match order.desired {
                     suanpan_site::order::Desired::Run(run) => {
-                        format!("run job {} on {}", run.job, run.nodes.join(","))
+                        let warned = if run.stop_at.is_some() { ", warned" } else { "" };
+                        format!("run job {} on {}{warned}", run.job, run.nodes.join(","))
                     }
                     suanpan_site::order::Desired::Stop(reason) => format!("stop {reason:?}"),
                 };

@@ -47,12 +47,6 @@ impl PolicyName {
         }
     }
 
-    /// The policy of that name, in any case of letters.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<PolicyName> {
-        PolicyName::ALL.into_iter().find(|name| name.word().eq_ignore_ascii_case(word))
-    }
-
     /// The policy, for a site where these pods are typical.
     #[must_use]
     pub fn policy(self, typical: &TypicalPods) -> Policy {

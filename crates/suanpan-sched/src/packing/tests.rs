@@ -247,11 +247,3 @@ fn a_share_prefers_the_gap_that_it_fills() {
         assert_eq!(at, [[0], [0]], "{}", name.word());
     }
 }
-
-#[test]
-fn names_are_found_in_any_case() {
-    for name in PolicyName::ALL {
-        assert_eq!(PolicyName::of_word(&name.word().to_lowercase()), Some(name));
-    }
-    assert_eq!(PolicyName::of_word("worst fit"), None);
-}

@@ -99,6 +99,10 @@ pub enum Right {
     Look,
     /// Let clusters join.
     AddSites,
+    /// Drain and reserve nodes.
+    CloseNodes,
+    /// Say how jobs are ordered, and which QOSs there are.
+    SetPriorities,
 }
 
 impl Role {
@@ -106,7 +110,14 @@ impl Role {
     #[must_use]
     pub fn may(self, right: Right) -> bool {
         match (self, right) {
-            (Role::Operator, Right::UseJobs | Right::Look | Right::AddSites) => true,
+            (
+                Role::Operator,
+                Right::UseJobs
+                | Right::Look
+                | Right::AddSites
+                | Right::CloseNodes
+                | Right::SetPriorities,
+            ) => true,
         }
     }
 }

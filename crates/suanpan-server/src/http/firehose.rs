@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::event::{Event, Then};
 use suanpan_engine::sequencer::Record;
+use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
-use suanpan_sched::snapshot::Contact;
+use suanpan_sched::snapshot::{ClosureKind, Contact};
 use suanpan_wire::v1;
 use suanpan_wire::v1::SiteEventKind;
 
@@ -181,13 +182,13 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
                 row(one.job, one.index, "placed", detail)
             })
             .collect(),
-        Event::AllocationStopping { allocation, reason, .. } => {
+        Event::AllocationStopping { allocation, reason, by, .. } => {
             let reason = super::convert::word(reason);
-            let detail = json!({"allocation": allocation.0, "reason": reason});
+            let detail = json!({"allocation": allocation.0, "reason": reason, "by": by});
             vec![row(UNKNOWN, None, "stopping", detail)]
         }
-        Event::AllocationPreempted { allocation, by, .. } => {
-            let detail = json!({"allocation": allocation.0, "by": by.0});
+        Event::AllocationPreempted { allocation, by, stop_at } => {
+            let detail = json!({"allocation": allocation.0, "by": by.0, "stop_at": stop_at});
             vec![row(UNKNOWN, None, "preempted", detail)]
         }
         Event::AllocationStaging { allocation, .. } => of(*allocation, "staging"),
@@ -225,6 +226,11 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
 }
 
 fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteEvent> {
+    if let Some((cluster, kind, text)) = closure_event(event) {
+        let cluster = names.get(cluster);
+        let text = format!("{cluster} {text}");
+        return Some(v1::SiteEvent { seq: record.seq, at: time(record.at), kind, cluster, text });
+    }
     let (cluster, kind, text) = match event {
         Event::SiteAdded { cluster, .. } => (cluster, SiteEventKind::Added, "may join"),
         Event::InventoryRecorded { cluster, .. } => {
@@ -241,4 +247,27 @@ fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteE
     let cluster = names.get(*cluster);
     let text = format!("{cluster} {text}");
     Some(v1::SiteEvent { seq: record.seq, at: time(record.at), kind, cluster, text })
+}
+
+/// Nodes that were closed, or are open again.
+fn closure_event(event: &Event) -> Option<(ClusterId, SiteEventKind, String)> {
+    match event {
+        Event::NodesClosed { cluster, closure, .. } => {
+            let nodes = Hostlist::compress(&closure.nodes);
+            let (kind, text) = match closure.kind {
+                ClosureKind::Drain => {
+                    (SiteEventKind::Drained, format!("drains {nodes}: {}", closure.reason))
+                }
+                ClosureKind::Reservation => {
+                    (SiteEventKind::Reserved, format!("reserves {nodes} as `{}`", closure.reason))
+                }
+            };
+            Some((*cluster, kind, text))
+        }
+        Event::NodesOpened { cluster, nodes, .. } => {
+            let text = format!("lets {} be used again", Hostlist::compress(nodes));
+            Some((*cluster, SiteEventKind::Opened, text))
+        }
+        _ => None,
+    }
 }

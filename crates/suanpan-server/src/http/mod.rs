@@ -11,6 +11,7 @@ pub mod router;
 pub mod tls;
 
 mod agent;
+mod closures;
 mod convert;
 mod events;
 mod explain;
@@ -22,6 +23,7 @@ mod logs;
 mod ops;
 mod params;
 mod plan;
+mod priorities;
 mod rows;
 mod sites;
 mod sse;

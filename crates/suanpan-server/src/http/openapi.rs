@@ -2,7 +2,7 @@
 
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
-use super::{agent, events, jobs, logs, ops, plan, sites, submit, why};
+use super::{agent, closures, events, jobs, logs, ops, plan, priorities, sites, submit, why};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
@@ -87,7 +87,10 @@ pub(super) struct LogChunkBody {
     paths(
         submit::submit, submit::submit_bulk, plan::plan, jobs::list, jobs::show, jobs::tasks,
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
-        jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors, events::all,
+        jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
+        closures::drain, closures::undrain, closures::list, closures::create, closures::end,
+        priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
+        events::all,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -99,6 +102,7 @@ pub(super) struct LogChunkBody {
     tags(
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
+        (name = "priorities", description = "How jobs are ordered, and QOSs"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),
         (name = "operations", description = "Health and measurements"),

@@ -16,7 +16,7 @@ use suanpan_model::job::TaskRef;
 pub struct JobPath(pub TaskRef);
 
 impl JobPath {
-    fn parse(text: &str) -> Option<TaskRef> {
+    pub(super) fn parse(text: &str) -> Option<TaskRef> {
         let (job, index) = match text.split_once('_') {
             Some((job, index)) => (job, Some(index)),
             None => (text, None),
@@ -42,6 +42,18 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
                 .at("id", text)
                 .remedy("write a job's number, as 36, or one task of an array, as 36_4")
         })
+    }
+}
+
+/// The cluster a path names, or a site that has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterPath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClusterPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<ClusterPath> {
+        path_part(parts, state).await.map(ClusterPath)
     }
 }
 

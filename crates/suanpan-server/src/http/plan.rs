@@ -5,7 +5,7 @@ use super::auth::{Right, User};
 use super::convert::{self, Names};
 use super::explain;
 use super::params::{JsonBytes, Params};
-use super::problem::Answer;
+use super::problem::{Answer, Refusal};
 use super::submit::{Form, read_jobs, tasks_of};
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -37,7 +37,11 @@ pub(super) async fn plan(
     let read = read_jobs(&[job], &user, Form::Single)?;
     let spec = read.specs.into_iter().next().expect("one job in, one job out");
     let tasks = tasks_of(&spec);
-    let names = app.plane.ask(|state, _| Names::of(state)).await?;
+    let (caller, rank) = (user.caller(), spec.clone());
+    let question = app
+        .plane
+        .ask(move |state, _| state.check_rank(&caller, 0, &rank).map(|()| Names::of(state)));
+    let names = question.await?.map_err(Refusal::from)?;
     let (shape, deadline) = (Arc::clone(&spec.shape), spec.deadline);
     let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
         (suanpan_sched::explain::outlook(snapshot, now, policy, &shape, deadline, tasks), now)

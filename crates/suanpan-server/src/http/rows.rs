@@ -165,6 +165,7 @@ fn job(row: &JobRow, attempt: Option<&AttemptRow>) -> v1::Job {
         exit_code: row.exit_code,
         signal: row.signal,
         charged: money(row.charged),
+        preempted_by: row.preempted_by.map(|job| job.0),
     }
 }
 
@@ -277,6 +278,8 @@ fn read_detail(
         dependency: spec.dependency.as_ref().map(ToString::to_string),
         begin_at: spec.begin.map(time),
         deadline_at: spec.deadline.map(time),
+        qos: spec.qos.clone(),
+        nice: spec.nice,
         held: row.hold == Hold::User,
         requeue: spec.requeue == Requeue::OnFailure,
         launch_hash: spec.launch.to_string(),
@@ -319,6 +322,7 @@ fn attempt(row: &AttemptRow, number: u32) -> v1::Attempt {
             cost: money(row.prediction.cost),
         },
         charged: row.ended.map(|_| money(row.charged)),
+        preempted_by: row.preempted_by.map(|job| job.0),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Clusters and flavors.
 
-use super::App;
 use super::auth::{Right, Token, TokenKind, User};
 use super::convert::{money, per_node};
 use super::jobs::read_seq;
 use super::params::{JsonBytes, Params};
 use super::problem::{Answer, Refusal};
 use super::submit::SEQ;
+use super::{App, closures};
 use crate::pipeline::{Committed, clock};
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -44,8 +44,15 @@ pub(super) async fn list(
     user.must(Right::Look)?;
     Params::read(query.as_deref(), &[])?;
     read_seq(&app, &headers)?;
-    let clusters = clusters(&app).await?;
-    let mut sites: Vec<v1::Site> = clusters.iter().map(|one| site(&app, one)).collect();
+    let question = app.plane.ask(|state, now| {
+        let whole = |(id, cluster): (ClusterId, &Cluster)| {
+            ((id, cluster.clone()), closures::of_cluster(state, now, cluster))
+        };
+        state.clusters().map(whole).collect::<Vec<_>>()
+    });
+    let clusters = question.await?;
+    let mut sites: Vec<v1::Site> =
+        clusters.into_iter().map(|(one, closed)| site(&app, &one, closed)).collect();
     sites.sort_by(|a, b| a.cluster.cmp(&b.cluster));
     Ok(Json(v1::SiteList { sites, seq: app.plane.durable_seq() }))
 }
@@ -145,7 +152,7 @@ fn contact(cluster: &Cluster) -> v1::Contact {
     }
 }
 
-fn site(app: &App, (id, cluster): &(ClusterId, Cluster)) -> v1::Site {
+fn site(app: &App, (id, cluster): &(ClusterId, Cluster), closed: closures::Shown) -> v1::Site {
     let heard: Option<Duration> = app.plane.orders().contact(*id).1;
     let heard_at = |ago: Duration| {
         let ago = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
@@ -173,6 +180,8 @@ fn site(app: &App, (id, cluster): &(ClusterId, Cluster)) -> v1::Site {
         }),
         links: inventory.map_or(Vec::new(), links),
         enforced: inventory.map_or(Vec::new(), enforced),
+        drains: closed.drains,
+        reservations: closed.reservations,
     }
 }
 

@@ -6,7 +6,7 @@ use super::convert::{self, Names, word};
 use super::jobs::wait_for_seen;
 use super::params::{JobPath, Params};
 use super::problem::Answer;
-use super::{explain, rows};
+use super::{closures, explain, rows};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -71,14 +71,33 @@ pub(super) async fn why(
         job: detail.job.id,
         index: detail.task.as_ref().and_then(|task| task.index),
         state: detail.task.as_ref().map_or(detail.job.state, |task| task.state),
-        text: sentence(pending.as_ref(), placed.as_ref()),
+        text: sentence(&detail, pending.as_ref(), placed.as_ref()),
+        preempted_by: preempted_by(&detail),
         pending,
         placed,
         seq: app.plane.durable_seq(),
     }))
 }
 
-fn sentence(pending: Option<&v1::WhyPending>, placed: Option<&v1::WhyPlaced>) -> String {
+/// The job for which the latest attempt was stopped.
+fn preempted_by(detail: &v1::JobDetail) -> Option<u64> {
+    detail.attempts.last().and_then(|attempt| attempt.preempted_by)
+}
+
+fn sentence(
+    detail: &v1::JobDetail,
+    pending: Option<&v1::WhyPending>,
+    placed: Option<&v1::WhyPlaced>,
+) -> String {
+    let ended = detail.attempts.last().is_some_and(|attempt| attempt.ended_at.is_some());
+    match (preempted_by(detail), pending) {
+        (Some(by), Some(pending)) => {
+            return format!("it was stopped for job {by}, and waits: {}", pending.text);
+        }
+        (Some(by), None) if ended => return format!("it was stopped for job {by}"),
+        (Some(by), None) => return format!("it is being stopped for job {by}"),
+        (None, _) => {}
+    }
     match (pending, placed) {
         (Some(pending), _) => format!("it waits: {}", pending.text),
         (None, Some(placed)) => {
@@ -132,6 +151,19 @@ async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer
     {
         detail = format!("job {first} of the same shape is first");
     }
+    let in_the_way = match blocked {
+        true => closures::Shown::default(),
+        false => {
+            let unfit = Arc::clone(&told.explanation.unfit);
+            let way = move |state: &_, now| closures::in_the_way(state, now, job, &unfit);
+            app.plane.ask(way).await?
+        }
+    };
+    if reason == WaitingFor::ReqNodeNotAvail
+        && let Some(first) = in_the_way.first_in_words()
+    {
+        detail = first;
+    }
     let start = last.as_ref().and_then(|waits| waits.shadow_start);
     let start = start.or_else(|| told.explanation.candidates.first().map(|best| best.start));
     let found = &told.explanation;
@@ -142,6 +174,8 @@ async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer
         expected_start_at: start.filter(|_| !blocked).map(convert::time),
         steps: explain::steps(&told.steps, &found.unfit, names),
         smallest_change: explain::smallest_change(&told.remedies, names),
+        drains: in_the_way.drains,
+        reservations: in_the_way.reservations,
         candidates: convert::candidates(&found.candidates, None, now, names),
         unfit: convert::unfit(&found.unfit, names),
     })

@@ -2,7 +2,7 @@
 
 /// Maps values to positions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
+pub struct Scale {
     kind: Kind,
     values: (f64, f64),
     places: (f64, f64),
@@ -18,7 +18,7 @@ enum Kind {
 
 /// What values of an axis are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub enum Unit {
     /// Numbers.
     Plain,
     /// Shares, shown as hundredths.
@@ -29,22 +29,22 @@ pub(super) enum Unit {
 
 impl Scale {
     /// Even steps.
-    pub(super) fn linear(values: (f64, f64), places: (f64, f64)) -> Scale {
+    pub fn linear(values: (f64, f64), places: (f64, f64)) -> Scale {
         Scale { kind: Kind::Linear, values, places }
     }
 
     /// Even factors; both values must be above zero.
-    pub(super) fn logarithmic(values: (f64, f64), places: (f64, f64)) -> Scale {
+    pub fn logarithmic(values: (f64, f64), places: (f64, f64)) -> Scale {
         Scale { kind: Kind::Logarithmic, values, places }
     }
 
     /// Even factors of the value plus one, from 0 to `most`.
-    pub(super) fn logarithmic_from_zero(most: f64, places: (f64, f64)) -> Scale {
+    pub fn logarithmic_from_zero(most: f64, places: (f64, f64)) -> Scale {
         Scale { kind: Kind::LogarithmicFromZero, values: (0.0, most.max(1.0)), places }
     }
 
     /// Where a value stands; one beyond an end stands at the end.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         let (low, high) = self.values;
         let share = match self.kind {
             Kind::Linear if high > low => (value - low) / (high - low),
@@ -56,12 +56,31 @@ impl Scale {
     }
 
     /// Values to write, about so many, with their text.
-    pub(super) fn ticks(&self, about: usize, unit: Unit) -> Vec<(f64, String)> {
+    pub fn ticks(&self, about: usize, unit: Unit) -> Vec<(f64, String)> {
         match (self.kind, unit) {
             (Kind::Logarithmic, Unit::Seconds) => self.durations(),
             (Kind::Logarithmic, _) => self.decades(unit),
             _ => self.even(about, unit),
         }
+    }
+
+    /// [`Scale::ticks`] of an axis across, without those whose text would touch the one before.
+    pub(super) fn ticks_across(&self, about: usize, unit: Unit) -> Vec<(f64, String)> {
+        /// Width of a letter of a tick, and the room between two of them.
+        const LETTER: f64 = 6.2;
+        const ROOM: f64 = 8.0;
+        let mut free = f64::NEG_INFINITY;
+        let mut ticks = self.ticks(about, unit);
+        ticks.sort_by(|one, other| one.0.total_cmp(&other.0));
+        ticks.retain(|(at, text)| {
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            let fits = self.place(*at) - half >= free;
+            if fits {
+                free = self.place(*at) + half + ROOM;
+            }
+            fits
+        });
+        ticks
     }
 
     fn durations(&self) -> Vec<(f64, String)> {
@@ -186,7 +205,7 @@ fn plain(value: f64, step: f64) -> String {
 }
 
 /// A number with so many decimals and commas between thousands, as the report shows all.
-pub(super) fn grouped(value: f64, decimals: usize) -> String {
+pub fn grouped(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -226,6 +245,14 @@ mod tests {
         assert_eq!(texts(Scale::logarithmic((1.0, 1000.0), places).ticks(4, Unit::Plain)).len(), 4);
         assert_eq!(log.place(0.0), 0.0);
         assert_eq!(even.place(2.0), 100.0);
+    }
+
+    #[test]
+    fn ticks_do_not_touch() {
+        let places = |end| Scale::logarithmic((20.0, 11_000.0), (0.0, end));
+        assert_eq!(places(2000.0).ticks_across(4, Unit::Seconds).len(), 8);
+        let narrow = texts(places(230.0).ticks_across(4, Unit::Seconds));
+        assert_eq!(narrow, ["30 s", "5 min", "30 min", "2 h"]);
     }
 
     #[test]

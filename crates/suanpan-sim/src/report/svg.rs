@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A drawing that grows.
-pub(super) struct Svg {
+pub struct Svg {
     body: String,
     width: f64,
     height: f64,
@@ -12,7 +12,7 @@ pub(super) struct Svg {
 
 /// To which side of its point a text stands.
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub enum Anchor {
     /// The point is where it begins.
     Start,
     /// The point is its middle.
@@ -23,12 +23,12 @@ pub(super) enum Anchor {
 
 impl Svg {
     /// An empty drawing. `title` is read out to those who cannot see it.
-    pub(super) fn new(width: f64, height: f64, title: &str) -> Svg {
+    pub fn new(width: f64, height: f64, title: &str) -> Svg {
         Svg { body: String::new(), width, height, title: title.to_owned() }
     }
 
     /// A straight line.
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let ((x1, y1), (x2, y2)) = (from, to);
         self.add(format_args!(
             r#"<line class="{class}" x1="{}" y1="{}" x2="{}" y2="{}"/>"#,
@@ -39,31 +39,44 @@ impl Svg {
         ));
     }
 
+    /// Rules for the classes of what follows, for a drawing that stands outside a page.
+    pub fn style(&mut self, rules: &str) {
+        self.add(format_args!("<style>\n{rules}</style>"));
+    }
+
+    /// A rectangle, its corners as round as `radius`.
+    pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), radius: f64) {
+        let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(short);
+        self.add(format_args!(
+            r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}" rx="{radius}"/>"#
+        ));
+    }
+
     /// A dot.
-    pub(super) fn dot(&mut self, class: &str, at: (f64, f64), radius: f64) {
+    pub fn dot(&mut self, class: &str, at: (f64, f64), radius: f64) {
         let (x, y) = (short(at.0), short(at.1));
         self.add(format_args!(r#"<circle class="{class}" cx="{x}" cy="{y}" r="{radius}"/>"#));
     }
 
     /// A line through points.
-    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         self.add(format_args!(r#"<path class="{class}" d="{}"/>"#, through(points)));
     }
 
     /// The area between a line and the way back along another.
-    pub(super) fn area(&mut self, class: &str, there: &[(f64, f64)], back: &[(f64, f64)]) {
+    pub fn area(&mut self, class: &str, there: &[(f64, f64)], back: &[(f64, f64)]) {
         let mut points = there.to_vec();
         points.extend(back.iter().rev());
         self.add(format_args!(r#"<path class="{class}" d="{}Z"/>"#, through(&points)));
     }
 
     /// Text.
-    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
+    pub fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
         self.marked(class, at, anchor, "", &escaped(text));
     }
 
     /// Text with attributes of its own; both are put in as they are.
-    pub(super) fn marked(
+    pub fn marked(
         &mut self,
         class: &str,
         at: (f64, f64),
@@ -86,7 +99,7 @@ impl Svg {
     }
 
     /// The whole as an element for a page.
-    pub(super) fn finish(self) -> String {
+    pub fn finish(self) -> String {
         let Svg { body, width, height, title } = self;
         let title = escaped(&title);
         format!(
@@ -116,7 +129,7 @@ fn short(value: f64) -> String {
 }
 
 /// Text as HTML and SVG take it.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Effort, Mapper, Mapping, Objective, Routes, Value, seeds};
+use super::{Effort, Found, Mapper, Mapping, Objective, Routes, Value, seeds};
 use crate::distance::{Distances, UNREACHABLE};
 use crate::fabric::{Fabric, Level};
 use crate::problem::Problem;
@@ -51,8 +51,8 @@ pub struct Allocation {
 }
 
 /// Chooses a set of `free` slots, elements of the fabric one entry for each rank they have room
-/// for, and an order for the job. `Mapping::given` is the cost of the first free slots in order,
-/// and the answer is never worse than that. O(starts · ranks · slots), and the effort.
+/// for, and an order for the job, all searches on this thread: [`Allocator`]. O(starts · ranks ·
+/// slots), and the effort.
 ///
 /// # Errors
 /// If there are fewer free slots than ranks, one of them is down or is listed more often than its
@@ -65,27 +65,82 @@ pub fn allocate(
 ) -> Result<Allocation, Problem> {
     check(fabric, free, traffic.ranks())?;
     let distances = Distances::hops(fabric, free)?;
-    let sets = sets(fabric, &distances, traffic.ranks());
     let routes = match asked.by {
         By::HopBytes => None,
         By::BottleneckTime => Some(Routes::shortest(fabric, free)?),
     };
     let objective = routes.as_ref().map_or(Objective::HopBytes, Objective::BottleneckTime);
-    let effort =
-        Effort { evaluations: asked.effort.evaluations / sets.len().max(1) as u64, ..asked.effort };
-    let mut tried = Vec::with_capacity(sets.len());
-    for set in &sets {
-        let mapping = within(traffic, &distances, objective, set, effort)?;
-        tried.push((edges(&distances, &mapping.slot_of), mapping));
+    let mapper = Mapper::new(traffic, &distances, None, objective, asked.effort)?;
+    let allocator = Allocator::new(fabric, mapper, asked.tolerance);
+    let found = (0..allocator.searches()).map(|search| allocator.search(search)).collect();
+    Ok(allocator.finish(found))
+}
+
+/// An allocation to be searched: compact sets of the mapper's slots, on each of which the job is
+/// mapped. As with [`Mapper`], the caller may run the searches on as many threads as it likes.
+#[derive(Clone, Debug)]
+pub struct Allocator<'a> {
+    mapper: Mapper<'a>,
+    tolerance: u32,
+    sets: Vec<Vec<u32>>,
+}
+
+impl<'a> Allocator<'a> {
+    /// Finds the sets on the fabric of the mapper's slots; each gets an equal part of the mapper's effort. An allocation may be worse
+    /// than the best one found by `tolerance` thousandths, to leave less behind.
+    #[must_use]
+    pub fn new(fabric: &Fabric, mapper: Mapper<'a>, tolerance: u32) -> Self {
+        let sets = sets(fabric, mapper.distances, mapper.traffic.ranks());
+        let evaluations = mapper.effort.evaluations / sets.len().max(1) as u64;
+        let effort = Effort { evaluations, ..mapper.effort };
+        Self { mapper: Mapper { effort, ..mapper }, tolerance, sets }
     }
-    let best = tried.iter().map(|(_, mapping)| mapping.value).min().expect("a set was tried");
-    let given = tried[0].1.given;
-    let chosen = tried
-        .into_iter()
-        .filter(|(_, m)| m.value <= given && is_near(m.value, best, asked.tolerance))
-        .min_by(|a, b| (a.0, a.1.value).cmp(&(b.0, b.1.value)))
-        .expect("the best is near itself");
-    Ok(Allocation { edges: chosen.0, mapping: chosen.1 })
+
+    /// How many searches there are to run: the lanes of each set.
+    #[must_use]
+    pub fn searches(&self) -> u32 {
+        self.sets.len() as u32 * self.mapper.lanes()
+    }
+
+    /// Runs one search: maps onto the slots of one set, starting from them in order. The result
+    /// depends on the input and the search's number alone.
+    #[must_use]
+    pub fn search(&self, search: u32) -> Found {
+        let set = &self.sets[(search / self.mapper.lanes()) as usize];
+        let lane = search % self.mapper.lanes();
+        if set.len() == self.mapper.distances.len() {
+            return self.mapper.lane(lane);
+        }
+        self.mapper.on(set).lane(lane)
+    }
+
+    /// The allocation, from what the searches found in the order of their numbers.
+    /// `Mapping::given` is the cost of the order given, which is that of the first free slots
+    /// unless the mapper was told another, and the answer is never worse than that.
+    ///
+    /// # Panics
+    /// If there is not one result for each search.
+    #[must_use]
+    pub fn finish(&self, found: Vec<Found>) -> Allocation {
+        assert_eq!(found.len(), self.searches() as usize, "every search was run");
+        let evaluations = found.iter().map(|found| found.evaluations).sum();
+        let lanes = self.mapper.lanes() as usize;
+        let tried: Vec<(u64, Mapping)> = found
+            .chunks(lanes)
+            .map(|found| {
+                let mapping = self.mapper.finish(found.iter().cloned());
+                (edges(self.mapper.distances, &mapping.slot_of), mapping)
+            })
+            .collect();
+        let best = tried.iter().map(|(_, mapping)| mapping.value).min().expect("a set was tried");
+        let given = tried[0].1.given;
+        let (edges, mapping) = tried
+            .into_iter()
+            .filter(|(_, m)| m.value <= given && is_near(m.value, best, self.tolerance))
+            .min_by(|a, b| (a.0, a.1.value).cmp(&(b.0, b.1.value)))
+            .expect("the best is near itself");
+        Allocation { edges, mapping: Mapping { evaluations, ..mapping } }
+    }
 }
 
 fn check(fabric: &Fabric, free: &[u32], ranks: usize) -> Result<(), Problem> {
@@ -179,20 +234,6 @@ fn edges(distances: &Distances, set: &[u32]) -> u64 {
         others.filter(|&b| !taken[b] && distances.between(a as usize, b) == least).count() as u64
     };
     set.iter().map(|&a| near(a)).sum()
-}
-
-/// Maps onto the slots of one set, starting from them in order; the order given stays that of the
-/// first free slots. The objective sees the other slots as very far.
-fn within(
-    traffic: &Traffic,
-    distances: &Distances,
-    objective: Objective<'_>,
-    set: &[u32],
-    effort: Effort,
-) -> Result<Mapping, Problem> {
-    let mapper = Mapper::new(traffic, distances, None, objective, effort)?;
-    let search = if set.len() == distances.len() { mapper.clone() } else { mapper.on(set) };
-    Ok(mapper.finish((0..search.lanes()).map(|lane| search.lane(lane))))
 }
 
 /// Whether a value is within so many thousandths of the best.

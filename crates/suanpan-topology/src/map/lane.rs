@@ -82,7 +82,9 @@ impl Lane<'_> {
                 break;
             }
             let mut state = self.bisected(start % 2 == 1);
-            self.polish(&mut state, Heat::Warm(0.02), polish);
+            // Cool, since a bisection has the large structure right: more heat than this moves
+            // what is joined by little, and loses it.
+            self.polish(&mut state, Heat::Warm(0.002), polish);
         }
     }
 

@@ -50,6 +50,8 @@ pub enum EventKind {
     Released,
     /// Resources were committed to it.
     Placed,
+    /// Its attempt will be stopped for another job; its payload is told so.
+    Preempted,
     /// Its attempt is to be stopped.
     Stopping,
     /// Its inputs are being copied.
@@ -110,4 +112,10 @@ pub enum SiteEventKind {
     Reachable,
     /// Its agent was not heard of for the contact period.
     Silent,
+    /// Nodes were drained.
+    Drained,
+    /// Nodes were reserved.
+    Reserved,
+    /// Nodes are no longer drained or reserved.
+    Opened,
 }

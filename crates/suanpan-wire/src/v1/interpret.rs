@@ -106,6 +106,10 @@ impl SubmitJob {
         if let Some(user) = self.user.as_ref().filter(|user| *user != context.user) {
             check.refuse("user", user, format!("the caller, {}", context.user));
         }
+        let nice = self.nice.unwrap_or(0);
+        if !fields::NICE.contains(&nice) {
+            check.refuse("nice", &nice.to_string(), fields::nice_forms());
+        }
         let name = check.read("name", self.name.as_ref(), fields::name);
         let spec = JobSpec {
             name: name.unwrap_or_else(|| launch::default_name(&self.payload)),
@@ -126,8 +130,8 @@ impl SubmitJob {
                 Some(true) => Requeue::OnFailure,
                 _ => Requeue::Never,
             },
-            qos: None,
-            nice: 0,
+            qos: launch.qos.clone(),
+            nice,
         };
         if check.errors.is_empty() { Ok(Meant { spec, launch }) } else { Err(check.errors) }
     }

@@ -6,6 +6,7 @@
 //! (never `null` or a magic number), and words are those of the glossary. Fields may be added;
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
+pub mod closure;
 pub mod envelope;
 pub mod event;
 pub mod fields;
@@ -14,12 +15,17 @@ pub mod job;
 pub mod logs;
 pub mod ops;
 pub mod plan;
+pub mod priority;
 pub mod problem;
 pub mod site;
 pub mod submission;
 pub mod submit;
 pub mod value;
 
+pub use closure::{
+    CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
+    ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
+};
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
 pub use job::{
@@ -29,8 +35,12 @@ pub use job::{
 pub use logs::{LogChunk, LogStreamName};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
-    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending,
-    WhyPlaced,
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, WAITING_REASONS,
+    Why, WhyPending, WhyPlaced,
+};
+pub use priority::{
+    BillingWeights, Combine, Favor, JobPriority, JobPriorityList, PriorityAnswer, PriorityPolicy,
+    PriorityWeights, ProjectShares, Qos, Share, ShareList, WhenPreempted,
 };
 pub use problem::{FieldProblem, Problem};
 pub use site::{

@@ -1,5 +1,6 @@
 //! Sites, their clusters and the flavors they offer.
 
+use super::closure::{Drain, Reservation};
 use super::value::{Money, PerNode, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,6 +53,12 @@ pub struct Site {
     pub links: Vec<Link>,
     /// Limits on jobs that are really enforced there, and by what.
     pub enforced: Vec<EnforcedLimit>,
+    /// Nodes on which nothing new runs.
+    #[serde(default)]
+    pub drains: Vec<Drain>,
+    /// Nodes that are kept for some.
+    #[serde(default)]
+    pub reservations: Vec<Reservation>,
 }
 
 /// Whether an agent is in contact.

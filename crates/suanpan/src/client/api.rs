@@ -7,8 +7,10 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    ActionAnswer, AddSite, FlavorList, JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer,
-    SiteList, SiteToken, SubmitAnswer, TaskList, Why,
+    ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
+    JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer, PriorityAnswer,
+    PriorityPolicy, ReservationAnswer, ReservationList, ShareList, SiteList, SiteToken,
+    SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -179,6 +181,64 @@ impl Client {
     /// Lets a cluster join; the answer holds its agent's token.
     pub fn add_site(&self, cluster: &str) -> Result<SiteToken, Failure> {
         self.post("/v1/sites", Some(&AddSite { cluster: cluster.to_owned() }), None)
+    }
+
+    /// Drains nodes.
+    pub fn drain(&self, site: &str, asked: &DrainNodes) -> Result<DrainAnswer, Failure> {
+        self.post(&format!("/v1/sites/{}/drain", super::percent(site)), Some(asked), None)
+    }
+
+    /// Undoes drains.
+    pub fn undrain(&self, site: &str, asked: &UndrainNodes) -> Result<UndrainAnswer, Failure> {
+        self.post(&format!("/v1/sites/{}/undrain", super::percent(site)), Some(asked), None)
+    }
+
+    /// All reservations.
+    pub fn reservations(&self) -> Result<ReservationList, Failure> {
+        self.get("/v1/reservations", &[])
+    }
+
+    /// Keeps nodes for some.
+    pub fn create_reservation(
+        &self,
+        asked: &CreateReservation,
+    ) -> Result<ReservationAnswer, Failure> {
+        self.post("/v1/reservations", Some(asked), None)
+    }
+
+    /// Lets go of a reservation.
+    pub fn end_reservation(&self, asked: &EndReservation) -> Result<ReservationAnswer, Failure> {
+        self.post("/v1/reservations/end", Some(asked), None)
+    }
+
+    /// How jobs are ordered.
+    pub fn priorities(&self) -> Result<PriorityAnswer, Failure> {
+        self.get("/v1/priorities", &[])
+    }
+
+    /// Orders jobs by a policy, or by submission again.
+    pub fn set_priorities(
+        &self,
+        policy: Option<&PriorityPolicy>,
+    ) -> Result<PriorityAnswer, Failure> {
+        match policy {
+            Some(policy) => self.post("/v1/priorities", Some(policy), None),
+            None => self.post("/v1/priorities/clear", None::<&()>, None),
+        }
+    }
+
+    /// Waiting jobs in their order, or one.
+    pub fn job_priorities(&self, job: Option<&str>) -> Result<JobPriorityList, Failure> {
+        let query = match job {
+            Some(job) => ("job", job.to_owned()),
+            None => ("limit", "10000".to_owned()),
+        };
+        self.get("/v1/priorities/jobs", &[query])
+    }
+
+    /// Projects and users with their shares and usage.
+    pub fn shares(&self) -> Result<ShareList, Failure> {
+        self.get("/v1/priorities/shares", &[])
     }
 
     /// All flavors.

@@ -4,19 +4,23 @@ mod act;
 mod agent;
 mod completions;
 pub mod demo;
+mod drains;
 mod flavors;
 mod follow;
 mod history;
 mod journal;
 mod logs;
 mod plan;
+mod priorities;
 mod ps;
+mod reservations;
 mod run;
 mod server;
 mod show;
 mod sim;
 mod sites;
 mod submit;
+mod topology;
 mod wait;
 mod why;
 
@@ -66,6 +70,8 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Requeue(args) => act::run(&context, Action::Requeue, &args.jobs),
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
+        Verb::Reservations(args) => reservations::run(&context, &args),
+        Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
@@ -73,13 +79,14 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Journal(args) => journal::run(&context, args),
         Verb::Sim(args) => sim::run(&context, args),
+        Verb::Topology(args) => topology::run(&context, *args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Reference => crate::reference::run(&context),
     }
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",
@@ -93,6 +100,8 @@ pub const NAMES: [&str; 21] = [
     "requeue",
     "wait",
     "sites",
+    "reservations",
+    "priorities",
     "flavors",
     "history",
     "server",
@@ -100,6 +109,7 @@ pub const NAMES: [&str; 21] = [
     "demo",
     "journal",
     "sim",
+    "topology",
     "completions",
 ];
 
@@ -119,6 +129,8 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Requeue(_) => "requeue",
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
+        Verb::Reservations(_) => "reservations",
+        Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",
@@ -126,6 +138,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Demo(_) => "demo",
         Verb::Journal(_) => "journal",
         Verb::Sim(_) => "sim",
+        Verb::Topology(_) => "topology",
         Verb::Completions(_) => "completions",
         Verb::Reference => "reference",
     }

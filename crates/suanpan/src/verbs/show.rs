@@ -97,24 +97,25 @@ fn quoted(word: &str) -> String {
 }
 
 /// Facts as two columns.
-struct Facts(Vec<(&'static str, String)>);
+#[derive(Default)]
+pub(super) struct Facts(Vec<(&'static str, String)>);
 
 impl Facts {
-    fn add(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(super) fn add(&mut self, name: &'static str, value: impl Into<String>) {
         self.0.push((name, value.into()));
     }
 
-    fn maybe(&mut self, name: &'static str, value: Option<impl Into<String>>) {
+    pub(super) fn maybe(&mut self, name: &'static str, value: Option<impl Into<String>>) {
         self.0.extend(value.map(|value| (name, value.into())));
     }
 
-    fn list(&mut self, name: &'static str, values: &[String]) {
+    pub(super) fn list(&mut self, name: &'static str, values: &[String]) {
         if !values.is_empty() {
             self.add(name, values.join(", "));
         }
     }
 
-    fn print(self, output: &Output) -> Result<(), Failure> {
+    pub(super) fn print(self, output: &Output) -> Result<(), Failure> {
         let widest = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in self.0 {
             output.line(format!("{}  {value}", output.faint(&format!("{name:widest$}"))))?;
@@ -126,7 +127,7 @@ impl Facts {
 fn print(output: &Output, id: &str, detail: &JobDetail) -> Result<(), Failure> {
     let job = &detail.job;
     output.line(output.bold(&format!("Job {id}: {}", job.name)))?;
-    let mut facts = Facts(Vec::new());
+    let mut facts = Facts::default();
     state(&mut facts, detail);
     asked(&mut facts, detail);
     times(&mut facts, detail);
@@ -179,6 +180,10 @@ fn asked(facts: &mut Facts, detail: &JobDetail) {
     facts.maybe("dependency", detail.dependency.clone());
     facts.maybe("begin", detail.begin_at.map(format::time_full));
     facts.maybe("deadline", detail.deadline_at.map(format::time_full));
+    facts.maybe("QOS", detail.qos.clone());
+    if detail.nice != 0 {
+        facts.add("nice", detail.nice.to_string());
+    }
     if detail.held {
         facts.add("held", "by its user");
     }
@@ -243,12 +248,18 @@ fn running(started: Option<Time>) -> String {
 
 /// How an attempt ended, in words.
 pub fn ending(attempt: &Attempt) -> String {
-    let Some(ending) = &attempt.ending else { return format::NOTHING.to_owned() };
+    let way = attempt.preempted_by.map(|by| format!("preempted by job {by}"));
+    let Some(ending) = &attempt.ending else {
+        return way.unwrap_or_else(|| format::NOTHING.to_owned());
+    };
     let mut text = match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => ending.kind.replace('_', " "),
     };
+    if let Some(way) = way {
+        text.push_str(&format!(", {way}"));
+    }
     if !ending.payload_started {
         text.push_str(", never started");
     }

@@ -2,7 +2,7 @@
 
 mod generate;
 mod import;
-mod run;
+pub mod run;
 
 use super::Context;
 use crate::failure::{Failure, Outcome};

@@ -1,6 +1,7 @@
 //! `sites`: what is in the network, and who may join it.
 
-use super::Context;
+use super::show::Facts;
+use super::{Context, drains, reservations};
 use crate::cli::{Sites, SitesAction};
 use crate::exit;
 use crate::failure::{Failure, Outcome};
@@ -10,13 +11,18 @@ use serde::Serialize;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use suanpan_wire::v1::{Contact, PerNode, Site};
+use suanpan_wire::v1::{Contact, Drain, Link, Partition, PerNode, Reservation, Site, SiteList};
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Sites) -> Outcome {
     match &args.action {
         Some(SitesAction::Add { name, write_token }) => add(context, name, write_token),
-        None => list(context),
+        Some(SitesAction::Drain(args)) => drains::drain(context, args),
+        Some(SitesAction::Undrain(args)) => drains::undrain(context, args),
+        None => match &args.site {
+            Some(name) => show(context, name),
+            None => list(context),
+        },
     }
 }
 
@@ -64,7 +70,86 @@ fn table(output: &Output, sites: &[Site]) -> Result<(), Failure> {
             links(site).into(),
         ]);
     }
-    rows.print(output)
+    rows.print(output)?;
+    closed(output, sites)
+}
+
+/// Drains and reservations of sites, where there are any.
+fn closed(output: &Output, sites: &[Site]) -> Result<(), Failure> {
+    let drains: Vec<&Drain> = sites.iter().flat_map(|site| &site.drains).collect();
+    if !drains.is_empty() {
+        output.line("\nDrained nodes:")?;
+        drains::table(output, &drains)?;
+    }
+    let reservations: Vec<&Reservation> =
+        sites.iter().flat_map(|site| &site.reservations).collect();
+    if !reservations.is_empty() {
+        output.line("\nReserved nodes:")?;
+        reservations::table(output, &reservations)?;
+    }
+    Ok(())
+}
+
+/// Everything about one site: all its clusters, or the one of this name.
+fn show(context: &Context<'_>, name: &str) -> Outcome {
+    let list = context.client()?.sites()?;
+    let of_name = |site: &Site| site.cluster == name || site.site.as_deref() == Some(name);
+    let sites: Vec<Site> = list.sites.into_iter().filter(of_name).collect();
+    if sites.is_empty() {
+        return Err(Failure::not_found(format!("there is no site `{name}`"))
+            .hint("`suanpan sites` lists the sites there are"));
+    }
+    let output = context.output;
+    match output.form {
+        Form::Json => {
+            output.json("site_list", Some(list.seq), &SiteList { sites, seq: list.seq })?
+        }
+        Form::Ids => sites.iter().try_for_each(|site| output.line(&site.cluster))?,
+        Form::Text => {
+            for (number, site) in sites.iter().enumerate() {
+                if number > 0 {
+                    output.line("")?;
+                }
+                detail(output, site)?;
+            }
+            closed(output, &sites)?;
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn detail(output: &Output, site: &Site) -> Result<(), Failure> {
+    output.line(output.bold(&format!("Cluster {}", site.cluster)))?;
+    let mut facts = Facts::default();
+    facts.maybe("site", site.site.clone());
+    facts.add("contact", contact_words(site));
+    facts.maybe("driver", site.driver.clone());
+    facts.maybe("zone", site.zone.clone());
+    facts.add("nodes", site.nodes.to_string());
+    let [cpus, memory, gpus] = free_of(&site.free, &site.capacity);
+    facts.add("free", format!("CPUs {cpus}, memory {memory}, GPUs {gpus}"));
+    facts.add("jobs", site.allocations.to_string());
+    facts.list("flavors", &site.flavors);
+    for partition in &site.partitions {
+        facts.add("partition", partition_words(partition));
+    }
+    for link in &site.links {
+        facts.add("link", link_words(link));
+    }
+    for one in &site.enforced {
+        facts.add("limit", format!("{}, by {}", one.limit, one.by));
+    }
+    facts.print(output)
+}
+
+fn partition_words(partition: &Partition) -> String {
+    let default = if partition.default { "*" } else { "" };
+    let nodes = format::counted(u64::from(partition.nodes), "node");
+    let most = format::counted(u64::from(partition.nodes_max_per_job), "node");
+    let limit = partition.time_max_s.map(|time| format!(" for {}", format::clock(time)));
+    let limit = limit.unwrap_or_default();
+    let flavors = partition.flavors.join(", ");
+    format!("{}{default}: {nodes} of {flavors}; a job takes at most {most}{limit}", partition.name)
 }
 
 /// What is free of what there is: `3/4`, `2G/4G`, `0/0`.
@@ -78,11 +163,20 @@ pub fn free_of(free: &PerNode, capacity: &PerNode) -> [String; 3] {
 }
 
 fn contact(site: &Site) -> crate::output::table::Item {
+    let tone = match site.contact {
+        Contact::Expected => Tone::Waiting,
+        Contact::Reachable => Tone::Good,
+        Contact::Silent => Tone::Bad,
+    };
+    toned(contact_words(site), tone)
+}
+
+fn contact_words(site: &Site) -> String {
     let since = || site.last_contact_at.map(|at| format!(" since {}", format::time(at)));
     match site.contact {
-        Contact::Expected => toned("expected", Tone::Waiting),
-        Contact::Reachable => toned("reachable", Tone::Good),
-        Contact::Silent => toned(format!("silent{}", since().unwrap_or_default()), Tone::Bad),
+        Contact::Expected => "expected".to_owned(),
+        Contact::Reachable => "reachable".to_owned(),
+        Contact::Silent => format!("silent{}", since().unwrap_or_default()),
     }
 }
 
@@ -95,12 +189,13 @@ fn partitions(site: &Site) -> String {
 }
 
 fn links(site: &Site) -> String {
-    let links = site.links.iter().map(|link| {
-        let delay = f64::from(link.delay_us) / 1000.0;
-        let throughput = link.throughput_bps / 1_000_000;
-        format!("{} {delay:.1} ms {throughput} Mbit/s", link.to)
-    });
-    links.collect::<Vec<_>>().join("; ")
+    site.links.iter().map(link_words).collect::<Vec<_>>().join("; ")
+}
+
+fn link_words(link: &Link) -> String {
+    let delay = f64::from(link.delay_us) / 1000.0;
+    let throughput = link.throughput_bps / 1_000_000;
+    format!("{} {delay:.1} ms {throughput} Mbit/s", link.to)
 }
 
 /// What `--json` says of a cluster that may join; the token itself is only in the file.

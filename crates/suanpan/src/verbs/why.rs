@@ -1,6 +1,6 @@
 //! `why`: why a job waits, or why it is where it is.
 
-use super::{Context, plan};
+use super::{Context, drains, plan, reservations};
 use crate::cli::JobArg;
 use crate::exit;
 use crate::failure::{Failure, Outcome};
@@ -45,6 +45,14 @@ fn waiting(output: &Output, why: &WhyPending) -> Result<(), Failure> {
     if !why.steps.is_empty() {
         output.line("")?;
         plan::steps(output, &why.steps)?;
+    }
+    if !why.drains.is_empty() {
+        output.line("\nDrained nodes that it could use:")?;
+        drains::table(output, &why.drains.iter().collect::<Vec<_>>())?;
+    }
+    if !why.reservations.is_empty() {
+        output.line("\nNodes that it could use, reserved for others:")?;
+        reservations::table(output, &why.reservations.iter().collect::<Vec<_>>())?;
     }
     if !why.candidates.is_empty() {
         output.line("\nWhere it could run:")?;

@@ -3,6 +3,7 @@
 
 use super::Row;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use suanpan_engine::event::{Event, PlacedAllocation, Then};
 use suanpan_engine::sequencer::Record;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -10,6 +11,7 @@ use suanpan_model::job::{JobState, Sharing};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
+use suanpan_sched::reason::Explanation;
 
 /// What the auditor knows, folded from records only.
 #[derive(Debug, Default)]
@@ -25,6 +27,7 @@ pub(super) struct Auditor {
 #[derive(Debug)]
 struct Attempt {
     placed: PlacedAllocation,
+    explanation: Arc<Explanation>,
     at: Timestamp,
     started: Option<Timestamp>,
 }
@@ -42,8 +45,11 @@ impl Auditor {
                     let free = inventory.nodes.iter().map(|node| node.capacity).collect();
                     self.free.insert(*cluster, free);
                 }
-                Event::PlanCommitted { allocations, .. } => {
-                    allocations.iter().for_each(|placed| self.placed(record.at, placed));
+                Event::PlanCommitted { allocations, explanations } => {
+                    for placed in allocations {
+                        let explanation = &explanations[placed.explanation as usize];
+                        self.placed(record.at, placed, Arc::clone(explanation));
+                    }
                 }
                 Event::AllocationStarted { allocation, at } => {
                     let attempt = self.attempts.get_mut(allocation).expect("placed, then started");
@@ -68,7 +74,7 @@ impl Auditor {
         rows
     }
 
-    fn placed(&mut self, at: Timestamp, placed: &PlacedAllocation) {
+    fn placed(&mut self, at: Timestamp, placed: &PlacedAllocation, explanation: Arc<Explanation>) {
         assert!(placed.id > self.last, "allocation ids rise: {} after {}", placed.id, self.last);
         self.last = placed.id;
         let submitted = self.submitted.get(&placed.job);
@@ -82,13 +88,13 @@ impl Auditor {
                 "an exclusive job has its node to itself"
             );
         }
-        let attempt = Attempt { placed: placed.clone(), at, started: None };
+        let attempt = Attempt { placed: placed.clone(), explanation, at, started: None };
         self.attempts.insert(placed.id, attempt);
     }
 
     fn ended(&mut self, id: AllocationId, at: Timestamp, charge: MicroCredits, then: Then) -> Row {
         let attempt = self.attempts.remove(&id).expect("an attempt ends once");
-        let Attempt { placed, at: placed_at, started } = attempt;
+        let Attempt { placed, explanation, at: placed_at, started } = attempt;
         assert!(charge <= placed.prediction.cost, "{id} is charged at most what was set aside");
         let free = self.free.get_mut(&placed.cluster).expect("it was placed there");
         for &node in &placed.nodes {
@@ -108,12 +114,18 @@ impl Auditor {
             job: placed.job,
             submitted,
             cluster: placed.cluster,
+            partition: placed.partition,
+            flavor: placed.flavor,
             nodes,
             cpus: placed.per_node.cpus * nodes,
+            gpus: placed.per_node.gpus * nodes,
+            placed: placed_at,
             started: started.unwrap_or(placed_at),
             ended: at,
             state,
             charge,
+            prediction: placed.prediction,
+            explanation,
         }
     }
 

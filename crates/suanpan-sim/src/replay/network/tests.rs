@@ -22,7 +22,11 @@ fn workload(jobs: u64, seed: u64) -> impl Iterator<Item = Arrival> {
 
 fn rows(network: Network, arrivals: impl Iterator<Item = Arrival>) -> (Vec<Row>, Counts) {
     let mut rows = Vec::new();
-    let counts = network.run(arrivals, |row| rows.push(row));
+    let counts = network.run(arrivals, |told| {
+        if let Told::Ended { row, .. } = told {
+            rows.push(row);
+        }
+    });
     (rows, counts)
 }
 

@@ -83,7 +83,7 @@ fn refuses_by_name_with_the_line() {
     for (line, why) in [
         ("--licenses=matlab", "line 2: --licenses: `matlab`: expected no --licenses, which is not"),
         ("-L matlab", "line 2: -L: `matlab`: expected no --licenses"),
-        ("--reservation=r1", "there are no reservations here"),
+        ("--reservation=r1", "use its nodes without asking"),
         ("--mail-type=END", "expected NONE"),
         ("--mail-user=a@b", "no mail is sent"),
         ("--exclusive=user", "--exclusive: `user`: expected no value"),

@@ -49,7 +49,7 @@ pub fn run(output: &Output, args: &SimRun) -> Outcome {
     });
     let reuse = if args.fresh { Reuse::Nothing } else { Reuse::WhatIsRight };
     let setting = Setting { out: out.clone(), threads, reuse };
-    let watched = Watched::begin()?;
+    let watched = Watched::begin("simulating", "jobs")?;
     let done = campaign::run(&experiment, &sources, &setting, &watched)
         .map_err(|error| failure(&error))?;
     watched.clear();
@@ -235,15 +235,17 @@ pub fn report(output: &Output, dir: &Path) -> Outcome {
 
 /// Shows progress, and listens for Ctrl-C: the first lets the current runs end, the second ends
 /// the process.
-struct Watched {
+pub struct Watched {
     interrupts: Interrupts,
     progress: Mutex<Progress>,
     began: Instant,
-    jobs: AtomicU64,
+    noun: &'static str,
+    counted: AtomicU64,
 }
 
 impl Watched {
-    fn begin() -> Result<Watched, Failure> {
+    /// Begins to watch; `noun` names what is counted by the second.
+    pub fn begin(what: &str, noun: &'static str) -> Result<Watched, Failure> {
         let interrupts = Interrupts::watch()?;
         let heard = interrupts.clone();
         std::thread::spawn(move || {
@@ -261,11 +263,13 @@ impl Watched {
                 }
             }
         });
-        let progress = Mutex::new(Progress::counted("simulating", "runs, done in"));
-        Ok(Watched { interrupts, progress, began: Instant::now(), jobs: AtomicU64::new(0) })
+        let progress = Mutex::new(Progress::counted(what, "runs, done in"));
+        let counted = AtomicU64::new(0);
+        Ok(Watched { interrupts, progress, began: Instant::now(), noun, counted })
     }
 
-    fn clear(&self) {
+    /// Takes the bar away.
+    pub fn clear(&self) {
         self.progress.lock().expect("nobody panics while holding this").clear();
     }
 }
@@ -276,10 +280,10 @@ impl Watch for Watched {
     }
 
     fn finished(&self, done: usize, of: usize, jobs: u64) {
-        let jobs = self.jobs.fetch_add(jobs, Ordering::Relaxed) + jobs;
-        let rate = jobs as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let counted = self.counted.fetch_add(jobs, Ordering::Relaxed) + jobs;
+        let rate = counted as f64 / self.began.elapsed().as_secs_f64().max(0.001);
         let mut progress = self.progress.lock().expect("nobody panics while holding this");
-        progress.say(&format!("{rate:.0} jobs/s"));
+        progress.say(&format!("{rate:.0} {}/s", self.noun));
         progress.at(done as u64, of as u64);
     }
 }

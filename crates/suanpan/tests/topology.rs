@@ -1,0 +1,265 @@
+//! Fabrics and orders by the command line: exports as launchers read them, orders that do not
+//! depend on threads, pictures, and bad input told by its place.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use support::{Answer, bare_command};
+use tempfile::TempDir;
+
+/// Eight nodes in the order of their names hop between two leaf switches.
+const CLUSTER: &str = "\
+SwitchName=leaf1 Nodes=n[1,3,5,7]
+SwitchName=leaf2 Nodes=n[2,4,6,8]
+SwitchName=spine Switches=leaf[1-2]
+";
+
+const JOB: [&str; 4] = ["--stencil", "2x4", "--bytes", "1000,100000"];
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("the file is written");
+    };
+    write("topology.conf", CLUSTER);
+    write("broken.conf", "SwitchName=leaf1 Nodes=n[1-4\n");
+    write("broken.fabric.toml", "name = \"x\"\n[generate]\nshape = \"mesh\"\nlenghts = [4]\n");
+    write("order.txt", "n2\nn1\nn9\n");
+    folder
+}
+
+fn topology(folder: &Path, args: &[&str]) -> Answer {
+    let mut all = vec!["topology"];
+    all.extend(args);
+    let output = bare_command(&all).current_dir(folder).output().expect("the binary starts");
+    Answer::from(output)
+}
+
+fn map(folder: &Path, more: &[&str]) -> Answer {
+    let nodes = ["--nodes", "n[1-8]", "--evaluations", "20000"];
+    let mut args = vec!["map", "topology.conf"];
+    args.extend(nodes);
+    args.extend(JOB);
+    args.extend(more);
+    topology(folder, &args)
+}
+
+/// Compares with the committed text, or rewrites it.
+fn golden(name: &str, text: &str) -> Result<(), String> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/topology/{name}.txt"));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        fs::write(&path, text).expect("the golden is written");
+        return Ok(());
+    }
+    let wanted = fs::read_to_string(&path).unwrap_or_default();
+    if wanted == text { Ok(()) } else { Err(format!("{name}: wanted\n{wanted}\ngot\n{text}")) }
+}
+
+#[test]
+fn every_export_is_what_its_reader_expects() {
+    let folder = folder();
+    let mut wrong = Vec::new();
+    for format in [
+        "rankfile",
+        "hostfile",
+        "slurm",
+        "torchrun",
+        "kubernetes",
+        "jax",
+        "kueue",
+        "volcano",
+        "json",
+    ] {
+        let answer = map(folder.path(), &["--ranks-per-node", "2", "--export", format]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        assert!(answer.err.contains("Keep your order") || answer.err.contains("Reorder"));
+        wrong.extend(golden(&format!("export-{format}"), &answer.out).err());
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE=1 rewrites them", wrong.join("\n"));
+}
+
+#[test]
+fn an_exported_order_is_the_given_order_of_the_next_question() {
+    let folder = folder();
+    let answer = map(folder.path(), &["--export", "slurm", "--to", "hosts"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let hosts = fs::read_to_string(folder.path().join("hosts")).expect("it was written");
+    assert_eq!(hosts.lines().count(), 8);
+    let again = map(folder.path(), &["--order", "hosts"]);
+    assert!(again.out.contains("Keep your order"), "{}{}", again.out, again.err);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let folder = folder();
+    for more in [&["--lanes", "5"][..], &["--lanes", "2", "--capacity", "2"]] {
+        let export = ["--export", "json", "--threads"];
+        let with = |threads: &'static str| {
+            let mut args = more.to_vec();
+            args.extend(export);
+            args.push(threads);
+            let answer = map(folder.path(), &args);
+            assert_eq!(answer.code, 0, "{}", answer.err);
+            answer.out
+        };
+        assert_eq!(with("1"), with("4"));
+    }
+}
+
+#[test]
+fn what_is_gained_is_said_and_so_is_that_nothing_is() {
+    let folder = folder();
+    let gained = map(folder.path(), &[]);
+    for words in ["Reorder", "busiest link, given: leaf", "bytes across leaf", "--seed 1"] {
+        assert!(gained.out.contains(words), "{words}: {}", gained.out);
+    }
+    let ring = ["map", "torus:4x4", "--stencil", "4x4", "--periodic", "--evaluations", "9999"];
+    let kept = topology(folder.path(), &ring);
+    assert!(kept.out.contains("Keep your order"), "{}", kept.out);
+    let short = topology(
+        folder.path(),
+        &["map", "torus:4x4", "--stencil", "4x4", "--seconds", "0.2", "--objective", "hop-bytes"],
+    );
+    assert!(short.out.contains("--evaluations "), "{}", short.out);
+    let compared = topology(
+        folder.path(),
+        &["compare", "topology.conf", "torus:2x4", "--stencil", "2x4", "--evaluations", "9999"],
+    );
+    for words in ["given", "mapped", "MAPPED ON", "torus:2x4"] {
+        assert!(compared.out.contains(words), "{words}: {}", compared.out);
+    }
+}
+
+#[test]
+fn what_a_job_takes_is_estimated() {
+    let folder = folder();
+    let answer = topology(
+        folder.path(),
+        &[
+            "estimate",
+            "torus:4x4",
+            "--model",
+            "layers=8,hidden=1024,sequence=1024",
+            "--parallel",
+            "tp=4,dp=4",
+            "--operations",
+            "1e14",
+            "--evaluations",
+            "9999",
+            "--json",
+        ],
+    );
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let document: serde_json::Value = serde_json::from_str(&answer.out).expect("it is JSON");
+    let mapped = &document["data"]["orders"][1];
+    let step = &mapped["step"];
+    let sum = step["compute_s"].as_f64().zip(step["exposed_s"].as_f64()).map(|(a, b)| a + b);
+    assert_eq!(sum, step["seconds"].as_f64());
+    assert!(mapped["energy_j"].as_f64() > Some(0.0), "{document}");
+}
+
+#[test]
+fn a_fabric_that_was_read_is_written_and_read_again() {
+    let folder = folder();
+    let described = ["describe", "topology.conf", "--to", "my.fabric.toml"];
+    assert_eq!(topology(folder.path(), &described).code, 0);
+    let again = topology(folder.path(), &["describe", "my.fabric.toml", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&again.out).expect("it is JSON");
+    let data = &document["data"];
+    assert_eq!((data["slots"].as_u64(), data["links"].as_u64()), (Some(8), Some(10)));
+    assert_eq!(data["diameter"].as_u64(), Some(4));
+    let listed = topology(folder.path(), &["describe", "--list", "--ids"]);
+    assert!(listed.out.lines().any(|name| name == "chinanet"), "{}", listed.out);
+}
+
+/// Each kind of picture: whole, with what matters, and the same each time.
+#[test]
+fn pictures_are_whole() {
+    let folder = folder();
+    for (fabric, job, words) in [
+        ("sdsow-300mm", "--stencil=12x16", &["class=\"cross\"", "class=\"gone\"", "<circle"][..]),
+        ("topology.conf", "--stencil=2x4", &["class=\"switch\"", ">leaf1<"]),
+        ("chinanet", "--all-to-all=38", &[">Shanghai<", ">30° N<"]),
+        ("torus:2x3x4", "--stencil=4x6", &[">plane 1<"]),
+        ("tpu-v4-4x4x8", "--stencil=4x4x8", &["busiest"]),
+    ] {
+        let args = ["draw", fabric, job, "--evaluations", "2000"];
+        let answer = topology(folder.path(), &args);
+        assert_eq!(answer.code, 0, "{fabric}: {}", answer.err);
+        let text = &answer.out;
+        assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"), "{fabric}");
+        assert!(text.contains("xmlns=") && !text.contains("href"), "{fabric} needs nothing else");
+        assert!(text.contains("class=\"busiest") && text.contains("busiest link"), "{fabric}");
+        for word in words {
+            assert!(text.contains(word), "{fabric}: {word}");
+        }
+        assert_eq!(*text, topology(folder.path(), &args).out, "{fabric}");
+    }
+    let plain = topology(folder.path(), &["draw", "cernet"]);
+    assert!(!plain.out.contains("class=\"busiest"), "{}", plain.err);
+}
+
+#[test]
+fn bad_input_is_told_by_place_value_and_remedy() {
+    let folder = folder();
+    let mut wrong = Vec::new();
+    for (name, args) in [
+        ("no-fabric", &["describe", "nowhere"][..]),
+        ("bad-conf", &["describe", "broken.conf"]),
+        ("bad-document", &["describe", "broken.fabric.toml"]),
+        ("bad-link", &["describe", "topology.conf", "--link", "fast"]),
+        ("idle-option", &["describe", "topology.conf", "--rails", "4"]),
+        ("no-job", &["map", "topology.conf"]),
+        ("bad-node", &["map", "topology.conf", "--stencil", "2x4", "--nodes", "n[1-9]"]),
+        ("bad-order", &["map", "topology.conf", "--stencil", "3", "--order", "order.txt"]),
+        ("too-many", &["map", "topology.conf", "--stencil", "3x4"]),
+        ("bad-objective", &["map", "mesh:2x2", "--stencil", "2x2", "--objective", "speed"]),
+        ("bad-export", &["map", "mesh:2x2", "--stencil", "2x2", "--export", "pbs"]),
+        ("bad-model", &["map", "mesh:2x2", "--model", "layers=4,width=8"]),
+    ] {
+        let answer = topology(folder.path(), args);
+        assert_eq!(answer.code, 2, "{name}: {}{}", answer.out, answer.err);
+        let text = format!("$ suanpan topology {}\n{}", args.join(" "), answer.err);
+        wrong.extend(golden(name, &text).err());
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE=1 rewrites them", wrong.join("\n"));
+}
+
+/// The console blocks of the guide, typed as they stand.
+#[test]
+fn the_guide_works_as_shown() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let examples = root.join("examples/topology");
+    for entry in fs::read_dir(&examples).expect("examples").map(|entry| entry.expect("an entry")) {
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("it is copied");
+    }
+    let guide = fs::read_to_string(root.join("docs/guide-topology.md")).expect("the guide");
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in guide.lines() {
+        match line {
+            "```console" => inside = true,
+            "```" => inside = false,
+            line if inside => commands.extend(line.strip_prefix("$ ")),
+            _ => {}
+        }
+    }
+    assert!(commands.len() >= 5, "five commands and more");
+    let bin = Path::new(env!("CARGO_BIN_EXE_suanpan")).parent().expect("a folder").display();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+    for command in commands {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", command]).current_dir(folder.path()).env("PATH", &path);
+        let answer = Answer::from(bash.output().expect("bash is there"));
+        assert_eq!(answer.code, 0, "{command}\n{}{}", answer.out, answer.err);
+    }
+    for picture in ["cluster.svg", "wafer.svg", "racks.svg", "china.svg"] {
+        assert!(folder.path().join(picture).is_file(), "{picture}");
+    }
+    let hosts = fs::read_to_string(folder.path().join("hosts")).expect("it was written");
+    assert_eq!(hosts.lines().count(), 256);
+}

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::policies::{Demand, Plan, cubic, twistable};
+use self::policies::{Demand, Plan, Setting, cubic, twistable};
 use self::ports::{Budget, Pair};
 use crate::distance::Distances;
 use crate::estimate::Estimator;
@@ -206,17 +206,78 @@ impl Job<'_> {
 
     fn demand_aware(&self, before: Option<&Answer>) -> Result<Answer, Problem> {
         let mut element_of = before.map_or_else(|| self.slots.clone(), |b| b.element_of.clone());
+        let mut plans = vec![policies::demand_aware(self.fabric, &self.demand(&element_of))?];
+        plans.extend(before.map(|b| Plan::of(b.settings[0].clone())));
         let mut best: Option<Answer> = None;
         for _ in 0..TURNS {
-            let plan = policies::demand_aware(self.fabric, &self.demand(&element_of))?;
-            let answer = self.placed_from(Policy::DemandAware, plan, &element_of)?;
-            if best.as_ref().is_some_and(|best| best.seconds <= answer.seconds) {
-                break;
+            let mut is_better = false;
+            for plan in std::mem::take(&mut plans) {
+                let plan = self.relieved(plan, &element_of)?;
+                let answer = self.placed_from(Policy::DemandAware, plan, &element_of)?;
+                if best.as_ref().is_none_or(|best| answer.seconds < best.seconds) {
+                    (best, is_better) = (Some(answer), true);
+                }
             }
-            element_of.clone_from(&answer.element_of);
-            best = Some(answer);
+            let Some(best) = best.as_ref().filter(|_| is_better) else { break };
+            element_of.clone_from(&best.element_of);
+            plans = vec![
+                policies::demand_aware(self.fabric, &self.demand(&element_of))?,
+                Plan::of(best.settings[0].clone()),
+            ];
         }
         Ok(best.expect("there is a first turn"))
+    }
+
+    /// Links exchange an end each as long as that relieves the busiest one, hop-bytes where times
+    /// are equal: O(links) estimates for each exchange, and no more in all than a share of the
+    /// effort.
+    fn relieved(&self, plan: Plan, element_of: &[u32]) -> Result<Plan, Problem> {
+        let fixed = self.fabric.links().len() as u32;
+        let value = |pairs: &[Pair]| -> Result<(f64, f64, Option<u32>), Problem> {
+            let set = ports::set(self.fabric, pairs, Shape::Irregular)?;
+            let element_of = &element_of[..self.traffic.ranks()];
+            let loads =
+                Estimator::new(&set, &Routing::EqualSplit)?.loads(self.traffic, element_of)?;
+            let Some(busiest) = loads.bottleneck.filter(|_| loads.stranded_bytes <= 0.0) else {
+                return Ok((f64::INFINITY, 0.0, None));
+            };
+            Ok((busiest.seconds, loads.hop_bytes, Some(busiest.direction / 2)))
+        };
+        let mut pairs = plan.pairs;
+        let mut now = value(&pairs)?;
+        let cost = (self.slots.len() + pairs.len()).max(1) as u64;
+        let mut left = (self.asked.effort.evaluations / 16 / cost).min(4_096);
+        'exchange: while let Some(busiest) = now.2.filter(|&link| link >= fixed) {
+            let first = (busiest - fixed) as usize;
+            for other in 0..pairs.len() {
+                for is_crossed in [false, true] {
+                    let ((a, b), (c, d)) = (pairs[first], pairs[other]);
+                    let (one, two) = if is_crossed { ((a, c), (b, d)) } else { ((a, d), (c, b)) };
+                    let is_same = |x: u32, y: u32| {
+                        self.fabric.ports()[x as usize].element
+                            == self.fabric.ports()[y as usize].element
+                    };
+                    if left == 0 {
+                        break 'exchange;
+                    }
+                    if other == first || is_same(one.0, one.1) || is_same(two.0, two.1) {
+                        continue;
+                    }
+                    left -= 1;
+                    (pairs[first], pairs[other]) = (one, two);
+                    // Ports that may not be joined make no fabric, and so no better one.
+                    match value(&pairs) {
+                        Ok(after) if (after.0, after.1) < (now.0, now.1) => {
+                            now = after;
+                            continue 'exchange;
+                        }
+                        _ => (pairs[first], pairs[other]) = ((a, b), (c, d)),
+                    }
+                }
+            }
+            break;
+        }
+        Ok(Plan { pairs, ..plan })
     }
 
     /// Circuits carry what ranks send directly, so that no mapping is better than another but by
@@ -231,11 +292,11 @@ impl Job<'_> {
             ports[one as usize].bandwidth.min(ports[two as usize].bandwidth).0.max(1) as f64
         };
         let mut iteration_s = 0.0;
-        for (pairs, bytes) in &settings {
+        for Setting { pairs, bytes } in &settings {
             let times = pairs.iter().zip(bytes).map(|(pair, &b)| b as f64 * 8.0 / rate(pair));
             iteration_s += times.fold(0.0, f64::max);
         }
-        let settings: Vec<Vec<Pair>> = settings.into_iter().map(|(pairs, _)| pairs).collect();
+        let settings: Vec<Vec<Pair>> = settings.into_iter().map(|setting| setting.pairs).collect();
         let switching = self.switching(&settings);
         if settings.len() > 1 {
             iteration_s += settings.len() as f64 * switching;

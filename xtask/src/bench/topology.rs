@@ -6,6 +6,8 @@
 
 mod cases;
 mod peers;
+mod ports;
+mod racks;
 
 use crate::bench::network::machine;
 use anyhow::{Result, bail, ensure};
@@ -14,7 +16,8 @@ use peers::Peers;
 use suanpan_topology::map::{Effort, Mapping, Objective, Routes, map, map_tasks};
 
 /// Parts, in the order in which they run.
-const PARTS: [&str; 7] = ["qaplib", "comm", "maplib", "wafer", "large", "links", "tasks"];
+const PARTS: [&str; 9] =
+    ["qaplib", "comm", "maplib", "wafer", "large", "links", "tasks", "racks", "ports"];
 
 /// What is asked on the command line.
 struct Asked {
@@ -64,6 +67,8 @@ fn part(name: &str, asked: &Asked, peers: &Peers) -> Result<()> {
         "large" => bar("4,096 ranks", cases::large()?, asked, peers),
         "links" => links(asked),
         "tasks" => tasks(asked, peers),
+        "racks" => racks::run(asked),
+        "ports" => ports::run(asked),
         other => bail!("no part `{other}`: there are {}", PARTS.join(", ")),
     }
 }

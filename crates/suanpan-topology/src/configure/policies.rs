@@ -22,6 +22,20 @@ pub(super) struct Plan {
     pub rebuilt: Option<Problem>,
 }
 
+impl Plan {
+    /// These pairs, of no known form.
+    pub fn of(pairs: Vec<Pair>) -> Self {
+        Self { pairs, shape: Shape::Irregular, rebuilt: None }
+    }
+}
+
+/// A number that looks like chance, so that what is equal otherwise is spread: links between
+/// elements in order would huddle.
+fn scattered((a, b): (u32, u32)) -> u64 {
+    let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
 /// The most settings of one iteration.
 const SETTINGS_MAX: usize = 1 << 12;
 
@@ -119,7 +133,23 @@ pub(super) fn demand_aware(fabric: &Fabric, demand: &Demand) -> Result<Plan, Pro
     let mut pairs = Vec::new();
     let mut union = Union::of(fabric, &pairs);
     by_demand(&mut budget, &mut union, demand, &mut pairs);
-    Ok(Plan { pairs, shape: Shape::Irregular, rebuilt: None })
+    Ok(Plan::of(pairs))
+}
+
+/// A pair that may get one more link, the most bytes for each link first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    per_link: Reverse<u64>,
+    links: u32,
+    spread: u64,
+    pair: (u32, u32),
+    bytes: u64,
+}
+
+/// What is set at one time, and the bytes that each circuit carries, the more one way.
+pub(super) struct Setting {
+    pub pairs: Vec<Pair>,
+    pub bytes: Vec<u64>,
 }
 
 /// O(n² log n + ports · pairs of demand) for n elements with ports.
@@ -127,26 +157,32 @@ fn by_demand(budget: &mut Budget<'_>, union: &mut Union, demand: &Demand, pairs:
     let all = budget.elements();
     let every = all.iter().enumerate().flat_map(|(i, &a)| all[..i].iter().map(move |&b| (b, a)));
     let mut every: Vec<(u32, u32)> = every.collect();
-    every.sort_by_key(|pair| (Reverse(demand.get(pair).copied().unwrap_or(0)), *pair));
+    every.sort_by_key(|pair| {
+        (Reverse(demand.get(pair).copied().unwrap_or(0)), scattered(*pair), *pair)
+    });
     for &(a, b) in &every {
-        if union.root(a) != union.root(b) {
-            if let Ok(pair) = budget.join(a, b, None) {
-                union.join(a, b);
-                pairs.push(pair);
-            }
+        if union.root(a) != union.root(b)
+            && let Ok(pair) = budget.join(a, b, None)
+        {
+            union.join(a, b);
+            pairs.push(pair);
         }
     }
     // The most bytes for each link between the two, those of the forest included.
-    let mut queue: BTreeSet<(Reverse<u64>, u32, (u32, u32), u64)> = demand
-        .iter()
-        .filter(|&(pair, _)| budget.pair(pair.0, pair.1, None).is_some())
-        .map(|(&pair, &bytes)| (Reverse(bytes), 1, pair, bytes))
-        .collect();
-    while let Some((_, links, (a, b), bytes)) = queue.pop_first() {
+    let wanted = |(&pair, &bytes): (&(u32, u32), &u64)| Wanted {
+        per_link: Reverse(bytes),
+        links: 1,
+        spread: scattered(pair),
+        pair,
+        bytes,
+    };
+    let mut queue: BTreeSet<Wanted> = demand.iter().map(wanted).collect();
+    while let Some(Wanted { links, pair: (a, b), bytes, spread, .. }) = queue.pop_first() {
         if let Ok(pair) = budget.join(a, b, None) {
             pairs.push(pair);
-            let next = links + 1;
-            queue.insert((Reverse(bytes / u64::from(next)), next, (a, b), bytes));
+            let links = links + 1;
+            let per_link = Reverse(bytes / u64::from(links));
+            queue.insert(Wanted { per_link, links, spread, pair: (a, b), bytes });
         }
     }
     // What is left shortens ways between whoever has ports.
@@ -165,12 +201,12 @@ fn by_demand(budget: &mut Budget<'_>, union: &mut Union, demand: &Demand, pairs:
     }
 }
 
-/// Settings whose direct circuits carry everything, the most bytes first, each pair's in one
-/// setting; with each setting the most bytes of a pair, one way.
+/// Settings whose direct circuits carry everything, the most bytes first, each pair's in one.
+/// O(settings · pairs).
 pub(super) fn circuits(
     fabric: &Fabric,
     one_way: &BTreeMap<(u32, u32), u64>,
-) -> Result<Vec<(Vec<Pair>, Vec<u64>)>, Problem> {
+) -> Result<Vec<Setting>, Problem> {
     // A circuit carries both ways at once.
     let mut longer: BTreeMap<(u32, u32), u64> = BTreeMap::new();
     for (&(a, b), &bytes) in one_way {
@@ -182,13 +218,14 @@ pub(super) fn circuits(
     let mut settings = Vec::new();
     while !rest.is_empty() {
         let mut budget = Budget::new(fabric);
-        let (mut pairs, mut carried, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        let mut setting = Setting { pairs: Vec::new(), bytes: Vec::new() };
+        let mut after = Vec::new();
         let mut refused = None;
         for ((a, b), bytes) in rest {
             match budget.join(a, b, None) {
                 Ok(pair) => {
-                    pairs.push(pair);
-                    carried.push(bytes);
+                    setting.pairs.push(pair);
+                    setting.bytes.push(bytes);
                 }
                 Err(problem) => {
                     refused.get_or_insert(problem);
@@ -197,8 +234,8 @@ pub(super) fn circuits(
             }
         }
         match refused {
-            Some(problem) if pairs.is_empty() => return Err(problem),
-            _ => settings.push((pairs, carried)),
+            Some(problem) if setting.pairs.is_empty() => return Err(problem),
+            _ => settings.push(setting),
         }
         if settings.len() > SETTINGS_MAX {
             let expected = "at most 4,096 settings of an iteration";

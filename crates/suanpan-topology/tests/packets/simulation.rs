@@ -283,20 +283,20 @@ impl<'a> Simulation<'a> {
                 source.entering = Some((packet, 0, lane));
             }
         }
-        if let Some((packet, index, lane)) = source.entering {
-            if source.rooms[lane].credits > 0 {
-                source.rooms[lane].credits -= 1;
-                let is_last = index + 1 == self.parameters.packet_flits;
-                if is_last {
-                    source.rooms[lane].taken = false;
-                    source.entering = None;
-                } else {
-                    source.entering = Some((packet, index + 1, lane));
-                }
-                let slot = (self.cycle + 1) % self.wire.len();
-                let flit = Flit { packet, index, hops: 0 };
-                self.wire[slot].push((element, own, lane, flit));
+        if let Some((packet, index, lane)) = source.entering
+            && source.rooms[lane].credits > 0
+        {
+            source.rooms[lane].credits -= 1;
+            let is_last = index + 1 == self.parameters.packet_flits;
+            if is_last {
+                source.rooms[lane].taken = false;
+                source.entering = None;
+            } else {
+                source.entering = Some((packet, index + 1, lane));
             }
+            let slot = (self.cycle + 1) % self.wire.len();
+            let flit = Flit { packet, index, hops: 0 };
+            self.wire[slot].push((element, own, lane, flit));
         }
     }
 
@@ -346,10 +346,10 @@ impl<'a> Simulation<'a> {
             while busy > 0 {
                 let lane = busy.trailing_zeros() as usize;
                 busy &= busy - 1;
-                if let Some((output, room)) = from.lanes[lane].to {
-                    if output == own || at.outputs[output].rooms[room].credits > 0 {
-                        wanted[input * count + output] |= 1 << lane;
-                    }
+                if let Some((output, room)) = from.lanes[lane].to
+                    && (output == own || at.outputs[output].rooms[room].credits > 0)
+                {
+                    wanted[input * count + output] |= 1 << lane;
                 }
             }
         }

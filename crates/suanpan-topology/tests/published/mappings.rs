@@ -1,11 +1,17 @@
 //! Mappings that were published or measured.
 
+use std::cmp::Reverse;
+
 use serde_json::Value;
 use suanpan_topology::distance::Distances;
+use suanpan_topology::estimate::{Estimator, bytes_across};
 use suanpan_topology::fabric::{Fabric, Grid, Kind, Shape, Wrap};
 use suanpan_topology::generate::{LinkTerms, grid, mesh, tree};
-use suanpan_topology::map::{Effort, Objective, map};
-use suanpan_topology::traffic::{Flow, Traffic, parse_csv};
+use suanpan_topology::import::ibnetdiscover::{self, Options};
+use suanpan_topology::map::{Asked, By, Effort, Objective, allocate, map};
+use suanpan_topology::routes::Routing;
+use suanpan_topology::traffic::{Flow, Model, Parallelism, Traffic, parse_csv};
+use suanpan_topology::units::BitsPerSecond;
 
 use super::shared;
 
@@ -134,4 +140,44 @@ fn a_published_optimum_is_found() {
     let mapping =
         map(&traffic, &distances, None, Objective::HopBytes, effort).expect("a valid case");
     assert!(mapping.value.hop_bytes <= 6_124 * 1_005 / 1_000, "{}", mapping.value.hop_bytes);
+}
+
+/// The real InfiniBand fabric of seven NVL72 racks, four ranks to a host: hosts in alphabetical
+/// order, and those of the biggest racks first, are what people do.
+#[test]
+fn racks_and_order_beat_what_people_do_on_a_real_fabric() {
+    let Some(text) = shared("fabric/fabrics/topograph/ibnetdiscover-gb200.out") else { return };
+    let terms = LinkTerms { bandwidth: BitsPerSecond(28_800_000_000_000), ..LinkTerms::default() };
+    let options =
+        Options { rails_min: 4, capacity: 4, scale_up: Some(terms), ..Options::default() };
+    let fabric = ibnetdiscover::parse("gb200", &text, &options).expect("it is right");
+    let rack = fabric.level("rack").expect("it is there");
+    let alphabetical = fabric.slots();
+    let size = |slot: u32| {
+        let of = rack.of[slot as usize];
+        alphabetical.iter().filter(|other| rack.of[**other as usize] == of).count()
+    };
+    let mut biggest = alphabetical.clone();
+    biggest.sort_by_cached_key(|&slot| (Reverse(size(slot)), rack.of[slot as usize]));
+    let dense = Model { layers: 80, hidden: 8192, sequence: 8192, ..Model::default() };
+    let over = Parallelism { tensor: 4, pipeline: 8, data: 8, ..Parallelism::default() };
+    let experts = Model { layers: 64, hidden: 7168, sequence: 4096, experts: 256, ..dense };
+    let experts = Model { feed_forward: 2048, experts_per_token: 8, ..experts };
+    let spread = Parallelism { pipeline: 2, data: 48, expert: 16, ..Parallelism::default() };
+    for (model, over) in [(&dense, &over), (&experts, &spread)] {
+        let model = Model { micro_batches: 16, ..model.clone() };
+        let traffic = model.expand(over).expect("it is right").traffic;
+        let effort = Effort { evaluations: 6_000_000, lanes: 1, seed: 1 };
+        let asked = Asked { tolerance: 0, by: By::BottleneckTime, effort };
+        let found = allocate(&fabric, &alphabetical, &traffic, asked).expect("there is room");
+        let cost = |places: &[u32]| {
+            let estimator = Estimator::new(&fabric, &Routing::Shortest).expect("any fabric");
+            let loads = estimator.loads(&traffic, places).expect("a placement");
+            (loads.bottleneck.expect("all send").seconds, bytes_across(&traffic, places, rack))
+        };
+        let ours = cost(&found.mapping.element_of);
+        for theirs in [&alphabetical, &biggest].map(|places| cost(places)) {
+            assert!(ours.0 < theirs.0 && ours.1 < theirs.1, "{ours:?}, {theirs:?}");
+        }
+    }
 }

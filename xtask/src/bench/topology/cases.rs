@@ -11,7 +11,7 @@ use suanpan_topology::traffic::{Flow, Traffic};
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
 /// Terms of all links; only equal rates matter here.
-const TERMS: LinkTerms = LinkTerms {
+pub const TERMS: LinkTerms = LinkTerms {
     bandwidth: BitsPerSecond(400_000_000_000),
     latency: Picoseconds(500_000),
     energy: FemtojoulesPerBit(1_000),
@@ -290,6 +290,6 @@ fn model([tp, dp, pp]: [u32; 3], second: u64) -> Result<Traffic> {
     Ok(Traffic::from_entries((tp * dp * pp) as usize, Flow::BothWays, entries)?)
 }
 
-fn read(name: &str) -> Result<String> {
+pub fn read(name: &str) -> Result<String> {
     Ok(fs::read_to_string(public_data(&format!("fabric/{name}"))?)?)
 }

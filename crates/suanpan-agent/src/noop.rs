@@ -5,6 +5,7 @@
 
 use crate::driver::{Driver, LaunchDocument};
 use crate::local::files::now;
+use crate::sitefile::Site;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +50,11 @@ impl Driver for NoopDriver {
         Ok(())
     }
 
+    fn warn(&mut self, _id: AllocationId) -> io::Result<()> {
+        // Its payloads end as they start, so none is there to be told.
+        Ok(())
+    }
+
     fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {
         self.end(id, generation, End::Cancelled);
         Ok(())
@@ -89,7 +95,11 @@ impl Driver for NoopDriver {
         ["memory", "cpu", "pids", "time"].map(none).into()
     }
 
-    fn set_inventory(&mut self, _inventory: &Inventory) {}
+    fn set_site(&mut self, _site: &Site) {}
+
+    fn take_inventory(&mut self) -> Option<Inventory> {
+        None
+    }
 }
 
 impl NoopDriver {

@@ -3,6 +3,7 @@
 use std::fmt;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
+use suanpan_sched::quota::policy::QuotaFault;
 use suanpan_sched::reason::{Predicate, Unfit};
 
 /// Why something asked did not happen. Nothing was changed.
@@ -60,6 +61,8 @@ pub enum Rejection {
         /// What would be right.
         expected: String,
     },
+    /// The tree of quotas cannot be kept.
+    InvalidQuotas(QuotaFault),
     /// Users cannot ask to go before others.
     NegativeNice {
         /// Which job of the submission, from 0.
@@ -73,6 +76,17 @@ pub enum Rejection {
         position: usize,
         /// What it named.
         qos: String,
+    },
+    /// The QOS is for others.
+    QosNotAllowed {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// What it named.
+        qos: String,
+        /// Who submits.
+        user: String,
+        /// Who pays.
+        project: String,
     },
     /// There is no such cluster, or nothing is known of it yet.
     UnknownCluster(ClusterId),
@@ -105,7 +119,7 @@ pub enum Kind {
     Conflict,
     /// The caller may not.
     Forbidden,
-    /// It is well formed and can never be done here.
+    /// It is well formed, and can never be done here or is against a rule.
     Impossible,
 }
 
@@ -129,8 +143,10 @@ impl Rejection {
             Rejection::ClusterExists(_) => "cluster-exists",
             Rejection::WrongAgent => "wrong-agent",
             Rejection::InvalidInventory { .. } => "invalid-inventory",
+            Rejection::InvalidQuotas(_) => "invalid-quotas",
             Rejection::NegativeNice { .. } => "negative-nice",
             Rejection::UnknownQos { .. } => "unknown-qos",
+            Rejection::QosNotAllowed { .. } => "qos-not-allowed",
             Rejection::UnknownCluster(_) => "unknown-cluster",
             Rejection::UnknownNode(_) => "unknown-node",
             Rejection::UnknownPartition(_) => "unknown-partition",
@@ -152,7 +168,6 @@ impl Rejection {
             | Rejection::UnknownCluster(_)
             | Rejection::UnknownNode(_)
             | Rejection::UnknownPartition(_)
-            | Rejection::UnknownQos { .. }
             | Rejection::UnknownReservation(_) => Kind::NotFound,
             Rejection::JobEnded(..)
             | Rejection::KeyReused
@@ -171,8 +186,11 @@ impl Rejection {
             | Rejection::HoldOfTask(_)
             | Rejection::NoNodes
             | Rejection::EndsBeforeItBegins
+            | Rejection::InvalidQuotas(_)
             | Rejection::InvalidInventory { .. } => Kind::Invalid,
-            Rejection::Impossible { .. } => Kind::Impossible,
+            Rejection::Impossible { .. }
+            | Rejection::UnknownQos { .. }
+            | Rejection::QosNotAllowed { .. } => Kind::Impossible,
         }
     }
 
@@ -193,14 +211,17 @@ impl Rejection {
             }
             Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
             Rejection::NegativeNice { nice, .. } => Some(("nice".into(), nice.to_string())),
-            Rejection::UnknownQos { qos, .. } => Some(("qos".into(), qos.clone())),
+            Rejection::UnknownQos { qos, .. } | Rejection::QosNotAllowed { qos, .. } => {
+                Some(("qos".into(), qos.clone()))
+            }
             Rejection::UnknownCluster(id) => Some(("cluster".into(), id.to_string())),
             Rejection::UnknownNode(name) => Some(("nodes".into(), name.clone())),
             Rejection::UnknownPartition(name) => Some(("partition".into(), name.clone())),
             Rejection::ReservationExists(name) | Rejection::UnknownReservation(name) => {
                 Some(("name".into(), name.clone()))
             }
-            Rejection::InvalidInventory { field, value, .. } => {
+            Rejection::InvalidInventory { field, value, .. }
+            | Rejection::InvalidQuotas(QuotaFault { field, value, .. }) => {
                 Some((field.clone(), value.clone()))
             }
             _ => None,
@@ -225,7 +246,9 @@ impl Rejection {
             Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
             Rejection::WrongAgent => "use the token made for this cluster",
             Rejection::NegativeNice { .. } => "ask for 0 or more",
-            Rejection::UnknownQos { .. } => "leave it out for the default",
+            Rejection::UnknownQos { .. } | Rejection::QosNotAllowed { .. } => {
+                "leave it out, or choose one that `suanpan priorities show` lists for you"
+            }
             Rejection::UnknownCluster(_) => "`suanpan sites` lists the clusters there are",
             Rejection::UnknownNode(_) | Rejection::UnknownPartition(_) => {
                 "`suanpan sites` lists what the cluster has"
@@ -233,7 +256,10 @@ impl Rejection {
             Rejection::NoNodes => "name at least one node",
             Rejection::EndsBeforeItBegins => "give an end that is later than now and its begin",
             Rejection::ReservationExists(_) => "choose another name, or end that one first",
-            Rejection::InvalidInventory { expected, .. } => return Some(expected.clone()),
+            Rejection::InvalidInventory { expected, .. }
+            | Rejection::InvalidQuotas(QuotaFault { expected, .. }) => {
+                return Some(expected.clone());
+            }
             _ => return None,
         };
         Some(text.to_owned())
@@ -257,6 +283,7 @@ fn field_of(predicate: Predicate) -> &'static str {
         Predicate::Budget => "budget",
         Predicate::Network => "inputs",
         Predicate::Deadline => "deadline",
+        Predicate::Quota => "project",
         Predicate::Refused | Predicate::Resources | Predicate::Available | Predicate::Priority => {
             "resources"
         }
@@ -296,10 +323,16 @@ impl fmt::Display for Rejection {
             Rejection::InvalidInventory { field, value, expected } => {
                 write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
             }
+            Rejection::InvalidQuotas(QuotaFault { field, value, .. }) => {
+                write!(f, "quota `{field}` is `{value}`")
+            }
             Rejection::NegativeNice { nice, .. } => {
                 write!(f, "only operators may raise a priority (nice {nice})")
             }
             Rejection::UnknownQos { qos, .. } => write!(f, "there is no QOS `{qos}`"),
+            Rejection::QosNotAllowed { qos, user, project, .. } => {
+                write!(f, "QOS `{qos}` is not for user `{user}` in project `{project}`")
+            }
             Rejection::UnknownCluster(id) => write!(f, "there is no cluster {id}"),
             Rejection::UnknownNode(name) => write!(f, "the cluster has no node `{name}`"),
             Rejection::UnknownPartition(name) => {

@@ -6,6 +6,7 @@
 pub mod campaign;
 pub mod digest;
 pub mod file;
+pub mod network;
 pub mod run;
 mod section;
 pub mod source;
@@ -38,6 +39,8 @@ pub struct Source {
     pub origin: Origin,
     /// How it is changed.
     pub scale: Scale,
+    /// What its jobs ask of a network; `None` at a single site.
+    pub binding: Option<network::Binding>,
 }
 
 /// A log or a generator.
@@ -106,7 +109,7 @@ pub struct Site {
     pub model: SiteModel,
 }
 
-/// How a site behaves.
+/// How a site behaves, or a network of sites.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SiteModel {
     /// A batch site: processors that jobs hold from start to end.
@@ -132,6 +135,8 @@ pub enum SiteModel {
         /// Length of a round, seconds; that of the policy's authors if nothing is said.
         round_s: Option<u64>,
     },
+    /// Sites of a whole network, behind the scheduler that serves the live one.
+    Network(network::NetworkModel),
 }
 
 /// Nodes of one flavor at an elastic site.
@@ -151,6 +156,7 @@ impl SiteModel {
             SiteModel::Batch { .. } => "batch",
             SiteModel::GpuSharing { .. } => "gpu-sharing",
             SiteModel::Elastic { .. } => "elastic",
+            SiteModel::Network(_) => "network",
         }
     }
 }

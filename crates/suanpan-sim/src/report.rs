@@ -5,7 +5,9 @@
 //! document again from the per-job files and compares both.
 
 mod charts;
+mod growth;
 mod page;
+mod parts;
 pub mod scale;
 pub mod svg;
 mod table;
@@ -13,10 +15,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use growth::growth;
 pub use page::html;
 
 /// The look of a report's page.
-pub const STYLE: &str = include_str!("report/style.css");
+pub const STYLE: &str = concat!(include_str!("report/chart.css"), include_str!("report/style.css"));
 
 /// The script that computes every number again, written beside each report.
 pub const RECOMPUTE: &str = include_str!("report/recompute.py");

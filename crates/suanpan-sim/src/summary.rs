@@ -1,9 +1,10 @@
 //! What the runs of an experiment come to together: the document `summary.json`.
 
 use crate::experiment::campaign::{RunRecord, SCHEMA};
-use crate::experiment::digest::{Better, Curve, Metric, Timeline};
+use crate::experiment::digest::{Better, Curve, Group, GroupKind, Metric, Timeline};
+use crate::experiment::network::size;
 use crate::experiment::source::{ReadLog, Sources};
-use crate::experiment::{Experiment, Origin, Source, run};
+use crate::experiment::{Experiment, Origin, SiteModel, Source, run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,8 +48,25 @@ pub struct Summary {
     pub compare: Vec<String>,
     /// Thresholds of each distribution.
     pub thresholds: BTreeMap<String, Vec<f64>>,
+    /// The sites of a network; nothing for a site of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteSummary>,
+    /// The metrics of each site and of each project of a network.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub group_metrics: BTreeMap<GroupKind, Vec<MetricSummary>>,
     /// The policies, in order; the first is the one the others are compared with.
     pub policies: Vec<PolicySummary>,
+}
+
+/// A site of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiteSummary {
+    /// Its name.
+    pub name: String,
+    /// CPUs of its nodes.
+    pub cpus: u64,
+    /// GPUs of its nodes.
+    pub gpus: u64,
 }
 
 /// One source of jobs.
@@ -107,6 +125,20 @@ pub struct PolicySummary {
     pub distributions: BTreeMap<String, Vec<f64>>,
     /// Amounts against demand, over the seeds.
     pub curves: Vec<CurveSummary>,
+    /// Each site and each project of a network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSummary>,
+}
+
+/// A site or a project of a network, over all seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupSummary {
+    /// Which of both.
+    pub kind: GroupKind,
+    /// Its name.
+    pub name: String,
+    /// Each of the kind's metrics.
+    pub metrics: BTreeMap<String, Estimate>,
 }
 
 /// An amount against the demand that has come: mean, least and most over the seeds at each percent
@@ -169,7 +201,14 @@ pub fn summarize(
         bin_s *= 2;
     }
     let bins = longest.div_ceil(bin_s) as usize;
-    let policy = |records: &Vec<RunRecord>| policy(records, &runs[0], metrics, bin_s, bins);
+    let kinds =
+        [GroupKind::Site, GroupKind::Project].map(|kind| (kind, run::group_metrics(model, kind)));
+    let kinds: BTreeMap<GroupKind, Vec<Metric>> =
+        kinds.into_iter().filter(|(_, metrics)| !metrics.is_empty()).collect();
+    let policy = |records: &Vec<RunRecord>| PolicySummary {
+        groups: groups(records, &kinds),
+        ..policy(records, &runs[0], &metrics, bin_s, bins)
+    };
     let thresholds = all().next().map(|run| &run.digest.distributions).into_iter().flatten();
     Summary {
         schema: SCHEMA.to_owned(),
@@ -188,6 +227,11 @@ pub fn summarize(
         },
         metrics: metrics.iter().map(shown).collect(),
         compare: experiment.metrics.compare.clone(),
+        sites: sites(model),
+        group_metrics: kinds
+            .iter()
+            .map(|(kind, metrics)| (*kind, metrics.iter().map(shown).collect()))
+            .collect(),
         thresholds: thresholds.map(|one| (one.name.clone(), one.at_most.clone())).collect(),
         policies: runs.iter().map(policy).collect(),
     }
@@ -260,7 +304,35 @@ fn policy(
         timelines: (0..names).map(lines).collect(),
         distributions: distributions(records),
         curves: curves(records),
+        groups: Vec::new(),
     }
+}
+
+fn sites(model: &SiteModel) -> Vec<SiteSummary> {
+    let SiteModel::Network(network) = model else { return Vec::new() };
+    let site = |site: &std::sync::Arc<suanpan_model::site::Inventory>| {
+        let (cpus, gpus) = size(site);
+        SiteSummary { name: site.site.clone(), cpus, gpus }
+    };
+    network.sites.iter().map(site).collect()
+}
+
+/// Each site and project over the seeds; every run has the same ones in the same order.
+fn groups(records: &[RunRecord], kinds: &BTreeMap<GroupKind, Vec<Metric>>) -> Vec<GroupSummary> {
+    let Some(first) = records.first() else { return Vec::new() };
+    let group = |(place, group): (usize, &Group)| {
+        let of = |(index, metric): (usize, &Metric)| {
+            let value = |run: &RunRecord| run.digest.groups[place].metrics[index];
+            let values: Vec<f64> = records.iter().map(value).collect();
+            (metric.name.to_owned(), estimate(&values))
+        };
+        GroupSummary {
+            kind: group.kind,
+            name: group.name.clone(),
+            metrics: kinds[&group.kind].iter().enumerate().map(of).collect(),
+        }
+    };
+    first.digest.groups.iter().enumerate().map(group).collect()
 }
 
 fn curves(records: &[RunRecord]) -> Vec<CurveSummary> {

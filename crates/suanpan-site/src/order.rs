@@ -71,6 +71,10 @@ pub struct RunOrder {
     pub restarts: u32,
     /// When it was placed.
     pub placed_at: Timestamp,
+    /// When it will be stopped for another job: its payload is to be told now, and may use the
+    /// time until then. Agents of versions that do not know this tell it when it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<Timestamp>,
 }
 
 /// Place of a task in its array.

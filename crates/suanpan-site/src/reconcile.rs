@@ -5,6 +5,7 @@
 //! crash or a repeated call changes nothing. The rules that hold whatever happens:
 //!
 //! - an allocation is launched only while nothing of it was ever observed, so at most once;
+//! - a payload is warned of its stop once, while it runs;
 //! - an order older than the one already acted on is refused;
 //! - an allocation that is over is reported until its order disappears, then forgotten.
 
@@ -31,6 +32,8 @@ pub enum Progress {
     Staging,
     /// The payload runs under a living supervisor.
     Started,
+    /// The same, and it was told that it will be stopped.
+    Warned,
     /// Asked to stop; its processes are going away.
     Stopping,
     /// Its outcome is written down and nothing of it runs.
@@ -46,6 +49,8 @@ pub enum Progress {
 pub enum Action {
     /// Start it. Only ever asked for an allocation of which nothing is observed.
     Launch,
+    /// Tell its payload that it will be stopped.
+    Warn,
     /// Stop it, or write down that it will never start.
     Stop(StopReason),
     /// Find out what became of it, end what is left of it, and write its outcome down.
@@ -82,9 +87,12 @@ pub fn judge(order: Option<&Order>, observed: Option<&Observed>) -> &'static [Ac
         (Some(order), Some(seen)) => match &order.desired {
             _ if seen.progress == Progress::Lost => &[Action::Settle],
             Desired::Stop(reason) if order.generation >= seen.generation => match seen.progress {
-                Progress::Staging | Progress::Started => stop(*reason),
+                Progress::Staging | Progress::Started | Progress::Warned => stop(*reason),
                 _ => &[Action::Report],
             },
+            Desired::Run(run) if run.stop_at.is_some() && seen.progress == Progress::Started => {
+                &[Action::Warn, Action::Report]
+            }
             Desired::Run(_) | Desired::Stop(_) => &[Action::Report],
         },
     }
@@ -115,7 +123,7 @@ pub enum Accepted {
 
 fn without_order(progress: Progress) -> &'static [Action] {
     match progress {
-        Progress::Staging | Progress::Started => stop(StopReason::Cancelled),
+        Progress::Staging | Progress::Started | Progress::Warned => stop(StopReason::Cancelled),
         Progress::Lost => &[Action::Settle],
         Progress::Ended => &[Action::Forget],
         Progress::Stopping | Progress::Forgotten => &[],

@@ -37,6 +37,10 @@ fn markdown() -> String {
     }
     sbatch_options(&mut text);
     exit_codes(&mut text);
+    text.push_str("\n## Waiting reasons\n\n| reason | meaning |\n| --- | --- |\n");
+    for reason in suanpan_wire::v1::WAITING_REASONS {
+        line(&mut text, &format!("| `{}` | {} |", reason.word, reason.text));
+    }
     text.push_str("\n## Environment\n\n| variable | what it says |\n| --- | --- |\n");
     for variable in VARIABLES {
         line(&mut text, &format!("| `{}` | {} |", variable.name, variable.meaning));

@@ -199,6 +199,53 @@ fn bad_input_is_told_by_its_place() {
     assert!(answer.err.contains("would all run the same jobs"), "{}", answer.err);
 }
 
+/// The shipped experiment of a network, made small.
+fn network() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/simulator");
+    let text = fs::read_to_string(example.join("network.toml")).expect("the example");
+    let small = text.replace("jobs = 150", "jobs = 40").replace("\"1-5\"", "\"1-2\"");
+    assert_ne!(small, text);
+    fs::write(folder.path().join("small.toml"), small).expect("the file is written");
+    folder
+}
+
+#[test]
+fn a_network_is_recomputed_and_does_not_depend_on_threads() {
+    let folder = network();
+    for (out, threads) in [("one", "1"), ("four", "4")] {
+        let args = ["run", "small.toml", "--out", out, "--threads", threads];
+        let answer = sim(folder.path(), &args);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+    }
+    let (one, four) = (below(&folder.path().join("one")), below(&folder.path().join("four")));
+    assert!(one == four, "the same bytes");
+    let right = recompute(&folder.path().join("one"));
+    assert_eq!(right.code, 0, "{}{}", right.out, right.err);
+    let run = folder.path().join("one/runs/all-fastest-seed-2.csv");
+    let lines = fs::read_to_string(&run).expect("a per-job file");
+    assert!(lines.starts_with("job,attempt,source,project,user,"), "{lines}");
+    // A job elsewhere, and a cost: every figure of sites and projects depends on its lines.
+    for (from, to) in [(",shanghai,", ",guiyang,"), (",genome,", ",climate,")] {
+        assert!(lines.contains(from), "{lines}");
+        fs::write(&run, lines.replacen(from, to, 1)).expect("the file is written");
+        assert_eq!(recompute(&folder.path().join("one")).code, 1, "{from} became {to}");
+    }
+}
+
+#[test]
+fn a_network_tells_what_is_wrong_with_it() {
+    let folder = network();
+    let path = folder.path().join("small.toml");
+    let text = fs::read_to_string(&path).expect("the file");
+    fs::write(&path, text.replace("\"shanghai\", \"guiyang\"", "\"shanghai\", \"guiyan\""))
+        .expect("the file is written");
+    let answer = sim(folder.path(), &["check", "small.toml"]);
+    assert_eq!(answer.code, 2);
+    let told = "link[0].between is `a list`: expected two sites of: shanghai, guiyang, ulanqab";
+    assert!(answer.err.contains(told), "{}", answer.err);
+}
+
 /// The console blocks of the guide, typed as they stand.
 #[test]
 fn the_guide_works_as_shown() {

@@ -32,6 +32,12 @@ pub enum MemoryKill {
 /// The longest time in which a request to stop goes unnoticed.
 const PERIOD: Duration = Duration::from_millis(50);
 
+/// Mark of the agent: the payload is to be told that it will be stopped for another job.
+pub const WARN: &str = "warn";
+
+/// Mark of the supervisor: it was told.
+const WARN_SENT: &str = "warn.sent";
+
 /// How often memory is looked at where the kernel does not limit it.
 const MEMORY_PERIOD: Duration = Duration::from_secs(1);
 
@@ -103,6 +109,9 @@ impl<'a> Watch<'a> {
         if self.ending.is_none() && self.job.dir.marked("stop").is_some() {
             self.end(End::Cancelled)?;
         }
+        if self.ending.is_none() && self.payload.is_some() && self.job.dir.has(WARN) {
+            self.give_notice()?;
+        }
         let time = Instant::now();
         if let Some(running) = &self.payload {
             if running.warn_at.is_some_and(|at| time >= at) && self.ending.is_none() {
@@ -165,6 +174,26 @@ impl<'a> Watch<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells the job, once, that it will be stopped for another. As Slurm does at the beginning of
+    /// the grace time ("Preemption", `preempt.html`): SIGCONT and SIGTERM; where the job asked for
+    /// a signal with `--signal` that one instead (`PreemptParameters=send_user_signal`).
+    fn give_notice(&mut self) -> io::Result<()> {
+        if self.job.dir.has(WARN_SENT) {
+            return Ok(());
+        }
+        self.job.dir.write_unsynced(WARN_SENT, &())?;
+        let Some(running) = &self.payload else { return Ok(()) };
+        let pid = running.pid;
+        processes::signal_group(pid, 18);
+        match self.job.launch.signal {
+            Some(_) if !self.job.dir.has("warned") => self.warn(),
+            _ => {
+                processes::signal_group(pid, 15);
+                Ok(())
+            }
+        }
     }
 
     /// Asks the job to end and starts its grace.

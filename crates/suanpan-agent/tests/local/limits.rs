@@ -1,9 +1,11 @@
 use crate::rig::Rig;
 use std::fs;
 use std::time::{Duration, Instant};
-use suanpan_model::job::{End, PayloadReach, Source};
+use suanpan_model::job::{End, Launch, PayloadReach, Source};
 use suanpan_model::memory::Mebibytes;
+use suanpan_model::time::Timestamp;
 use suanpan_model::walltime::Walltime;
+use suanpan_site::order::Desired;
 
 fn seconds(seconds: u32) -> Walltime {
     Walltime::from_seconds(seconds).expect("it is a time limit")
@@ -136,4 +138,43 @@ fn processes_left_behind_end_with_the_job() {
     let outcome = rig.fake.end_of(rig.submit(1, &rig.launch("setsid sleep 65.5 & exit 0")));
     assert_eq!(outcome.end, End::Exited { code: 0 });
     assert!(!runs("65.5"));
+}
+
+/// Starts a job that writes down each time it is told something, and warns it twice.
+fn told_twice(rig: &Rig, launch: &Launch) -> String {
+    let id = rig.submit(1, launch);
+    rig.fake.started(id);
+    let there = |name: &str| rig.fake.until(name, |_| rig.work().join(name).exists().then_some(()));
+    there("ready");
+    let mut run = rig.run_order(1, launch);
+    run.stop_at = Some(Timestamp(1));
+    rig.fake.order(1, 2, Desired::Run(Box::new(run.clone())));
+    there("told");
+    // The same again, as after a restart of the server.
+    rig.fake.order(1, 3, Desired::Run(Box::new(run)));
+    std::thread::sleep(Duration::from_millis(1_500));
+    fs::write(rig.work().join("go"), "").expect("the file is written");
+    assert_eq!(rig.fake.end_of(id).end, End::Exited { code: 85 });
+    rig.read("told")
+}
+
+#[test]
+fn a_payload_is_told_once_that_it_will_be_stopped_and_may_go_on_until_then() {
+    let rig = Rig::started();
+    let script = "trap 'echo TERM >> told' TERM; trap 'echo CONT >> told' CONT; touch ready
+        while [ ! -e go ]; do sleep 0.1; done; exit 85";
+    let mut told: Vec<String> =
+        told_twice(&rig, &rig.launch(script)).lines().map(str::to_owned).collect();
+    told.sort();
+    assert_eq!(told, ["CONT", "TERM"]);
+}
+
+#[test]
+fn one_that_asked_for_a_signal_is_told_by_that() {
+    let rig = Rig::started();
+    let script = "trap 'echo TERM >> told' TERM; trap 'echo USR1 >> told' USR1; touch ready
+        while [ ! -e go ]; do sleep 0.1; done; exit 85";
+    let mut launch = rig.launch(script);
+    launch.signal = Some("B:USR1@1".parse().expect("a signal request"));
+    assert_eq!(told_twice(&rig, &launch), "USR1\n");
 }

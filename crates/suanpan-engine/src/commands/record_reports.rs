@@ -142,6 +142,11 @@ fn then(state: &State, allocation: &Allocation, outcome: &Outcome) -> Then {
         (End::Lost, _) => JobState::NodeFail,
     };
     let stopped = |reason| state_of_stop(state, allocation, reason);
+    // What was warned and ends within its grace gave way, unless it had done its work.
+    let gave_way = allocation.preempted.is_some() && allocation.stopping.is_none();
+    if gave_way && over != JobState::Completed {
+        return stopped(StopReason::Preempted).map_or(Then::Requeued, Then::Over);
+    }
     if allocation.stopping.is_some_and(|reason| stopped(reason).is_none()) {
         return if over == JobState::Completed { Then::Over(over) } else { Then::Requeued };
     }

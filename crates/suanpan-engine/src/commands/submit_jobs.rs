@@ -30,7 +30,7 @@ pub(crate) fn decide(
         {
             return Err(Rejection::NotOwner { job: JobId(next), owner: spec.user.clone() });
         }
-        check_rank(state, caller, position, spec)?;
+        state.check_rank(caller, position, spec)?;
         check_dependency(state, position, spec)?;
         check_possible(state, position, spec)?;
         jobs.push(SubmittedJob { id: JobId(next), spec: spec.clone() });
@@ -52,23 +52,34 @@ impl State {
         }
         ids
     }
-}
 
-/// Refuses a QOS that does not exist, and a user's wish to go before others.
-fn check_rank(
-    state: &State,
-    caller: &Caller,
-    position: usize,
-    spec: &JobSpec,
-) -> Result<(), Rejection> {
-    if spec.nice < 0 && matches!(caller, Caller::User(_)) {
-        return Err(Rejection::NegativeNice { position, nice: spec.nice });
-    }
-    match (&spec.qos, &state.priorities.policy) {
-        (Some(qos), Some(policy)) if !policy.qos.contains_key(qos) => {
-            Err(Rejection::UnknownQos { position, qos: qos.clone() })
+    /// Refuses a QOS that does not exist or is not for the job's user and project, and a user's
+    /// wish to go before others. Without a policy there are no QOSs, and their names mean nothing.
+    ///
+    /// # Errors
+    /// The rejection of the job at this position of its submission.
+    pub fn check_rank(
+        &self,
+        caller: &Caller,
+        position: usize,
+        spec: &JobSpec,
+    ) -> Result<(), Rejection> {
+        if spec.nice < 0 && matches!(caller, Caller::User(_)) {
+            return Err(Rejection::NegativeNice { position, nice: spec.nice });
         }
-        _ => Ok(()),
+        let (Some(name), Some(policy)) = (&spec.qos, &self.priorities.policy) else {
+            return Ok(());
+        };
+        match policy.qos.get(name) {
+            None => Err(Rejection::UnknownQos { position, qos: name.clone() }),
+            Some(qos) if !qos.admits(&spec.user, &spec.project) => Err(Rejection::QosNotAllowed {
+                position,
+                qos: name.clone(),
+                user: spec.user.clone(),
+                project: spec.project.clone(),
+            }),
+            Some(_) => Ok(()),
+        }
     }
 }
 

@@ -51,6 +51,7 @@ impl Allocation {
             time_limit: placed.time_limit,
             restarts: self.restarts,
             placed_at: self.placed_at,
+            stop_at: self.preempted.map(|(_, stop_at)| stop_at),
         }
     }
 }

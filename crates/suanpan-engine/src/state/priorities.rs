@@ -3,7 +3,7 @@
 use super::{Allocation, Job, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use suanpan_model::id::{AllocationId, JobId};
+use suanpan_model::id::{AllocationId, Generation, JobId};
 use suanpan_model::job::Requeue;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::walltime::Walltime;
@@ -80,6 +80,22 @@ impl State {
         Some(policy.parts(&asked, now))
     }
 
+    /// What each user has used in each project, and the fair share that follows; nothing without
+    /// a policy. O(jobs * log users).
+    #[must_use]
+    pub fn fair_shares(&self, now: Timestamp) -> Vec<(UserShare, u64)> {
+        let Some(policy) = self.priorities.policy.as_deref() else { return Vec::new() };
+        let used = self.usage_at(policy, now);
+        let ranked = used.iter().map(|((project, user), usage)| (*project, *user, *usage));
+        let ranked = policy.fair_shares(ranked);
+        let with_usage = |share: UserShare| {
+            let usage = used.get(&(share.project.as_str(), share.user.as_str()));
+            let usage = usage.copied().unwrap_or(0);
+            (share, usage)
+        };
+        ranked.into_iter().map(with_usage).collect()
+    }
+
     /// Whether priorities are to be worked out anew.
     pub(crate) fn priorities_due(&self, at: Timestamp) -> Option<&PriorityPolicy> {
         let policy = self.priorities.policy.as_deref()?;
@@ -154,7 +170,10 @@ impl State {
     pub(super) fn preempted(&mut self, id: AllocationId, by: JobId, stop_at: Timestamp) {
         let live = self.allocations.get_mut(&id).expect("events name live allocations");
         live.preempted = Some((by, stop_at));
+        // Its order says so now: a new version, so that one that is lost on the way is missed.
+        live.generation = Generation(live.generation.0 + 1);
         self.derived.graces.insert((stop_at, id));
+        self.touch(id);
         self.publish_running(id);
     }
 
@@ -210,7 +229,17 @@ impl State {
             if job.priority != priority {
                 job.priority = priority;
                 self.publish_pending(id);
+                self.publish_held(id);
             }
+        }
+    }
+
+    /// Tells the scheduler of a job's allocations, where their priority decides what they hold.
+    fn publish_held(&mut self, id: JobId) {
+        if self.quotas.is_some() {
+            let placed: Vec<AllocationId> =
+                self.jobs[&id].tasks.placed().map(|(_, allocation)| allocation).collect();
+            placed.into_iter().for_each(|id| self.publish_running(id));
         }
     }
 

@@ -70,6 +70,23 @@ pub struct Qos {
     pub exempt: Seconds,
     /// How long it may still run once it is to be stopped for another (`GraceTime`).
     pub grace: Seconds,
+    /// Users who may ask for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+    /// Projects whose jobs may ask for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<String>,
+}
+
+impl Qos {
+    /// Whether a user may ask for it in a project: everybody may if it names nobody.
+    #[must_use]
+    pub fn admits(&self, user: &str, project: &str) -> bool {
+        let nobody = self.users.is_empty() && self.projects.is_empty();
+        nobody
+            || self.users.iter().any(|one| one == user)
+            || self.projects.iter().any(|one| one == project)
+    }
 }
 
 /// What becomes of a job that is stopped for another.

@@ -5,9 +5,10 @@
 //! node-wise timeline of [`super`] is exact for many resources; this one is for a pool of
 //! identical processors, where one number says everything, and it is fast.
 //!
-//! Steps lie in chunks of at most [`Chunk::MOST`]; a chunk knows the least and the most that is
-//! free in it, and carries an amount that is added to all of its steps. So a search skips chunks
-//! that never fit or always fit, and a change over a long time touches each chunk between once.
+//! Steps lie in chunks of at most [`Chunk::MOST`]; a chunk knows bounds of what is free in it, and
+//! carries an amount that is added to all of its steps. So a search skips chunks that never fit or
+//! always fit, and a change over a long time touches each chunk between once. Most changes lie in
+//! one chunk, and are made there in one go.
 //!
 //! Complexity, with `n` steps, `B` = [`Chunk::MOST`] and `w` windows that are too short:
 //!
@@ -28,6 +29,9 @@ mod tests;
 pub struct Profile {
     /// At least one, none empty; times rise strictly through all of them.
     chunks: Vec<Chunk>,
+    /// In the first chunk, the step that held when time last passed. Nearly every question is about
+    /// that moment, and is looked for from here on; changes may leave it a step or two behind.
+    current: usize,
 }
 
 /// From `at` on, until the next step, `free` and the chunk's `added` are free.
@@ -42,9 +46,11 @@ struct Chunk {
     steps: Vec<Step>,
     /// What counts for every step besides its own.
     added: i64,
-    /// The least and the most that is free in it, `added` left out.
+    /// Not more than the least and not less than the most that is free in it, `added` left out.
     least: i64,
     most: i64,
+    /// Changes since these bounds were exact.
+    loosened: u32,
 }
 
 /// Index of a step: chunk, and place in it.
@@ -55,7 +61,7 @@ impl Profile {
     #[must_use]
     pub fn new(now: Timestamp, free: u32) -> Profile {
         let step = Step { at: now, free: i64::from(free) };
-        Profile { chunks: vec![Chunk::new(vec![step])] }
+        Profile { chunks: vec![Chunk::new(vec![step])], current: 0 }
     }
 
     /// What is free at a moment; before the first step, what is free there. Never negative.
@@ -128,9 +134,11 @@ impl Profile {
         }
         // Moving the rest of a chunk costs its length, so it must be worth it.
         let first = &mut self.chunks[0];
+        self.current = step;
         if step > Chunk::MOST / 8 {
             first.steps.drain(..step);
             first.summarize();
+            self.current = 0;
         }
     }
 
@@ -182,7 +190,7 @@ impl Profile {
     }
 
     fn change(&mut self, from: Timestamp, until: Timestamp, by: i64) {
-        if from >= until {
+        if from >= until || self.change_inside(from, until, by) {
             return;
         }
         self.split(until);
@@ -198,14 +206,39 @@ impl Profile {
         self.join(from);
     }
 
-    /// Place of the step that holds at a moment.
-    fn place_of(&self, at: Timestamp) -> Place {
-        let chunk = match self.chunks.len() {
+    /// Makes a change that begins and ends in one chunk with room for both; whether it did.
+    fn change_inside(&mut self, from: Timestamp, until: Timestamp, by: i64) -> bool {
+        let (index, step) = self.place_of(from);
+        let is_beyond = self.chunks.get(index + 1).is_some_and(|next| next.steps[0].at <= until);
+        let chunk = &mut self.chunks[index];
+        // What begins with a chunk may have to be joined with the chunk before.
+        let is_at_edge = index > 0 && chunk.steps[0].at == from;
+        if is_beyond || is_at_edge || chunk.steps.len() + 2 > Chunk::MOST {
+            return false;
+        }
+        chunk.change_between(step, from, until, by);
+        true
+    }
+
+    fn chunk_of(&self, at: Timestamp) -> usize {
+        match self.chunks.len() {
             1 => 0,
             _ => self.chunks.partition_point(|chunk| chunk.steps[0].at <= at).saturating_sub(1),
-        };
+        }
+    }
+
+    /// Place of the step that holds at a moment.
+    fn place_of(&self, at: Timestamp) -> Place {
+        let chunk = self.chunk_of(at);
         let steps = &self.chunks[chunk].steps;
-        (chunk, steps.partition_point(|step| step.at <= at).saturating_sub(1))
+        let is_later = chunk == 0 && steps.get(self.current).is_some_and(|step| step.at <= at);
+        let from = if is_later { self.current } else { 0 };
+        let near = steps[from..].iter().take(4).take_while(|step| step.at <= at).count();
+        let beyond = match near {
+            4 => from + steps[from..].partition_point(|step| step.at <= at),
+            near => from + near,
+        };
+        (chunk, beyond.saturating_sub(1))
     }
 
     /// Place just after the last step before `until`, in that step's chunk.
@@ -266,9 +299,12 @@ impl Chunk {
     /// Most steps of a chunk: scanning so many costs about as much as the chunks of a profile of
     /// some ten thousand jobs.
     const MOST: usize = 256;
+    /// After so many changes of parts the bounds are made exact: rarely enough to cost next to
+    /// nothing, often enough that a search is seldom misled.
+    const LOOSENED: u32 = 16;
 
     fn new(steps: Vec<Step>) -> Chunk {
-        let mut chunk = Chunk { steps, added: 0, least: 0, most: 0 };
+        let mut chunk = Chunk { steps, added: 0, least: 0, most: 0, loosened: 0 };
         chunk.summarize();
         chunk
     }
@@ -285,11 +321,50 @@ impl Chunk {
         for step in &mut self.steps[begin..end] {
             step.free += by;
         }
-        self.summarize();
+        self.loosen(by);
+    }
+
+    /// A change that does not reach beyond this chunk; `step` holds where it begins. A step begins
+    /// there and one where it ends, unless nothing changes there.
+    fn change_between(&mut self, step: usize, from: Timestamp, until: Timestamp, by: i64) {
+        let steps = &mut self.steps;
+        let mut begin = step;
+        if steps[step].at < from {
+            begin += 1;
+            let free = steps[step].free;
+            steps.insert(begin, Step { at: from, free });
+        }
+        let end = begin + steps[begin..].partition_point(|step| step.at < until);
+        if begin == end {
+            return;
+        }
+        if until < Timestamp::MAX && steps.get(end).is_none_or(|step| step.at > until) {
+            let free = steps[end - 1].free;
+            steps.insert(end, Step { at: until, free });
+        }
+        for step in &mut steps[begin..end] {
+            step.free += by;
+        }
+        for at in [end, begin] {
+            if at > 0 && steps.get(at).is_some_and(|step| step.free == steps[at - 1].free) {
+                steps.remove(at);
+            }
+        }
+        self.loosen(by);
+    }
+
+    /// Keeps the bounds after a change of a part.
+    fn loosen(&mut self, by: i64) {
+        self.least += by.min(0);
+        self.most += by.max(0);
+        self.loosened += 1;
+        if self.loosened >= Chunk::LOOSENED {
+            self.summarize();
+        }
     }
 
     fn summarize(&mut self) {
-        (self.least, self.most) = (i64::MAX, i64::MIN);
+        (self.least, self.most, self.loosened) = (i64::MAX, i64::MIN, 0);
         for step in &self.steps {
             self.least = self.least.min(step.free);
             self.most = self.most.max(step.free);

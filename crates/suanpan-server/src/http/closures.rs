@@ -245,16 +245,12 @@ impl Shown {
         if let Some(drain) = self.drains.first() {
             let v1::Drain { cluster, reason, .. } = drain;
             let nodes = Hostlist::compress(&drain.nodes);
-            let until = drain.until_at.map_or(String::new(), |at| format!(" until {at}"));
-            return Some(format!(
-                "{nodes} of {cluster}, drained{}{until}: {reason}",
-                by(&drain.by)
-            ));
+            return Some(format!("{nodes} of {cluster}, drained{}: {reason}", by(&drain.by)));
         }
         let one = self.reservations.first()?;
-        let v1::Reservation { name, cluster, start_at, end_at, .. } = one;
+        let v1::Reservation { name, cluster, .. } = one;
         let nodes = Hostlist::compress(&one.nodes);
-        Some(format!("{nodes} of {cluster}, reserved as `{name}` from {start_at} until {end_at}"))
+        Some(format!("{nodes} of {cluster}, reserved{} as `{name}`", by(&one.by)))
     }
 }
 

@@ -190,7 +190,8 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
         "placed" => (EventKind::Placed, Some(v1::JobState::Configuring), placed_text(detail)),
         "staging" => (EventKind::Staging, None, "its inputs are being copied".to_owned()),
         "started" => (EventKind::Started, Some(v1::JobState::Running), "started".to_owned()),
-        "stopping" => (EventKind::Stopping, None, format!("is being stopped: {}", text("reason"))),
+        "preempted" => (EventKind::Preempted, None, preempted_text(detail)),
+        "stopping" => (EventKind::Stopping, None, stopping_text(detail)),
         "ended" => (EventKind::Ended, ended, ended_text(detail)),
         "requeued" => {
             let sentence = format!("{}; pending again", ended_text(detail));
@@ -212,6 +213,24 @@ pub(super) fn job_event(event: &views::JobEvent) -> v1::JobEvent {
         cluster: None,
         state,
         text: sentence,
+    }
+}
+
+/// Within its grace: `gives way to job 7; it is told so, and stopped at 2026-03-01T08:30:00Z`.
+fn preempted_text(detail: &serde_json::Value) -> String {
+    let by = detail.get("by").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let at = detail.get("stop_at").and_then(serde_json::Value::as_i64);
+    // A grace is whole seconds, so the fraction is that of the moment it began.
+    let whole = |at: i64| v1::Time::from_micros(at - at.rem_euclid(1_000_000));
+    let at = at.map_or(String::new(), |at| format!(", and stopped at {}", whole(at)));
+    format!("gives way to job {by}: it is told so now{at}")
+}
+
+fn stopping_text(detail: &serde_json::Value) -> String {
+    let reason = detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or("");
+    match detail.get("by").and_then(serde_json::Value::as_u64) {
+        Some(by) => format!("is being stopped: {reason} by job {by}"),
+        None => format!("is being stopped: {reason}"),
     }
 }
 

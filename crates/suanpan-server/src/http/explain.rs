@@ -74,38 +74,26 @@ pub(super) fn length(seconds: i64) -> String {
 
 /// A pending reason as a sentence; `detail` is the dependency, begin time or limit in words.
 pub(super) fn reason_text(reason: WaitingFor, detail: &str) -> String {
-    let with = |text: &str| match detail {
+    let word = word(&reason);
+    let known = v1::WAITING_REASONS.iter().find(|one| one.word == word);
+    let text = known.map_or(word.as_str(), |one| one.text);
+    match detail {
         "" => text.to_owned(),
         _ => format!("{text}: {detail}"),
-    };
-    match word(&reason).as_str() {
-        "Resources" => with("it is next in line, and what it needs is not free yet"),
-        "Priority" => with("jobs ahead of it are promised what is free"),
-        "Dependency" => with("its dependency is not satisfied yet"),
-        "DependencyNeverSatisfied" => with("its dependency can no longer be satisfied"),
-        "BeginTime" => with("its begin time has not come"),
-        "JobHeldUser" => with("its user holds it; let it go with"),
-        "JobArrayTaskLimit" => with("as many of its tasks run as its own limit allows"),
-        "NoSiteFits" => with("no site of the network could ever run it"),
-        "Budget" => with("every site that fits is above its budget"),
-        "SiteUnreachable" => with("the sites that fit are out of contact"),
-        "SiteRefused" => with("the sites that fit refused it lately"),
-        "Deadline" => with("no site could finish it by its deadline"),
-        "ReqNodeNotAvail" => with("nodes it needs are drained, or reserved for others"),
-        other => with(other),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{length, smallest_change, steps, why_not};
-    use crate::http::convert::Names;
+    use crate::http::convert::{Names, word};
     use suanpan_model::id::ClusterId;
     use suanpan_model::job::Goal;
     use suanpan_model::money::MicroCredits;
     use suanpan_model::time::{Seconds, Timestamp};
     use suanpan_sched::explain::{Effect, Remedy, Step, Tweak};
-    use suanpan_sched::reason::{Candidate, Predicate, Unfit};
+    use suanpan_sched::reason::{Candidate, Predicate, Unfit, WaitingFor};
+    use suanpan_wire::v1::WAITING_REASONS;
 
     fn candidate(finish_s: i64, cost: i64) -> Candidate {
         Candidate {
@@ -157,6 +145,39 @@ mod tests {
             told(160, 500_000, Goal::Balanced),
             "would finish 60 s later, which outweighs its lower price"
         );
+    }
+
+    /// The reason after this one; every reason has a line here, or this does not compile.
+    fn next(reason: WaitingFor) -> Option<WaitingFor> {
+        use WaitingFor::{
+            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, JobArrayTaskLimit,
+            JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail, Resources, SiteRefused,
+            SiteUnreachable,
+        };
+        Some(match reason {
+            Resources => Priority,
+            Priority => Dependency,
+            Dependency => DependencyNeverSatisfied,
+            DependencyNeverSatisfied => BeginTime,
+            BeginTime => JobHeldUser,
+            JobHeldUser => JobArrayTaskLimit,
+            JobArrayTaskLimit => NoSiteFits,
+            NoSiteFits => Budget,
+            Budget => Quota,
+            Quota => SiteUnreachable,
+            SiteUnreachable => SiteRefused,
+            SiteRefused => Deadline,
+            Deadline => ReqNodeNotAvail,
+            ReqNodeNotAvail => return None,
+        })
+    }
+
+    #[test]
+    fn every_waiting_reason_is_in_the_table_of_the_reference() {
+        let all = std::iter::successors(Some(WaitingFor::Resources), |reason| next(*reason));
+        let words: Vec<String> = all.map(|reason| word(&reason)).collect();
+        let table: Vec<&str> = WAITING_REASONS.iter().map(|one| one.word).collect();
+        assert_eq!(words, table);
     }
 
     #[test]

@@ -182,13 +182,13 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
                 row(one.job, one.index, "placed", detail)
             })
             .collect(),
-        Event::AllocationStopping { allocation, reason, .. } => {
+        Event::AllocationStopping { allocation, reason, by, .. } => {
             let reason = super::convert::word(reason);
-            let detail = json!({"allocation": allocation.0, "reason": reason});
+            let detail = json!({"allocation": allocation.0, "reason": reason, "by": by});
             vec![row(UNKNOWN, None, "stopping", detail)]
         }
-        Event::AllocationPreempted { allocation, by, .. } => {
-            let detail = json!({"allocation": allocation.0, "by": by.0});
+        Event::AllocationPreempted { allocation, by, stop_at } => {
+            let detail = json!({"allocation": allocation.0, "by": by.0, "stop_at": stop_at});
             vec![row(UNKNOWN, None, "preempted", detail)]
         }
         Event::AllocationStaging { allocation, .. } => of(*allocation, "staging"),
@@ -220,6 +220,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
         | Event::PrioritiesSet { .. }
+        | Event::QuotasSet { .. }
         | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }

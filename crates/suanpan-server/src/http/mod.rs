@@ -23,6 +23,8 @@ mod logs;
 mod ops;
 mod params;
 mod plan;
+mod priorities;
+mod quotas;
 mod rows;
 mod sites;
 mod sse;

@@ -2,7 +2,9 @@
 
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
-use super::{agent, closures, events, jobs, logs, ops, plan, sites, submit, why};
+use super::{
+    agent, closures, events, jobs, logs, ops, plan, priorities, quotas, sites, submit, why,
+};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
@@ -89,7 +91,8 @@ pub(super) struct LogChunkBody {
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
         jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
-        events::all,
+        priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
+        quotas::list, quotas::set, quotas::clear, events::all,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -101,6 +104,7 @@ pub(super) struct LogChunkBody {
     tags(
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
+        (name = "priorities", description = "How jobs are ordered, and QOSs"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),
         (name = "operations", description = "Health and measurements"),

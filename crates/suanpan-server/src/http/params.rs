@@ -16,7 +16,7 @@ use suanpan_model::job::TaskRef;
 pub struct JobPath(pub TaskRef);
 
 impl JobPath {
-    fn parse(text: &str) -> Option<TaskRef> {
+    pub(super) fn parse(text: &str) -> Option<TaskRef> {
         let (job, index) = match text.split_once('_') {
             Some((job, index)) => (job, Some(index)),
             None => (text, None),

@@ -1,7 +1,10 @@
 //! Every route there is.
 
 use super::problem::Refusal;
-use super::{App, agent, closures, events, guard, jobs, logs, ops, plan, sites, submit, why};
+use super::{
+    App, agent, closures, events, guard, jobs, logs, ops, plan, priorities, quotas, sites, submit,
+    why,
+};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
@@ -42,7 +45,15 @@ routes! {
     get "/v1/reservations" => closures::list;
     post "/v1/reservations" => closures::create;
     post "/v1/reservations/end" => closures::end;
+    get "/v1/priorities" => priorities::show;
+    post "/v1/priorities" => priorities::set;
+    post "/v1/priorities/clear" => priorities::clear;
+    get "/v1/priorities/jobs" => priorities::jobs;
+    get "/v1/priorities/shares" => priorities::shares;
     get "/v1/flavors" => sites::flavors;
+    get "/v1/quotas" => quotas::list;
+    post "/v1/quotas" => quotas::set;
+    post "/v1/quotas/clear" => quotas::clear;
     get "/v1/events" => events::all;
     post "/v1/agent/inventory" => agent::inventory;
     get "/v1/agent/orders" => agent::orders;

@@ -165,6 +165,7 @@ fn job(row: &JobRow, attempt: Option<&AttemptRow>) -> v1::Job {
         exit_code: row.exit_code,
         signal: row.signal,
         charged: money(row.charged),
+        preempted_by: row.preempted_by.map(|job| job.0),
     }
 }
 
@@ -191,8 +192,8 @@ async fn reasons(app: &App, tasks: Vec<TaskRef>) -> Answer<Vec<Option<String>>> 
     });
     let reason = |explained| match explained {
         Explained::Blocked { reason, .. } => Some(word(&reason)),
-        Explained::Eligible { job, shape, .. } => {
-            app.plane.waiting(job, &shape).map(|waits| word(&waits.reason))
+        Explained::Eligible { job, class } => {
+            app.plane.waiting(job, &class).map(|waits| word(&waits.reason))
         }
         Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
     };
@@ -277,6 +278,8 @@ fn read_detail(
         dependency: spec.dependency.as_ref().map(ToString::to_string),
         begin_at: spec.begin.map(time),
         deadline_at: spec.deadline.map(time),
+        qos: spec.qos.clone(),
+        nice: spec.nice,
         held: row.hold == Hold::User,
         requeue: spec.requeue == Requeue::OnFailure,
         launch_hash: spec.launch.to_string(),
@@ -319,6 +322,7 @@ fn attempt(row: &AttemptRow, number: u32) -> v1::Attempt {
             cost: money(row.prediction.cost),
         },
         charged: row.ended.map(|_| money(row.charged)),
+        preempted_by: row.preempted_by.map(|job| job.0),
     }
 }
 

@@ -226,6 +226,7 @@ async fn send(
     form: Form,
 ) -> Answer<v1::SubmitAnswer> {
     let tasks: Vec<u32> = read.specs.iter().map(tasks_of).collect();
+    let notes = notes(app, &read.specs).await?;
     let command = Command::SubmitJobs(SubmitJobs { key, jobs: read.specs });
     let committed = app.plane.command(user.caller(), command, read.blobs).await;
     let Committed { seq, reply } = committed.map_err(|failure| name_position(failure, form))?;
@@ -235,7 +236,16 @@ async fn send(
         .zip(tasks)
         .map(|(id, tasks)| v1::SubmittedJob { id: id.0, tasks })
         .collect();
-    Ok(v1::SubmitAnswer { jobs, seq })
+    Ok(v1::SubmitAnswer { jobs, notes, seq })
+}
+
+/// What a submitter should know although the jobs are accepted: a name of a QOS means nothing
+/// where none are set. Scripts of other places carry one, so it is not refused.
+async fn notes(app: &App, specs: &[JobSpec]) -> Answer<Vec<String>> {
+    let Some(qos) = specs.iter().find_map(|spec| spec.qos.clone()) else { return Ok(Vec::new()) };
+    let in_force = app.plane.ask(|state, _| state.priorities().policy.is_some()).await?;
+    let note = || format!("no QOSs are set here: `{qos}` is only shown to the job");
+    Ok(if in_force { Vec::new() } else { vec![note()] })
 }
 
 /// How many tasks a job has.
@@ -249,7 +259,10 @@ fn name_position(failure: Failure, form: Form) -> Refusal {
     let position = match &failure {
         Failure::Rejected(rejection) => match **rejection {
             Rejection::Impossible { position, .. }
-            | Rejection::UnknownDependency { position, .. } => Some(position),
+            | Rejection::UnknownDependency { position, .. }
+            | Rejection::NegativeNice { position, .. }
+            | Rejection::UnknownQos { position, .. }
+            | Rejection::QosNotAllowed { position, .. } => Some(position),
             _ => None,
         },
         _ => None,

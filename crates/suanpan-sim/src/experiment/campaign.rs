@@ -176,6 +176,9 @@ fn common_key(experiment: &Experiment, sources: &Sources<'_>, seed: u64) -> blak
             }
         }
         key.update(format!("{} {:?}", source.name, source.scale).as_bytes());
+        if let Some(binding) = &source.binding {
+            key.update(format!("{binding:?}").as_bytes());
+        }
     }
     let Experiment { site, metrics, .. } = experiment;
     key.update(format!("{:?} {}", site.model, metrics.bounded_slowdown_s).as_bytes());
@@ -198,7 +201,7 @@ fn reading(log: &super::Log) -> String {
 }
 
 /// A name as part of a file's name.
-fn file_word(name: &str) -> String {
+pub(super) fn file_word(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '_' | '.');
     name.chars().map(|c| if plain(c) { c.to_ascii_lowercase() } else { '-' }).collect()
 }

@@ -53,6 +53,30 @@ pub struct Digest {
     /// Amounts against the demand that has come.
     #[serde(default)]
     pub curves: Vec<Curve>,
+    /// Parts of a network: its sites and its projects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+/// What a run comes to at one site, or for one project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Which of both.
+    pub kind: GroupKind,
+    /// Its name.
+    pub name: String,
+    /// Values in the order of the kind's metrics.
+    pub metrics: Vec<f64>,
+}
+
+/// What a part of a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// A site.
+    Site,
+    /// A project.
+    Project,
 }
 
 /// An amount against the demand that has come, in whole percent of the site: `None` where no

@@ -5,10 +5,11 @@
 
 pub mod batch;
 pub mod elastic;
+pub mod network;
 pub mod outcome;
 pub mod packing;
 
-use super::digest::{Digest, Metric};
+use super::digest::{Digest, GroupKind, Metric};
 use super::source::Input;
 use super::{Experiment, SiteModel};
 use crate::workload::job::Workload;
@@ -27,6 +28,8 @@ pub enum Rule {
     Packing(PolicyName),
     /// At an elastic training site.
     Elastic(elastic::ElasticRule),
+    /// Over a network.
+    Network(network::NetworkRule),
 }
 
 /// The names of the policies that a kind of site knows, with what they do.
@@ -35,7 +38,8 @@ pub fn rules(model: &SiteModel) -> Vec<(&'static str, Rule)> {
     match model {
         SiteModel::Batch { .. } => named(&batch::BatchRule::WORDS, Rule::Batch),
         SiteModel::GpuSharing { .. } => named(&packing::WORDS, Rule::Packing),
-        SiteModel::Elastic { .. } => named(&elastic::ElasticRule::WORDS, Rule::Elastic),
+        SiteModel::Elastic { .. } => named(&elastic::ElasticRule::words(), Rule::Elastic),
+        SiteModel::Network(_) => named(&network::words(), Rule::Network),
     }
 }
 
@@ -45,11 +49,21 @@ fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'st
 
 /// The metrics of a kind of site, in the order of their tables.
 #[must_use]
-pub fn metrics(model: &SiteModel) -> &'static [Metric] {
+pub fn metrics(model: &SiteModel) -> Vec<Metric> {
     match model {
-        SiteModel::Batch { .. } => &batch::METRICS,
-        SiteModel::GpuSharing { .. } => &packing::METRICS,
-        SiteModel::Elastic { .. } => &elastic::METRICS,
+        SiteModel::Batch { .. } => batch::METRICS.to_vec(),
+        SiteModel::GpuSharing { .. } => packing::METRICS.to_vec(),
+        SiteModel::Elastic { .. } => elastic::METRICS.to_vec(),
+        SiteModel::Network(network) => network::metrics(network),
+    }
+}
+
+/// The metrics of each part of a network of this kind; none where there are no parts.
+#[must_use]
+pub fn group_metrics(model: &SiteModel, kind: GroupKind) -> Vec<Metric> {
+    match model {
+        SiteModel::Network(network) => network::group_metrics(kind, network),
+        _ => Vec::new(),
     }
 }
 
@@ -71,6 +85,8 @@ pub enum Rows {
     Packing(Vec<packing::PodRow>),
     /// At an elastic training site.
     Elastic(Vec<elastic::TrainingRow>),
+    /// Over a network.
+    Network(Box<network::NetworkRows>),
 }
 
 impl Rows {
@@ -81,6 +97,7 @@ impl Rows {
             Rows::Batch(rows, _) => rows.len(),
             Rows::Packing(rows) => rows.len(),
             Rows::Elastic(rows) => rows.len(),
+            Rows::Network(rows) => rows.len(),
         }
     }
 
@@ -99,6 +116,7 @@ impl Rows {
             Rows::Batch(rows, workload) => outcome::write_csv(rows, workload, out),
             Rows::Packing(rows) => packing::write_csv(rows, out),
             Rows::Elastic(rows) => elastic::write_csv(rows, out),
+            Rows::Network(rows) => rows.write(out),
         }
     }
 }
@@ -127,6 +145,9 @@ pub fn run(
             Input::Training(training),
             Rule::Elastic(rule),
         ) => elastic::run(training, flavors, *round_s, rule),
+        (SiteModel::Network(model), Input::Network(submissions), Rule::Network(rule)) => {
+            network::run(model, &experiment.workload, submissions, rule, &experiment.metrics)
+        }
         _ => anyhow::bail!("the workload is not of the kind that the site runs"),
     }
 }

@@ -86,6 +86,18 @@ impl<'t> Section<'t> {
         Some(Value { place: self.place, field, offset, value: value.into_inner() })
     }
 
+    /// All keys with their values, for a table whose keys are names.
+    pub(super) fn entries(self) -> Vec<(String, Value<'t>)> {
+        let mut left = self.left;
+        left.sort_unstable_by_key(|(_, offset, _)| *offset);
+        let value = |(key, offset, value): (String, usize, Spanned<DeValue<'t>>)| {
+            let field = format!("{}.{key}", self.path);
+            let value = Value { place: self.place, field, offset, value: value.into_inner() };
+            (key, value)
+        };
+        left.into_iter().map(value).collect()
+    }
+
     /// The value of a key that must be there.
     pub(super) fn need(&mut self, key: &'static str, expected: &str) -> Result<Value<'t>, Problem> {
         let value = self.take(key);
@@ -120,7 +132,8 @@ impl<'t> Value<'t> {
         self.place.problem(self.offset, &self.field, &self.shown(), expected)
     }
 
-    fn shown(&self) -> String {
+    /// It as it is written; a list or a table by its kind.
+    pub(super) fn shown(&self) -> String {
         match &self.value {
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => number.as_str().to_owned(),
@@ -130,6 +143,21 @@ impl<'t> Value<'t> {
             DeValue::Array(_) => "a list".to_owned(),
             DeValue::Table(_) => "a table".to_owned(),
         }
+    }
+
+    /// A quantity, in quotes or as a plain number; its text, so that decimals stay exact.
+    pub(super) fn quantity(&self, expected: &str) -> Result<String, Problem> {
+        match &self.value {
+            DeValue::String(text) => Ok(text.trim().to_owned()),
+            DeValue::Float(number) => Ok(number.as_str().to_owned()),
+            DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
+            _ => Err(self.wrong(expected)),
+        }
+    }
+
+    /// A list of texts in quotes.
+    pub(super) fn texts(self, expected: &str) -> Result<Vec<String>, Problem> {
+        self.list(expected)?.iter().map(|value| value.text(expected)).collect()
     }
 
     /// Text in quotes.
@@ -195,6 +223,24 @@ impl<'t> Value<'t> {
             value: value.into_inner(),
         };
         Ok(values.into_iter().enumerate().map(numbered).collect())
+    }
+
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&self) -> Result<bool, Problem> {
+        match &self.value {
+            DeValue::Boolean(yes) => Ok(*yes),
+            _ => Err(self.wrong("true or false")),
+        }
+    }
+
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
     }
 
     /// Whether it is text.

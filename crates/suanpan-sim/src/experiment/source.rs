@@ -1,5 +1,6 @@
 //! Makes the workload of a seed: reads logs once, draws the rest.
 
+use super::network::{NetworkModel, Submissions};
 use super::run::elastic::Training;
 use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
 use crate::input;
@@ -43,6 +44,8 @@ pub enum Input {
     Pods(Arc<Study>),
     /// Training jobs.
     Training(Arc<Training>),
+    /// Jobs for a network.
+    Network(Arc<Submissions>),
 }
 
 /// A log that was read.
@@ -124,7 +127,7 @@ impl<'e> Sources<'e> {
     }
 
     /// The sources, with the logs that belong to them: none, one, or one for each seed.
-    pub fn logs(&self) -> impl Iterator<Item = (&Source, &[ReadLog])> {
+    pub fn logs(&self) -> impl Iterator<Item = (&'e Source, &[ReadLog])> {
         self.experiment.workload.iter().zip(self.logs.iter().map(Vec::as_slice))
     }
 
@@ -147,6 +150,7 @@ impl<'e> Sources<'e> {
                 (flavors.iter().map(|flavor| u64::from(flavor.nodes.gpus())).sum(), "GPUs")
             }
             (SiteModel::GpuSharing { .. }, _) => (0, "GPUs"),
+            (SiteModel::Network(network), _) => (network.size().0, "CPUs"),
         }
     }
 
@@ -170,7 +174,12 @@ impl<'e> Sources<'e> {
 
     fn draw(&self, seed: u64) -> anyhow::Result<Input> {
         match &self.fixed {
-            Fixed::Nothing => Ok(Input::Jobs(Arc::new(self.jobs(seed)))),
+            Fixed::Nothing => Ok(match &self.experiment.site.model {
+                SiteModel::Network(network) => {
+                    Input::Network(Arc::new(self.submissions(network, seed)))
+                }
+                _ => Input::Jobs(Arc::new(self.jobs(seed))),
+            }),
             Fixed::Nodes(nodes) => self.pods(nodes, seed),
             Fixed::Models(models) => {
                 let mut jobs = Vec::new();
@@ -202,27 +211,47 @@ impl<'e> Sources<'e> {
         let SiteModel::Batch { processors, .. } = self.experiment.site.model else {
             return Workload::default();
         };
-        let mut parts = Vec::new();
-        for (index, (source, logs)) in self.logs().enumerate() {
-            // Sources of one experiment are drawn from streams of their own.
-            let own_seed = seed ^ ((index as u64) << 48);
-            let log = match self.log(logs, seed).map(|log| &log.content) {
-                Some(Content::Jobs(loaded)) => Some(&loaded.workload),
-                _ => None,
-            };
-            let mut part = match (&source.origin, log) {
-                (Origin::Lublin { model, jobs }, _) => lublin::generate(model, *jobs, own_seed),
-                (Origin::Fitted { jobs, .. }, Some(log)) => Fitted::new(log).draw(*jobs, own_seed),
-                (_, Some(log)) => log.clone(),
-                (_, None) => Workload::default(),
-            };
-            scaled(&mut part, source.scale, processors.into(), own_seed);
-            parts.push((source.name.as_str(), part));
-        }
+        let part = |(index, (source, logs)): (usize, (&'e Source, &[ReadLog]))| {
+            (source.name.as_str(), self.part(index, source, logs, processors.into(), seed))
+        };
+        let mut parts: Vec<(&str, Workload)> = self.logs().enumerate().map(part).collect();
         match parts.len() {
             1 => parts.remove(0).1,
             _ => mixed(parts),
         }
+    }
+
+    fn submissions(&self, network: &NetworkModel, seed: u64) -> Submissions {
+        let part = |(index, (source, logs)): (usize, (&Source, &[ReadLog]))| {
+            let binding = source.binding.as_ref().expect("sources of a network are bound");
+            self.part(index, source, logs, network.room(binding).network, seed)
+        };
+        Submissions::of(self.logs().enumerate().map(part).collect())
+    }
+
+    /// What one source has for a seed.
+    fn part(
+        &self,
+        index: usize,
+        source: &Source,
+        logs: &[ReadLog],
+        processors: u64,
+        seed: u64,
+    ) -> Workload {
+        // Sources of one experiment are drawn from streams of their own.
+        let own_seed = seed ^ ((index as u64) << 48);
+        let log = match self.log(logs, seed).map(|log| &log.content) {
+            Some(Content::Jobs(loaded)) => Some(&loaded.workload),
+            _ => None,
+        };
+        let mut part = match (&source.origin, log) {
+            (Origin::Lublin { model, jobs }, _) => lublin::generate(model, *jobs, own_seed),
+            (Origin::Fitted { jobs, .. }, Some(log)) => Fitted::new(log).draw(*jobs, own_seed),
+            (_, Some(log)) => log.clone(),
+            (_, None) => Workload::default(),
+        };
+        scaled(&mut part, source.scale, processors, own_seed);
+        part
     }
 }
 
@@ -234,7 +263,7 @@ fn with_jobs(log: &Log) -> anyhow::Result<ReadLog> {
 
 fn fixed(model: &SiteModel) -> anyhow::Result<Fixed> {
     match model {
-        SiteModel::Batch { .. } => Ok(Fixed::Nothing),
+        SiteModel::Batch { .. } | SiteModel::Network(_) => Ok(Fixed::Nothing),
         SiteModel::GpuSharing { nodes, .. } => {
             let shown = nodes.display().to_string();
             let text = String::from_utf8(input::read(nodes)?)

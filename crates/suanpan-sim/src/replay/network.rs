@@ -12,26 +12,31 @@
 use agent::{Agent, Happening, Length};
 use audit::Auditor;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use suanpan_engine::command::{
     AddSite, Caller, Command, CommitPlan, IdempotencyKey, SubmitJobs, TokenHash,
 };
+use suanpan_engine::event::Event;
 use suanpan_engine::rejection::Rejection;
 use suanpan_engine::sequencer::{Reply, Sequencer};
 use suanpan_engine::state::State;
 use suanpan_model::id::{BlobHash, ClusterId, JobId};
-use suanpan_model::job::{JobSpec, JobState};
+use suanpan_model::job::{JobSpec, JobState, Prediction};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::{Plan, plan};
 use suanpan_sched::policy::Policy;
+use suanpan_sched::quota::policy::QuotaPolicy;
+use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::Report;
 
 mod agent;
 mod audit;
+mod quota_audit;
 #[cfg(test)]
 mod tests;
 
@@ -42,8 +47,27 @@ pub struct Arrival {
     pub at: Timestamp,
     /// What is asked.
     pub spec: JobSpec,
-    /// How long its payload runs if nothing stops it.
+    /// How long its payload runs on a flavor of speed 1 if nothing stops it.
     pub runs: Seconds,
+}
+
+/// What a network tells while it runs. Arrivals are numbered from 0 in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The engine refused a job when it was submitted.
+    Refused {
+        /// Which one.
+        arrival: u64,
+        /// Why.
+        why: Rejection,
+    },
+    /// An attempt of a job is over.
+    Ended {
+        /// Which job.
+        arrival: u64,
+        /// What became of the attempt.
+        row: Row,
+    },
 }
 
 /// What became of one attempt of a job.
@@ -55,10 +79,18 @@ pub struct Row {
     pub submitted: Timestamp,
     /// Where it ran.
     pub cluster: ClusterId,
+    /// In which partition.
+    pub partition: String,
+    /// On which flavor.
+    pub flavor: String,
     /// Nodes it held.
     pub nodes: u32,
     /// CPUs it held, over all nodes.
     pub cpus: u32,
+    /// GPUs it held, over all nodes.
+    pub gpus: u32,
+    /// When it got its nodes.
+    pub placed: Timestamp,
     /// When its payload started; when it was placed if it never did.
     pub started: Timestamp,
     /// When it was over.
@@ -67,6 +99,10 @@ pub struct Row {
     pub state: JobState,
     /// What it was charged.
     pub charge: MicroCredits,
+    /// What was foretold when it was placed.
+    pub prediction: Prediction,
+    /// What was compared then.
+    pub explanation: Arc<Explanation>,
 }
 
 /// When scheduling cycles run.
@@ -107,9 +143,18 @@ pub struct Network {
     agenda: BinaryHeap<Reverse<Entry>>,
     /// Numbers given to submissions and to entries of the agenda.
     number: u64,
-    /// How long each live job runs.
-    lengths: BTreeMap<JobId, Seconds>,
+    /// Instants at which the engine has something to do by itself.
+    wakes: BTreeSet<Timestamp>,
+    live: BTreeMap<JobId, Live>,
     counts: Counts,
+}
+
+/// What the world knows of a live job.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    /// How long its payload runs at speed 1.
+    runs: Seconds,
+    arrival: u64,
 }
 
 impl Network {
@@ -132,7 +177,8 @@ impl Network {
             auditor: Auditor::default(),
             agenda: BinaryHeap::new(),
             number: 0,
-            lengths: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            live: BTreeMap::new(),
             counts: Counts::default(),
         };
         for inventory in sites {
@@ -143,29 +189,50 @@ impl Network {
             let reply =
                 network.handle(start, Caller::System, Command::AddSite(add), &mut |_| {})?;
             let Reply::Cluster(cluster) = reply else { unreachable!("a site was added") };
-            network.agents.insert(cluster, Agent::default());
+            network.agents.insert(cluster, Agent::new(Arc::clone(&inventory)));
             let command = Command::RecordInventory(inventory);
             network.handle(start, Caller::Agent(cluster), command, &mut |_| {})?;
         }
         Ok(network)
     }
 
-    /// Runs a workload to the end of its last job. Each attempt that ends is told to `tell`.
+    /// Gives jobs their priority by a policy; without one they go by submission.
+    ///
+    /// # Panics
+    /// Never: the control plane may set priorities.
+    #[must_use]
+    pub fn with_priorities(mut self, start: Timestamp, priorities: PriorityPolicy) -> Network {
+        let command = Command::SetPriorities(Some(Box::new(priorities)));
+        self.handle(start, Caller::System, command, &mut |_| {})
+            .expect("the control plane may set priorities");
+        self
+    }
+
+    /// The clusters of its sites, in the order in which they were given.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<ClusterId> {
+        self.agents.keys().copied().collect()
+    }
+
+    /// Runs a workload to the end of its last job. Each attempt that ends and each job that is
+    /// refused is told to `tell`.
     pub fn run(
         mut self,
         arrivals: impl IntoIterator<Item = Arrival>,
-        mut tell: impl FnMut(Row),
+        mut tell: impl FnMut(Told),
     ) -> Counts {
         let mut arrivals = arrivals.into_iter().peekable();
         loop {
             let arrives = arrivals.peek().map(|arrival| arrival.at);
             let due = self.agenda.peek().map(|Reverse(entry)| entry.at);
-            let Some(next) = arrives.into_iter().chain(due).min() else { break };
+            let wake = self.wakes.first().copied();
+            let Some(next) = arrives.into_iter().chain(due).chain(wake).min() else { break };
             let instant = self.cycles.at_or_after(next);
+            self.wakes.retain(|wake| *wake > instant);
             while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= instant) {
                 self.submit(arrival, &mut tell);
             }
-            self.counts.live_max = self.counts.live_max.max(self.lengths.len());
+            self.counts.live_max = self.counts.live_max.max(self.live.len());
             self.record_reports(instant, &mut tell);
             self.pass_time(instant, &mut tell);
             self.cycle(instant, &mut tell);
@@ -180,38 +247,49 @@ impl Network {
         at: Timestamp,
         caller: Caller,
         command: Command,
-        tell: &mut impl FnMut(Row),
+        tell: &mut impl FnMut(Told),
     ) -> Result<Reply, Rejection> {
         let (record, reply) = self.sequencer.handle(at, caller, command);
         if let Some(record) = record {
             self.counts.records += 1;
+            // What is to be stopped after its grace is stopped by the engine's own clock.
+            self.wakes.extend(record.events.iter().filter_map(|event| match event {
+                Event::AllocationPreempted { stop_at, .. } => Some(*stop_at),
+                _ => None,
+            }));
             for row in self.auditor.see(&record) {
                 self.counts.attempts += 1;
+                let arrival = self.live[&row.job].arrival;
                 if row.state.is_terminal() {
-                    self.lengths.remove(&row.job);
+                    self.live.remove(&row.job);
                 }
-                tell(row);
+                tell(Told::Ended { arrival, row });
             }
         }
         reply
     }
 
-    fn submit(&mut self, arrival: Arrival, tell: &mut impl FnMut(Row)) {
+    fn submit(&mut self, arrival: Arrival, tell: &mut impl FnMut(Told)) {
         self.number += 1;
+        let number = self.counts.submitted + self.counts.rejected;
         let key = IdempotencyKey { key: self.number.into(), body: 0 };
         let command = Command::SubmitJobs(SubmitJobs { key, jobs: vec![arrival.spec] });
         match self.handle(arrival.at, Caller::System, command, tell) {
             Ok(Reply::Jobs(ids)) => {
                 self.counts.submitted += 1;
-                self.lengths.extend(ids.into_iter().map(|id| (id, arrival.runs)));
+                let live = Live { runs: arrival.runs, arrival: number };
+                self.live.extend(ids.into_iter().map(|id| (id, live)));
             }
             Ok(_) => unreachable!("a submission answers with ids"),
-            Err(_) => self.counts.rejected += 1,
+            Err(why) => {
+                self.counts.rejected += 1;
+                tell(Told::Refused { arrival: number, why });
+            }
         }
     }
 
     /// Lets the sites' time pass up to `now`, and takes in what their agents report.
-    fn record_reports(&mut self, now: Timestamp, tell: &mut impl FnMut(Row)) {
+    fn record_reports(&mut self, now: Timestamp, tell: &mut impl FnMut(Told)) {
         let mut reports: BTreeMap<ClusterId, Vec<Report>> = BTreeMap::new();
         while let Some(Reverse(entry)) = self.agenda.peek()
             && entry.at <= now
@@ -230,7 +308,7 @@ impl Network {
     }
 
     /// Deadlines that fell due, and what is to be forgotten.
-    fn pass_time(&mut self, now: Timestamp, tell: &mut impl FnMut(Row)) {
+    fn pass_time(&mut self, now: Timestamp, tell: &mut impl FnMut(Told)) {
         if self.sequencer.state().is_due(now) {
             self.handle(now, Caller::System, Command::PassTime, tell)
                 .expect("the control plane may pass time");
@@ -239,7 +317,7 @@ impl Network {
     }
 
     /// One scheduling cycle, as the server's scheduler thread runs it.
-    fn cycle(&mut self, now: Timestamp, tell: &mut impl FnMut(Row)) {
+    fn cycle(&mut self, now: Timestamp, tell: &mut impl FnMut(Told)) {
         loop {
             for change in self.sequencer.state_mut().take_changes() {
                 self.snapshot.apply(change);
@@ -262,16 +340,31 @@ impl Network {
         }
     }
 
+    /// Limits what projects may use.
+    ///
+    /// # Errors
+    /// What the engine says of quotas that cannot be kept.
+    pub fn with_quotas(
+        mut self,
+        start: Timestamp,
+        quotas: Arc<QuotaPolicy>,
+    ) -> Result<Network, Rejection> {
+        let command = Command::SetQuotas(Some(quotas));
+        self.handle(start, Caller::System, command, &mut |_| {})?;
+        Ok(self)
+    }
+
     /// Sends agents the orders that changed; what they then do enters the agenda.
     fn deliver_orders(&mut self, now: Timestamp) {
         for (cluster, allocation) in self.sequencer.state_mut().take_touched() {
             let state = self.sequencer.state();
             let order = state.order(allocation);
-            let length = state.allocation(allocation).map(|live| Length {
-                stage: live.placed.prediction.stage,
-                runs: self.lengths.get(&live.placed.job).copied().unwrap_or_default(),
-            });
             let agent = self.agents.get_mut(&cluster).expect("agents stay");
+            let length = state.allocation(allocation).map(|live| {
+                let runs = self.live.get(&live.placed.job).map_or(Seconds(0), |live| live.runs);
+                let runs = agent.runs_on(runs, &live.placed.flavor);
+                Length { stage: live.placed.prediction.stage, runs }
+            });
             for (at, happening) in agent.reconcile(now, allocation, order, length) {
                 self.number += 1;
                 let entry = Entry { at, number: self.number, cluster, happening };

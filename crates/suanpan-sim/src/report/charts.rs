@@ -13,7 +13,7 @@ fn name_room(summary: &Summary) -> f64 {
     (longest.unwrap_or(0).min(24) as f64 * 7.2 + 14.0).max(60.0)
 }
 
-fn short_name(name: &str) -> String {
+pub(super) fn short_name(name: &str) -> String {
     if name.chars().count() <= 24 {
         return name.to_owned();
     }
@@ -38,7 +38,14 @@ impl Shown {
     /// The metric's own way, but seconds become minutes or hours where the policies' means are
     /// that long.
     pub(super) fn of(metric: &MetricSummary, summary: &Summary) -> Shown {
-        let means = summary.policies.iter().map(|policy| policy.metrics[&metric.name].mean);
+        Shown::among(
+            metric,
+            summary.policies.iter().map(|policy| policy.metrics[&metric.name].mean),
+        )
+    }
+
+    /// The same for any means of a metric.
+    pub(super) fn among(metric: &MetricSummary, means: impl Iterator<Item = f64>) -> Shown {
         let longest = means.fold(0.0, f64::max);
         let (scale, unit, decimals) = match metric.unit.as_str() {
             "s" if longest >= 7200.0 => (3600.0, "h", 2),
@@ -90,7 +97,7 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
         summary.policies.iter().map(|policy| policy.metrics[&metric.name]).collect();
     let axis = comparison_scale(&estimates, metric, (left + 8.0, right - 8.0));
     let unit = unit_of(metric);
-    for (at, text) in axis.ticks(4, unit) {
+    for (at, text) in axis.ticks_across(4, unit) {
         let x = axis.place(at);
         svg.line("grid", (x, 4.0), (x, bottom));
         svg.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
@@ -115,11 +122,15 @@ pub(super) fn comparison(summary: &Summary, metric: &MetricSummary) -> String {
     svg.finish()
 }
 
-fn unit_of(metric: &MetricSummary) -> Unit {
+pub(super) fn unit_of(metric: &MetricSummary) -> Unit {
     if metric.unit == "s" { Unit::Seconds } else { Unit::Plain }
 }
 
-fn comparison_scale(estimates: &[Estimate], metric: &MetricSummary, places: (f64, f64)) -> Scale {
+pub(super) fn comparison_scale(
+    estimates: &[Estimate],
+    metric: &MetricSummary,
+    places: (f64, f64),
+) -> Scale {
     let ends = |one: &Estimate| {
         let half = one.half_width.unwrap_or(0.0);
         (one.mean - half, one.mean + half)
@@ -143,7 +154,8 @@ pub(super) fn over_time(summary: &Summary) -> String {
     const WIDTH: f64 = 1040.0;
     const ROW: f64 = 64.0;
     const GAP: f64 = 22.0;
-    let left = name_room(summary);
+    // Room for the marks of the first column's axis, beside the names.
+    let left = name_room(summary) + 34.0;
     let rows = summary.policies.len() as f64;
     let bottom = 26.0 + rows * (ROW + GAP);
     let mut svg = Svg::new(WIDTH, bottom + 24.0, "What each policy did, over time");
@@ -252,7 +264,13 @@ fn rounded_up(value: f64) -> f64 {
 }
 
 /// One amount over time: its mean as steps, filled below, and its spread over the seeds.
-fn strip(svg: &mut Svg, line: &TimelineSummary, across: &Scale, up: &Scale, class: &str) {
+pub(super) fn strip(
+    svg: &mut Svg,
+    line: &TimelineSummary,
+    across: &Scale,
+    up: &Scale,
+    class: &str,
+) {
     let steps = |values: &[f64]| -> Vec<(f64, f64)> {
         let mut points = Vec::with_capacity(2 * values.len());
         for (bin, value) in values.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::scale::grouped;
 use super::svg::escaped;
-use super::{STYLE, charts, table};
+use super::{STYLE, charts, parts, table};
 use crate::summary::{MetricSummary, Summary};
 
 /// The whole page. `policies` and `metrics` of the summary must not be empty.
@@ -19,6 +19,7 @@ pub fn html(summary: &Summary) -> String {
     page.push_str(&comparison(summary));
     page.push_str(&against_demand(summary));
     page.push_str(&over_time(summary));
+    page.push_str(&parts::sections(summary));
     page.push_str(&distributions(summary));
     page.push_str(&tables(summary));
     page.push_str(&method(summary));
@@ -47,6 +48,10 @@ fn header(summary: &Summary) -> String {
         1 => "<strong>1</strong> policy".to_owned(),
         number => format!("<strong>{number}</strong> policies"),
     };
+    let gpus = match summary.sites.iter().map(|site| site.gpus).sum::<u64>() {
+        0 => String::new(),
+        gpus => format!(" and <strong>{}</strong> GPUs", grouped(gpus as f64, 0)),
+    };
     let sources: Vec<String> = summary
         .workload
         .iter()
@@ -55,11 +60,12 @@ fn header(summary: &Summary) -> String {
     format!(
         "<header>\n<p class=\"over\">Suanpan simulation</p>\n<h1>{}</h1>\n<ul class=\"facts\">\
          <li>{jobs}</li><li>{policies}</li><li>{}</li>\
-         <li><strong>{}</strong> {} at {}</li><li>from {}</li></ul>\n</header>\n",
+         <li><strong>{}</strong> {}{} at {}</li><li>from {}</li></ul>\n</header>\n",
         escaped(&summary.name),
         count(summary.seeds.len(), "seed"),
         grouped(summary.size as f64, 0),
         escaped(&summary.size_unit),
+        gpus,
         escaped(&summary.site),
         sources.join(", "),
     )
@@ -96,7 +102,7 @@ fn better(metric: &MetricSummary) -> &'static str {
     }
 }
 
-fn figure(title: &str, note: &str, drawing: &str) -> String {
+pub(super) fn figure(title: &str, note: &str, drawing: &str) -> String {
     format!(
         "<figure><figcaption><b>{title}</b><small>{note}</small></figcaption>\n{drawing}\
          </figure>\n"
@@ -206,7 +212,7 @@ fn method(summary: &Summary) -> String {
         }
     }
     let left_out: u64 = summary.policies.iter().map(|policy| policy.left_out).sum();
-    if left_out > 0 {
+    if left_out > 0 && summary.model != "network" {
         html.push_str("<li>Jobs wider than the site are left out of every run.</li>\n");
     }
     html.push_str(&definitions(summary));
@@ -236,6 +242,18 @@ fn definitions(summary: &Summary) -> String {
              end; restarts are in it.</li>\n"
                 .to_owned()
         }
+        "network" => format!(
+            "<li><b>Wait</b> is from submission to the start of the attempt that the job ended \
+             with, copying of inputs included; <b>turnaround</b> is to its end.</li>\n\
+             <li><b>Bounded slowdown</b> is max((wait + run) / max(run, {} s), 1).</li>\n\
+             <li><b>CPUs</b> and <b>GPUs held</b> are from placement to end, as a share of all \
+             from the first submission to the last end.</li>\n\
+             <li><b>Cost</b> is what the ledger charged, attempts that were stopped for others \
+             included.</li>\n\
+             <li>A job that no site could ever run is refused when it is submitted: its line in \
+             the per-job file says why, and it counts nowhere else.</li>\n",
+            summary.bounded_slowdown_s
+        ),
         _ => format!(
             "<li><b>Wait</b> is from submission to start, <b>turnaround</b> to the end.</li>\n\
              <li><b>Bounded slowdown</b> is max((wait + run) / max(run, {} s), 1).</li>\n\

@@ -19,6 +19,7 @@ import os
 import re
 import sys
 from array import array
+from decimal import Decimal
 
 TOLERANCE = 1e-9
 # Quantiles of Student's t are tabulated to six decimals by the one side, and solved for here.
@@ -238,7 +239,111 @@ class ElasticRun:
         self.curves = {}
 
 
-KINDS = {"batch": BatchRun, "gpu-sharing": PackingRun, "elastic": ElasticRun}
+class Sums:
+    """Amounts over some of the lines of a network's file."""
+
+    def __init__(self):
+        self.waits, self.slowdowns = array("q"), array("d")
+        self.turnaround = self.stage = self.cpu = self.gpu = self.cost = 0
+        self.preempted = self.timed_out = self.refused = 0
+
+    def add(self, row, bound):
+        submit, placed, start, end = (
+            int(row[key]) for key in ("submit_s", "placed_s", "start_s", "end_s")
+        )
+        self.cpu += int(row["cpus"]) * (end - placed)
+        self.gpu += int(row["gpus"]) * (end - placed)
+        self.cost += int(Decimal(row["cost"]) * 1000000)
+        self.preempted += row["state"] in ("Pending", "Preempted")
+        if row["state"] == "Pending":
+            return
+        wait, run = start - submit, end - start
+        self.waits.append(wait)
+        self.slowdowns.append(max((wait + run) / max(run, bound), 1.0))
+        self.turnaround += end - submit
+        self.stage += start - placed
+        self.timed_out += row["state"] == "Timeout"
+
+    def metrics(self, cpus, gpus, makespan):
+        count, waited = len(self.waits), sum(self.waits)
+        mean_slowdown = share(total(self.slowdowns), count)
+        self.waits, self.slowdowns = sorted(self.waits), sorted(self.slowdowns)
+        return as_numbers({
+            "mean_wait_s": share(waited, count),
+            "median_wait_s": percentile(self.waits, 50),
+            "p95_wait_s": percentile(self.waits, 95),
+            "max_wait_s": self.waits[-1] if count else 0,
+            "mean_bounded_slowdown": mean_slowdown,
+            "p95_bounded_slowdown": percentile(self.slowdowns, 95),
+            "mean_turnaround_s": share(self.turnaround, count),
+            "mean_stage_s": share(self.stage, count),
+            "cost": self.cost / 1e6,
+            "utilization": 100.0 * share(self.cpu, cpus * makespan),
+            "gpu_utilization": 100.0 * share(self.gpu, gpus * makespan),
+            "cpu_hours": self.cpu / 3600.0,
+            "gpu_hours": self.gpu / 3600.0,
+            "mean_queue": share(waited, makespan),
+            "started_at_once": 100.0 * share(bisect.bisect_right(self.waits, 0), count),
+            "timed_out": 100.0 * share(self.timed_out, count),
+            "preempted": self.preempted,
+            "refused": self.refused,
+            "makespan_s": makespan,
+            "jobs": count,
+        })
+
+
+class NetworkRun:
+    """What the jobs of one file of a network come to, in all, at each site, for each project."""
+
+    def __init__(self, path, summary, policy):
+        bound = max(summary["bounded_slowdown_s"], 1)
+        sizes = {site["name"]: (site["cpus"], site["gpus"]) for site in summary["sites"]}
+        everything = Sums()
+        parts = {(group["kind"], group["name"]): Sums() for group in policy["groups"]}
+        first, last = None, 0
+        bins = bins_of(policy)
+        for row in rows(path):
+            if row["state"] == "Refused":
+                everything.refused += 1
+                continue
+            submit, placed, start, end, wait, cpus = (
+                int(row[key])
+                for key in ("submit_s", "placed_s", "start_s", "end_s", "wait_s", "cpus")
+            )
+            if not submit <= placed <= start <= end or wait != start - submit:
+                raise SystemExit(f"{path}: job {row['job']} starts or ends before its time")
+            if Decimal(row["cost"]) > Decimal(row["cost_most"]):
+                raise SystemExit(f"{path}: job {row['job']} costs more than was set aside")
+            site, project = ("site", row["site"]), ("project", row["project"])
+            for sums in (everything, parts[site], parts[project]):
+                sums.add(row, bound)
+            first = submit if first is None else min(first, submit)
+            last = max(last, end)
+            bins["utilization"].add(placed, end, cpus)
+            bins["site:" + row["site"]].add(placed, end, cpus)
+            if row["state"] != "Pending":
+                bins["queue"].add(submit, start, 1)
+        makespan = last - (first or 0)
+        cpus, gpus = (sum(size[kind] for size in sizes.values()) for kind in (0, 1))
+        self.count = len(everything.waits)
+        self.metrics = everything.metrics(cpus, gpus, makespan)
+        self.groups = {}
+        for (kind, name), sums in parts.items():
+            size = sizes[name] if kind == "site" else (0, 0)
+            self.groups[kind, name] = sums.metrics(*size, makespan)
+        of = {"utilization": cpus, "queue": 1}
+        of.update({"site:" + name: size[0] for name, size in sizes.items()})
+        self.timelines = {name: one.means(of[name]) for name, one in bins.items()}
+        self.sorted = {"wait_s": everything.waits, "bounded_slowdown": everything.slowdowns}
+        self.curves = {}
+
+
+KINDS = {
+    "batch": BatchRun,
+    "gpu-sharing": PackingRun,
+    "elastic": ElasticRun,
+    "network": NetworkRun,
+}
 
 
 def below(run, name, thresholds):
@@ -311,6 +416,10 @@ def check_policy(check, directory, summary, index, first):
     level = summary["confidence"]["level"]
     check_estimates(check, f"{where}/metrics", policy["metrics"], metrics, level)
     check_estimates(check, f"{where}/difference", policy["difference"], change, level)
+    for place, group in enumerate(policy.get("groups", [])):
+        per_run = [run.groups[group["kind"], group["name"]] for run in runs]
+        at = f"{where}/groups/{place}/metrics"
+        check_estimates(check, at, group["metrics"], per_run, level)
     for line in policy["timelines"]:
         columns = list(zip(*(run.timelines[line["name"]] for run in runs)))
         at = f"{where}/timelines/{line['name']}"

@@ -64,6 +64,25 @@ impl Scale {
         }
     }
 
+    /// [`Scale::ticks`] of an axis across, without those whose text would touch the one before.
+    pub(super) fn ticks_across(&self, about: usize, unit: Unit) -> Vec<(f64, String)> {
+        /// Width of a letter of a tick, and the room between two of them.
+        const LETTER: f64 = 6.2;
+        const ROOM: f64 = 8.0;
+        let mut free = f64::NEG_INFINITY;
+        let mut ticks = self.ticks(about, unit);
+        ticks.sort_by(|one, other| one.0.total_cmp(&other.0));
+        ticks.retain(|(at, text)| {
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            let fits = self.place(*at) - half >= free;
+            if fits {
+                free = self.place(*at) + half + ROOM;
+            }
+            fits
+        });
+        ticks
+    }
+
     fn durations(&self) -> Vec<(f64, String)> {
         /// The first ten are enough for a long axis; a short one has the others as well.
         const MARKS: [(f64, &str); 20] = [
@@ -226,6 +245,14 @@ mod tests {
         assert_eq!(texts(Scale::logarithmic((1.0, 1000.0), places).ticks(4, Unit::Plain)).len(), 4);
         assert_eq!(log.place(0.0), 0.0);
         assert_eq!(even.place(2.0), 100.0);
+    }
+
+    #[test]
+    fn ticks_do_not_touch() {
+        let places = |end| Scale::logarithmic((20.0, 11_000.0), (0.0, end));
+        assert_eq!(places(2000.0).ticks_across(4, Unit::Seconds).len(), 8);
+        let narrow = texts(places(230.0).ticks_across(4, Unit::Seconds));
+        assert_eq!(narrow, ["30 s", "5 min", "30 min", "2 h"]);
     }
 
     #[test]

@@ -92,7 +92,20 @@ fn runs_of_nothing_and_of_extremes_are_drawn() {
             ],
             distributions: vec![distribution("wait_s"), distribution("bounded_slowdown")],
             curves: vec![Curve { name: "x".to_owned(), values: vec![None, Some(value)] }],
+            groups: Vec::new(),
         }));
         assert!(!seen(&page).contains("NaN"), "{value}");
+    }
+}
+
+#[test]
+fn a_picture_of_growth_stands_alone() {
+    let picture = growth("a & b", &[(10_000.0, 0.4), (1e6, 33.0), (1e7, 303.0)]);
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("a &amp; b") && picture.contains("303 s"));
+    assert_eq!(picture.matches("<circle").count(), 3);
+    for points in [&[][..], &[(10.0, 1.0)], &[(10.0, 1.0), (10.0, 1.0)]] {
+        let picture = growth("few", points);
+        assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
     }
 }

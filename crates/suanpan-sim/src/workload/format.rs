@@ -66,7 +66,7 @@ impl Format {
             Format::Sia => matches!(model, SiteModel::Elastic { .. }),
             // Its job types have throughputs, where an elastic site wants profiles of models.
             Format::Gavel => false,
-            _ => matches!(model, SiteModel::Batch { .. }),
+            _ => matches!(model, SiteModel::Batch { .. } | SiteModel::Network(_)),
         }
     }
 

@@ -21,6 +21,7 @@ fn run_order(id: u64, generation: u32) -> Order {
         time_limit: Walltime::from_seconds(60).expect("a minute is a time limit"),
         restarts: 0,
         placed_at: Timestamp(0),
+        stop_at: None,
     };
     Order {
         allocation: AllocationId(id),
@@ -191,6 +192,7 @@ impl World {
                 };
                 self.machine.insert(id, Observed { generation, progress });
             }
+            Action::Warn => self.set(id, Progress::Warned),
             Action::Settle => self.set(id, Progress::Ended),
             Action::Report => {
                 if self.machine.get(&id).is_some_and(|seen| seen.progress == Progress::Ended)
@@ -245,4 +247,22 @@ proptest! {
         }
         prop_assert!(world.launches.values().all(|&count| count == 1));
     }
+}
+
+#[test]
+fn a_payload_is_warned_once_while_it_runs_and_stopped_afterwards() {
+    let mut order = run_order(1, 1);
+    let Desired::Run(run) = &mut order.desired else { unreachable!("it is an order to run") };
+    run.stop_at = Some(Timestamp(5));
+    let with = |order: &Order, progress| judge(Some(order), Some(&seen(1, progress)));
+    assert_eq!(judge(Some(&order), None), [Action::Launch]);
+    assert_eq!(with(&order, Progress::Staging), [Action::Report]);
+    assert_eq!(with(&order, Progress::Started), [Action::Warn, Action::Report]);
+    assert_eq!(with(&order, Progress::Warned), [Action::Report]);
+    assert_eq!(with(&order, Progress::Ended), [Action::Report]);
+    let stop = stop_order(1, 2);
+    assert_eq!(
+        with(&stop, Progress::Warned),
+        [Action::Stop(StopReason::Cancelled), Action::Report]
+    );
 }

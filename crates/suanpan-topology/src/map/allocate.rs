@@ -86,7 +86,7 @@ pub struct Allocator<'a> {
 }
 
 impl<'a> Allocator<'a> {
-    /// Finds the sets; each gets an equal part of the mapper's effort. An allocation may be worse
+    /// Finds the sets of the mapper's slots, elements of `fabric`; each gets an equal part of the mapper's effort. An allocation may be worse
     /// than the best one found by `tolerance` thousandths, to leave less behind.
     #[must_use]
     pub fn new(fabric: &Fabric, mapper: Mapper<'a>, tolerance: u32) -> Self {

@@ -93,7 +93,6 @@ pub fn assemble(
     let mut errors = exclusive_memory(&mut settings);
     let mut job = SubmitJob::new(Payload::Command(Vec::new()));
     let mut client = ClientOptions::default();
-    let mut notes = Vec::new();
     for setting in &settings {
         let applied = match setting.row.effect {
             Effect::Job(set) => set(&mut job, &setting.value),
@@ -103,13 +102,8 @@ pub fn assemble(
                 Err(format!("no --{name}, which is not supported here: {remedy}"))
             }
         };
-        match applied {
-            Ok(()) => notes.extend(setting.row.note.map(|text| Note {
-                line: setting.line,
-                field: setting.field(),
-                text: text.to_owned(),
-            })),
-            Err(expected) => errors.push(setting.error(expected)),
+        if let Err(expected) = applied {
+            errors.push(setting.error(expected));
         }
     }
     job.args = args.to_vec();
@@ -139,7 +133,7 @@ pub fn assemble(
     if job.name.is_none() && !default_name.is_empty() {
         job.name = Some(default_name.to_owned());
     }
-    if errors.is_empty() { Ok(Submission { job, client, notes }) } else { Err(errors) }
+    if errors.is_empty() { Ok(Submission { job, client, notes: Vec::new() }) } else { Err(errors) }
 }
 
 /// `--mem`, `--mem-per-cpu` and `--mem-per-gpu` exclude one another: of different origins the

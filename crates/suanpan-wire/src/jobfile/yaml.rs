@@ -28,7 +28,7 @@ pub struct YamlFile {
 }
 
 /// Keys that are read as the option of sbatch beside them.
-const OPTION_KEYS: [(&str, &str); 32] = [
+const OPTION_KEYS: [(&str, &str); 33] = [
     ("name", "job-name"),
     ("project", "account"),
     ("num_nodes", "nodes"),
@@ -60,6 +60,7 @@ const OPTION_KEYS: [(&str, &str); 32] = [
     ("open_mode", "open-mode"),
     ("comment", "comment"),
     ("qos", "qos"),
+    ("nice", "nice"),
     ("zone", "zone"),
 ];
 
@@ -216,13 +217,8 @@ impl<'a> Reader<'a> {
         let row = TABLE.iter().find(|row| row.name == option);
         let row = row.expect("keys name rows of the table");
         let Effect::Job(set) = row.effect else { unreachable!("keys name options of jobs") };
-        match set(&mut self.job, text) {
-            Ok(()) => {
-                if let Some(note) = row.note {
-                    self.note(path, note);
-                }
-            }
-            Err(expected) => self.refuse(path, text, expected),
+        if let Err(expected) = set(&mut self.job, text) {
+            self.refuse(path, text, expected);
         }
     }
 

@@ -50,6 +50,8 @@ pub enum EventKind {
     Released,
     /// Resources were committed to it.
     Placed,
+    /// Its attempt will be stopped for another job; its payload is told so.
+    Preempted,
     /// Its attempt is to be stopped.
     Stopping,
     /// Its inputs are being copied.

@@ -86,6 +86,22 @@ pub fn path(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// What may be asked with `--nice` (sbatch manual, "--nice").
+pub const NICE: std::ops::RangeInclusive<i32> = -2_147_483_645..=2_147_483_645;
+
+/// What would be right for `--nice`.
+pub fn nice_forms() -> String {
+    format!("a whole number from {} to {}", NICE.start(), NICE.end())
+}
+
+/// Points of priority that are given up: without a number 100, as in sbatch.
+pub fn nice(text: &str) -> Result<i32, String> {
+    match text {
+        "" => Ok(100),
+        _ => text.parse().ok().filter(|nice| NICE.contains(nice)).ok_or_else(nice_forms),
+    }
+}
+
 /// Text of one or more lines that can be stored and printed.
 pub fn comment(text: &str) -> Result<String, String> {
     if text.chars().count() > COMMENT_CHARACTERS_MAX || text.contains('\0') {

@@ -98,13 +98,17 @@ impl SubmitJob {
         let mut check = Check::default();
         let directories = launch::directories(self, &mut check);
         let shape = shape::shape(self, context, &directories, &mut check);
-        let launch = launch::launch(self, &directories, &shape.layout, &mut check);
+        let launch = launch::launch(self, &directories, &shape, &mut check);
         let (begin, deadline) = self.times(context, &mut check);
         let array = check.read("array", self.array.as_ref(), parse::<ArraySpec>);
         let dependency = check.read("dependency", self.dependency.as_ref(), parse::<Dependency>);
         let project = check.read("project", self.project.as_ref(), fields::word);
         if let Some(user) = self.user.as_ref().filter(|user| *user != context.user) {
             check.refuse("user", user, format!("the caller, {}", context.user));
+        }
+        let nice = self.nice.unwrap_or(0);
+        if !fields::NICE.contains(&nice) {
+            check.refuse("nice", &nice.to_string(), fields::nice_forms());
         }
         let name = check.read("name", self.name.as_ref(), fields::name);
         let spec = JobSpec {
@@ -126,8 +130,8 @@ impl SubmitJob {
                 Some(true) => Requeue::OnFailure,
                 _ => Requeue::Never,
             },
-            qos: None,
-            nice: 0,
+            qos: launch.qos.clone(),
+            nice,
         };
         if check.errors.is_empty() { Ok(Meant { spec, launch }) } else { Err(check.errors) }
     }

@@ -78,6 +78,10 @@ pub struct Job {
     pub restarts: u32,
     /// What was charged so far, over all its attempts and tasks.
     pub charged: Money,
+    /// The job for which an attempt of it was last stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 41)]
+    pub preempted_by: Option<u64>,
 }
 
 /// The tasks of an array job in numbers.
@@ -130,6 +134,13 @@ pub struct JobDetail {
     /// To be finished by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Time>,
+    /// Its QOS, if it asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "normal")]
+    pub qos: Option<String>,
+    /// How many points of priority it gave up.
+    #[serde(default)]
+    pub nice: i32,
     /// Whether its user holds it.
     pub held: bool,
     /// Whether it may be started again after its node or site failed.
@@ -249,6 +260,10 @@ pub struct Attempt {
     /// What was charged for it; absent until it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<Money>,
+    /// The job that it was stopped for, or will be once its grace is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 41)]
+    pub preempted_by: Option<u64>,
 }
 
 /// How an attempt ended.

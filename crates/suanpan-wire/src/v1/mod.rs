@@ -15,7 +15,9 @@ pub mod job;
 pub mod logs;
 pub mod ops;
 pub mod plan;
+pub mod priority;
 pub mod problem;
+pub mod quota;
 pub mod site;
 pub mod submission;
 pub mod submit;
@@ -34,10 +36,18 @@ pub use job::{
 pub use logs::{LogChunk, LogStreamName};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
-    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, Why, WhyPending,
-    WhyPlaced,
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, WAITING_REASONS,
+    Why, WhyPending, WhyPlaced,
+};
+pub use priority::{
+    BillingWeights, Combine, Favor, JobPriority, JobPriorityList, PriorityAnswer, PriorityPolicy,
+    PriorityWeights, ProjectShares, Qos, Share, ShareList, WhenPreempted,
 };
 pub use problem::{FieldProblem, Problem};
+pub use quota::{
+    QuotaAmount, QuotaAmounts, QuotaBorrow, QuotaCohort, QuotaKind, QuotaLimits, QuotaList,
+    QuotaProject, QuotaReclaim, QuotaSharing, QuotaTree, QuotaUse, QuotaWithin,
+};
 pub use site::{
     AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
     SiteList, SiteToken,

@@ -51,6 +51,8 @@ pub enum Feasibility {
     Never,
     /// Every site that fits is above its budget.
     OverBudget,
+    /// The quota of its project does not permit it now, on any flavor that fits.
+    OverQuota,
 }
 
 /// One way to run a job: a pool of one flavor in one partition of one cluster.
@@ -175,6 +177,10 @@ pub struct Why {
     pub state: JobState,
     /// The answer as a sentence.
     pub text: String,
+    /// The job that its latest attempt was stopped for, or will be once its grace is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 41)]
+    pub preempted_by: Option<u64>,
     /// Why it waits; only of waiting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<WhyPending>,
@@ -191,7 +197,7 @@ pub struct Why {
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
     /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `JobArrayTaskLimit`, `NoSiteFits`,
-    /// `Budget`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.
@@ -216,6 +222,37 @@ pub struct WhyPending {
     pub candidates: Vec<Candidate>,
     /// One entry for each cluster that cannot take it.
     pub unfit: Vec<Unfit>,
+}
+
+/// A reason for which a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingReason {
+    /// As in [`WhyPending::reason`]; in Slurm's words where it has one.
+    pub word: &'static str,
+    /// The same as a sentence.
+    pub text: &'static str,
+}
+
+/// Every reason for which a job waits.
+pub const WAITING_REASONS: &[WaitingReason] = &[
+    reason("Resources", "it is next in line, and what it needs is not free yet"),
+    reason("Priority", "jobs ahead of it are promised what is free"),
+    reason("Dependency", "its dependency is not satisfied yet"),
+    reason("DependencyNeverSatisfied", "its dependency can no longer be satisfied"),
+    reason("BeginTime", "its begin time has not come"),
+    reason("JobHeldUser", "its user holds it until it is released"),
+    reason("JobArrayTaskLimit", "as many of its tasks run as its own limit allows"),
+    reason("NoSiteFits", "no site of the network could ever run it"),
+    reason("Budget", "every site that fits is above its budget"),
+    reason("Quota", "the quota of its project does not permit it now"),
+    reason("SiteUnreachable", "the sites that fit are out of contact"),
+    reason("SiteRefused", "the sites that fit refused it lately"),
+    reason("Deadline", "no site could finish it by its deadline"),
+    reason("ReqNodeNotAvail", "nodes it needs are drained, or reserved for others"),
+];
+
+const fn reason(word: &'static str, text: &'static str) -> WaitingReason {
+    WaitingReason { word, text }
 }
 
 /// Why a job was placed where it is.

@@ -18,6 +18,9 @@ pub struct BulkSubmit {
 pub struct SubmitAnswer {
     /// One entry for each job, in the order they were sent.
     pub jobs: Vec<SubmittedJob>,
+    /// What the submitter should know although the jobs were accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Journal position; send it back as `Suanpan-Seq` to read at least this. Of a repeated
     /// idempotency key: a position not before the first answer's.
     #[schema(example = 1042)]

@@ -216,10 +216,14 @@ pub struct SubmitJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "second try")]
     pub comment: Option<String>,
-    /// Quality of service as typed (`-q`).
+    /// Quality of service (`-q`), one of those of `GET /v1/priorities`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "normal")]
     pub qos: Option<String>,
+    /// So many points less priority (`--nice`); users cannot ask for more priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 100, minimum = -2_147_483_645_i64, maximum = 2_147_483_645_i64)]
+    pub nice: Option<i32>,
     /// IANA time zone in which `begin` and `deadline` are read; by default UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Asia/Shanghai")]
@@ -345,6 +349,7 @@ impl SubmitJob {
             outputs: Vec::new(),
             comment: None,
             qos: None,
+            nice: None,
             zone: None,
         }
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
-    JobDetail, JobList, LogChunk, LogStreamName, PlanAnswer, ReservationAnswer, ReservationList,
-    SiteList, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer, PriorityAnswer,
+    PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList, ShareList, SiteList,
+    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -208,6 +209,51 @@ impl Client {
     /// Lets go of a reservation.
     pub fn end_reservation(&self, asked: &EndReservation) -> Result<ReservationAnswer, Failure> {
         self.post("/v1/reservations/end", Some(asked), None)
+    }
+
+    /// How jobs are ordered.
+    pub fn priorities(&self) -> Result<PriorityAnswer, Failure> {
+        self.get("/v1/priorities", &[])
+    }
+
+    /// Orders jobs by a policy, or by submission again.
+    pub fn set_priorities(
+        &self,
+        policy: Option<&PriorityPolicy>,
+    ) -> Result<PriorityAnswer, Failure> {
+        match policy {
+            Some(policy) => self.post("/v1/priorities", Some(policy), None),
+            None => self.post("/v1/priorities/clear", None::<&()>, None),
+        }
+    }
+
+    /// Waiting jobs in their order, or one.
+    pub fn job_priorities(&self, job: Option<&str>) -> Result<JobPriorityList, Failure> {
+        let query = match job {
+            Some(job) => ("job", job.to_owned()),
+            None => ("limit", "10000".to_owned()),
+        };
+        self.get("/v1/priorities/jobs", &[query])
+    }
+
+    /// Projects and users with their shares and usage.
+    pub fn shares(&self) -> Result<ShareList, Failure> {
+        self.get("/v1/priorities/shares", &[])
+    }
+
+    /// The quotas of projects.
+    pub fn quotas(&self) -> Result<QuotaList, Failure> {
+        self.get("/v1/quotas", &[])
+    }
+
+    /// Sets them all.
+    pub fn set_quotas(&self, tree: &QuotaTree) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas", Some(tree), None)
+    }
+
+    /// Lifts them all.
+    pub fn clear_quotas(&self) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas/clear", None::<&()>, None)
     }
 
     /// All flavors.

@@ -27,7 +27,7 @@ pub fn run(context: &Context<'_>, args: &History) -> Outcome {
 }
 
 fn table(output: &Output, jobs: &[Job]) -> Result<(), Failure> {
-    let heads = [
+    let mut heads = vec![
         ("JOBID", Align::Right),
         ("SITE", Align::Left),
         ("NAME", Align::Left),
@@ -39,9 +39,15 @@ fn table(output: &Output, jobs: &[Job]) -> Result<(), Failure> {
         ("RAN", Align::Right),
         ("COST", Align::Right),
     ];
+    // Most networks preempt nothing, and their lists are wide enough.
+    let preempted = jobs.iter().any(|job| job.preempted_by.is_some());
+    if preempted {
+        heads.push(("PREEMPTED BY", Align::Right));
+    }
     let mut rows = Rows::new(output, &heads);
     for job in jobs.iter().rev() {
-        rows.row([
+        let by = job.preempted_by.map_or(format::NOTHING.to_owned(), |by| by.to_string());
+        let mut items = vec![
             ps::id(job).into(),
             job.site.clone().unwrap_or_else(|| format::NOTHING.into()).into(),
             format::cut(&job.name, 24).into(),
@@ -52,7 +58,9 @@ fn table(output: &Output, jobs: &[Job]) -> Result<(), Failure> {
             waited(job).into(),
             ran(job).into(),
             format::money_aligned(&job.charged).into(),
-        ]);
+        ];
+        items.extend(preempted.then(|| by.into()));
+        rows.items(items);
     }
     rows.print(output)
 }

@@ -11,12 +11,15 @@ mod history;
 mod journal;
 mod logs;
 mod plan;
+mod priorities;
 mod ps;
+mod quotas;
 mod reservations;
 mod run;
 mod server;
 mod show;
 mod sim;
+mod site_script;
 mod sites;
 mod submit;
 mod topology;
@@ -70,7 +73,9 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Wait(args) => wait::run(&context, &args),
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
+        Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
+        Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
@@ -84,7 +89,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
 }
 
 /// The names of all verbs that people use.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: &[&str] = &[
     "submit",
     "run",
     "plan",
@@ -99,7 +104,9 @@ pub const NAMES: [&str; 23] = [
     "wait",
     "sites",
     "reservations",
+    "priorities",
     "flavors",
+    "quotas",
     "history",
     "server",
     "agent",
@@ -127,7 +134,9 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
         Verb::Reservations(_) => "reservations",
+        Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",
+        Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",
         Verb::Agent(_) => "agent",

@@ -1,6 +1,6 @@
 //! `show`: everything about one job.
 
-use super::{Context, follow, ps};
+use super::{Context, follow, ps, site_script};
 use crate::cli::Show;
 use crate::client::{Client, LONG_PATIENCE};
 use crate::exit;
@@ -15,6 +15,15 @@ pub fn run(context: &Context<'_>, args: &Show) -> Outcome {
     let client = context.client()?;
     if args.script {
         return script(context, &client.job_with_launch(&args.job)?);
+    }
+    if args.site_script {
+        let detail = client.job_with_launch(&args.job)?;
+        let launch = detail.launch.as_ref().map(|launch| &launch["payload"]["script"]);
+        let Some(text) = launch.and_then(Value::as_str) else {
+            return Err(Failure::other(format!("job {} has no script", args.job))
+                .hint("a command is given to Slurm under the same supervisor"));
+        };
+        return site_script::print(context.output, text);
     }
     if args.follow {
         return follow_events(context, &client.patient(LONG_PATIENCE), &args.job);
@@ -180,6 +189,10 @@ fn asked(facts: &mut Facts, detail: &JobDetail) {
     facts.maybe("dependency", detail.dependency.clone());
     facts.maybe("begin", detail.begin_at.map(format::time_full));
     facts.maybe("deadline", detail.deadline_at.map(format::time_full));
+    facts.maybe("QOS", detail.qos.clone());
+    if detail.nice != 0 {
+        facts.add("nice", detail.nice.to_string());
+    }
     if detail.held {
         facts.add("held", "by its user");
     }
@@ -244,12 +257,18 @@ fn running(started: Option<Time>) -> String {
 
 /// How an attempt ended, in words.
 pub fn ending(attempt: &Attempt) -> String {
-    let Some(ending) = &attempt.ending else { return format::NOTHING.to_owned() };
+    let way = attempt.preempted_by.map(|by| format!("preempted by job {by}"));
+    let Some(ending) = &attempt.ending else {
+        return way.unwrap_or_else(|| format::NOTHING.to_owned());
+    };
     let mut text = match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => ending.kind.replace('_', " "),
     };
+    if let Some(way) = way {
+        text.push_str(&format!(", {way}"));
+    }
     if !ending.payload_started {
         text.push_str(", never started");
     }

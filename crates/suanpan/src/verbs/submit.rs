@@ -44,6 +44,9 @@ pub fn run(context: &Context<'_>, args: &Submit) -> Outcome {
 
 fn print(context: &Context<'_>, prepared: &Prepared, answer: &SubmitAnswer) -> Result<(), Failure> {
     let output = context.output;
+    if !prepared.client.quiet && output.form == Form::Text {
+        answer.notes.iter().for_each(|text| note(format!("note: {text}")));
+    }
     match output.form {
         Form::Json => return output.json("submission", Some(answer.seq), answer),
         Form::Text if prepared.client.quiet && !prepared.client.parsable => return Ok(()),

@@ -1,5 +1,6 @@
 //! The guides of operators and of site owners, typed as they stand into one shell: the first
-//! starts the servers, the second lets a site join and starts its agent. Every line of their
+//! starts the servers, the second lets a site join and starts its agent, the third closes nodes
+//! and orders jobs there. Every line of their
 //! console blocks is run, whatever its command; every output line they show must come.
 //!
 //! Only the places differ: a temporary directory stands for `/var/tmp`, a free port for 7726.
@@ -10,7 +11,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const GUIDES: [&str; 2] = ["docs/guide-operator.md", "docs/guide-site-owner.md"];
+const GUIDES: [&str; 3] =
+    ["docs/guide-operator.md", "docs/guide-site-owner.md", "docs/guide-policies.md"];
 
 /// What the shell needs: waiting for what a started process opens, and an end that can be checked.
 const PRELUDE: &str = r#"
@@ -88,7 +90,7 @@ fn shape(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A directory in which both guides are typed.
+/// A directory in which the guides are typed.
 struct Scene {
     dir: tempfile::TempDir,
     address: String,
@@ -98,9 +100,12 @@ impl Scene {
     fn new(root: &Path) -> Scene {
         let dir = tempfile::Builder::new().prefix("suanpan-test-").tempdir();
         let dir = dir.expect("there is room for a temporary directory");
-        // The site file the guide speaks of.
-        let site = root.join("examples/three-sites/guiyang.toml");
-        fs::copy(site, dir.path().join("guiyang.toml")).expect("the example is copied");
+        // The files the guides speak of.
+        for example in ["three-sites/guiyang.toml", "priorities.toml", "quotas.toml"] {
+            let file = root.join("examples").join(example);
+            let name = file.file_name().expect("an example is a file");
+            fs::copy(&file, dir.path().join(name)).expect("the example is copied");
+        }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound address").to_string();
         Scene { dir, address }

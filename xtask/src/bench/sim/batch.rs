@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use suanpan_sim::experiment::run::outcome;
 use suanpan_sim::problem::Strictness;
 use suanpan_sim::replay::batch::{arrival, replay};
 use suanpan_sim::workload::swf;
@@ -70,9 +71,12 @@ pub fn run_once(args: &[String]) -> Result<()> {
     let convention = Convention::AccaSim;
     let settings = BatchSettings { processors: PROCESSORS, policy, convention };
     let replayed = replay(&arrivals, settings, RunTimes::Requested);
-    let mut text = String::new();
+    let mut text = Vec::new();
     for row in &replayed.rows {
-        text.push_str(&format!("{} {}\n", row.number, row.wait()));
+        outcome::number(&mut text, u64::try_from(row.number)?);
+        text.push(b' ');
+        outcome::number(&mut text, u64::try_from(row.wait())?);
+        text.push(b'\n');
     }
     fs::write(waits, text)?;
     let used = super::used()?;

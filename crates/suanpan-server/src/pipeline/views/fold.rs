@@ -16,11 +16,12 @@ use suanpan_model::job::{End, Hold, JobState, Usage};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::snapshot::Contact;
-use suanpan_site::order::StopReason;
 use suanpan_site::report::Outcome;
 
 use super::rows::{AttemptRow, AttemptState, JobRow, Moment, Requeued, StateCounts};
 use super::sql;
+
+mod notes;
 
 /// Folds records into one transaction.
 pub(crate) struct Folder<'a> {
@@ -118,8 +119,11 @@ impl<'a> Folder<'a> {
                 }
                 allocations.iter().try_for_each(|placed| self.placed(place, placed))
             }
-            Event::AllocationStopping { allocation, reason, .. } => {
-                self.stopping(place, *allocation, *reason)
+            Event::AllocationStopping { allocation, reason, by, .. } => {
+                self.stopping(place, *allocation, *reason, *by)
+            }
+            Event::AllocationPreempted { allocation, by, stop_at } => {
+                self.preempted(place, *allocation, *by, *stop_at)
             }
             Event::AllocationStaging { allocation, at } => {
                 self.attempt(*allocation)?.staging = Some(place.moment(*at));
@@ -145,11 +149,11 @@ impl<'a> Folder<'a> {
                 self.contact(place.at, *cluster, *contact)
             }
             Event::UserAdded { .. }
-            | Event::AllocationPreempted { .. }
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
             | Event::PrioritiesSet { .. }
+            | Event::QuotasSet { .. }
             | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
@@ -201,19 +205,10 @@ impl<'a> Folder<'a> {
             message: String::new(),
             transfer: placed.transfer.0,
             explanation: placed.explanation,
+            preempted_by: None,
         };
         self.attempts.insert(placed.id, attempt);
         Ok(())
-    }
-
-    fn stopping(&mut self, place: Place, id: AllocationId, reason: StopReason) -> Result<()> {
-        let word = serde_json::to_value(reason)?;
-        let attempt = self.attempt(id)?;
-        attempt.stopping = word.as_str().map(str::to_owned);
-        let (job, index) = (attempt.job, attempt.index);
-        self.shift(id, JobState::Completing)?;
-        let detail = serde_json::json!({ "allocation": id, "reason": word });
-        self.note(place, job, index, "stopping", &detail)
     }
 
     fn started(&mut self, place: Place, id: AllocationId, at: Timestamp) -> Result<()> {
@@ -398,40 +393,6 @@ impl<'a> Folder<'a> {
             .execute(params![id.0, word, at.0])?;
         Ok(())
     }
-
-    fn put_explanation(&self, seq: u64, number: usize, text: &str) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO explanations (seq, place, explanation) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![seq.cast_signed(), number as i64, text])?;
-        Ok(())
-    }
-
-    fn note(
-        &self,
-        place: Place,
-        job: JobId,
-        index: Option<u32>,
-        kind: &str,
-        detail: &serde_json::Value,
-    ) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO job_notes (job, seq, place, task, at_us, kind, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                job.0.cast_signed(),
-                place.seq.cast_signed(),
-                place.place as i64,
-                index,
-                place.at.0,
-                kind,
-                detail.to_string()
-            ])?;
-        Ok(())
-    }
 }
 
 fn new_job(place: Place, number: u32, submitted: &SubmittedJob) -> JobRow {
@@ -464,6 +425,7 @@ fn new_job(place: Place, number: u32, submitted: &SubmittedJob) -> JobRow {
         usage: Usage::default(),
         exit_code: None,
         signal: None,
+        preempted_by: None,
     }
 }
 

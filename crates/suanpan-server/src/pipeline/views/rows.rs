@@ -128,6 +128,8 @@ pub struct JobRow {
     pub exit_code: Option<u8>,
     /// Highest signal that ended one of its tasks.
     pub signal: Option<u8>,
+    /// The job for which an attempt of it was last stopped.
+    pub preempted_by: Option<JobId>,
 }
 
 impl JobRow {
@@ -254,6 +256,8 @@ pub struct AttemptRow {
     pub transfer: u64,
     /// Place in the explanations of the record that placed it.
     pub explanation: u32,
+    /// The job for which it was stopped.
+    pub preempted_by: Option<JobId>,
 }
 
 /// Whether a task went back to pending after an attempt.

@@ -70,7 +70,8 @@ CREATE TABLE jobs (
   tasks_node_fail INTEGER NOT NULL,
   tasks_preempted INTEGER NOT NULL,
   tasks_out_of_memory INTEGER NOT NULL,
-  tasks_deadline INTEGER NOT NULL
+  tasks_deadline INTEGER NOT NULL,
+  preempted_by INTEGER                 -- job for which an attempt of it was last stopped
 );
 CREATE INDEX jobs_by_state ON jobs (state, id);
 CREATE INDEX jobs_by_user ON jobs (user, id);
@@ -118,7 +119,8 @@ CREATE TABLE attempts (
   memory_peak_bytes INTEGER NOT NULL,
   message TEXT NOT NULL,
   transfer INTEGER NOT NULL,
-  explanation INTEGER NOT NULL         -- place in the explanations of record placed_seq
+  explanation INTEGER NOT NULL,        -- place in the explanations of record placed_seq
+  preempted_by INTEGER                 -- job for which it was stopped
 );
 CREATE INDEX attempts_by_job ON attempts (job, task, allocation);
 -- The newest attempts of a whole array, which may have a million.
@@ -139,7 +141,7 @@ CREATE TABLE job_notes (
   place INTEGER NOT NULL,
   task INTEGER,
   at_us INTEGER NOT NULL,
-  kind TEXT NOT NULL,                  -- held, released, stopping or tasks_ended
+  kind TEXT NOT NULL,                  -- held, released, preempted, stopping or tasks_ended
   detail TEXT NOT NULL,                -- JSON
   PRIMARY KEY (job, seq, place)
 ) WITHOUT ROWID;

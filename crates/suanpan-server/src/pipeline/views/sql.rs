@@ -17,7 +17,7 @@ pub(crate) const JOB_COLUMNS: &str = "id, tasks, \"array\", name, user, project,
      dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, memory_peak_bytes, \
      exit_code, signal, tasks_pending, tasks_configuring, tasks_running, tasks_completing, \
      tasks_completed, tasks_failed, tasks_timeout, tasks_cancelled, tasks_node_fail, \
-     tasks_preempted, tasks_out_of_memory, tasks_deadline";
+     tasks_preempted, tasks_out_of_memory, tasks_deadline, preempted_by";
 
 /// Columns of attempts `a` with their clusters `c`.
 pub(crate) const ATTEMPT_COLUMNS: &str = "a.allocation, a.job, a.task, a.state, a.cluster, \
@@ -26,7 +26,8 @@ pub(crate) const ATTEMPT_COLUMNS: &str = "a.allocation, a.job, a.task, a.state, 
      a.predicted_stage_s, a.predicted_run_s, a.predicted_cost_micro, a.placed_seq, a.placed_us, \
      a.staging_seq, a.staging_us, a.started_seq, a.started_us, a.ended_seq, a.ended_us, \
      a.stopping, a.charged_micro, a.\"end\", a.exit_code, a.signal, a.payload, a.requeued, \
-     a.wall_us, a.cpu_us, a.memory_peak_bytes, a.message, a.transfer, a.explanation";
+     a.wall_us, a.cpu_us, a.memory_peak_bytes, a.message, a.transfer, a.explanation, \
+     a.preempted_by";
 
 const INSERT_JOB: &str = "INSERT INTO jobs \
     (id, tasks, \"array\", name, user, project, state, mixed, held, \
@@ -35,10 +36,11 @@ const INSERT_JOB: &str = "INSERT INTO jobs \
          partitions, dependency, attempts, last_allocation, charged_micro, wall_us, cpu_us, \
          memory_peak_bytes, exit_code, signal, tasks_pending, tasks_configuring, tasks_running, \
          tasks_completing, tasks_completed, tasks_failed, tasks_timeout, tasks_cancelled, \
-         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline) VALUES (?1, ?2, \
+         tasks_node_fail, tasks_preempted, tasks_out_of_memory, tasks_deadline, preempted_by) \
+         VALUES (?1, ?2, \
          ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
          ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, \
-         ?39, ?40, ?41, ?42, ?43)";
+         ?39, ?40, ?41, ?42, ?43, ?44)";
 
 const UPDATE_JOB: &str = "UPDATE jobs \
     SET state = ?2, mixed = ?3, held = ?4, started_us = ?5, ended_us = ?6, \
@@ -47,7 +49,7 @@ const UPDATE_JOB: &str = "UPDATE jobs \
          tasks_configuring = ?16, tasks_running = ?17, tasks_completing = ?18, \
          tasks_completed = ?19, tasks_failed = ?20, tasks_timeout = ?21, tasks_cancelled = ?22, \
          tasks_node_fail = ?23, tasks_preempted = ?24, tasks_out_of_memory = ?25, \
-         tasks_deadline = ?26 WHERE id = ?1";
+         tasks_deadline = ?26, preempted_by = ?27 WHERE id = ?1";
 
 const PUT_ATTEMPT: &str = "INSERT INTO attempts \
     (allocation, job, task, state, cluster, partition, flavor, \
@@ -55,10 +57,11 @@ const PUT_ATTEMPT: &str = "INSERT INTO attempts \
          predicted_start_us, predicted_start_latest_us, predicted_stage_s, predicted_run_s, \
          predicted_cost_micro, placed_seq, placed_us, staging_seq, staging_us, started_seq, \
          started_us, ended_seq, ended_us, stopping, charged_micro, \"end\", exit_code, signal, \
-         payload, requeued, wall_us, cpu_us, memory_peak_bytes, message, transfer, explanation) \
+         payload, requeued, wall_us, cpu_us, memory_peak_bytes, message, transfer, explanation, \
+         preempted_by) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
          ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, \
-         ?35, ?36, ?37, ?38) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
+         ?35, ?36, ?37, ?38, ?39) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
          staging_seq = excluded.staging_seq, staging_us = excluded.staging_us, \
          started_seq = excluded.started_seq, started_us = excluded.started_us, \
          ended_seq = excluded.ended_seq, ended_us = excluded.ended_us, \
@@ -66,10 +69,14 @@ const PUT_ATTEMPT: &str = "INSERT INTO attempts \
          \"end\" = excluded.\"end\", exit_code = excluded.exit_code, signal = excluded.signal, \
          payload = excluded.payload, requeued = excluded.requeued, wall_us = excluded.wall_us, \
          cpu_us = excluded.cpu_us, memory_peak_bytes = excluded.memory_peak_bytes, \
-         message = excluded.message";
+         message = excluded.message, preempted_by = excluded.preempted_by";
 
 pub(crate) fn unsigned(row: &Row<'_>, at: usize) -> Result<u64> {
     row.get::<_, i64>(at).map(i64::cast_unsigned)
+}
+
+fn job_id(row: &Row<'_>, at: usize) -> Result<Option<JobId>> {
+    row.get::<_, Option<i64>>(at).map(|id| id.map(|id| JobId(id.cast_unsigned())))
 }
 
 fn time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
@@ -130,6 +137,7 @@ pub(crate) fn job_of(row: &Row<'_>) -> Result<JobRow> {
         exit_code: row.get(27)?,
         signal: row.get(28)?,
         counts: StateCounts::from_columns(columns),
+        preempted_by: job_id(row, 29 + JobState::ALL.len())?,
     })
 }
 
@@ -195,6 +203,7 @@ pub(crate) fn insert_job(connection: &Connection, job: &JobRow) -> Result<()> {
         count(JobState::Preempted),
         count(JobState::OutOfMemory),
         count(JobState::Deadline),
+        job.preempted_by.map(|id| id.0.cast_signed()),
     ])?;
     Ok(())
 }
@@ -230,6 +239,7 @@ pub(crate) fn update_job(connection: &Connection, job: &JobRow) -> Result<()> {
         count(JobState::Preempted),
         count(JobState::OutOfMemory),
         count(JobState::Deadline),
+        job.preempted_by.map(|id| id.0.cast_signed()),
     ])?;
     Ok(())
 }
@@ -272,6 +282,7 @@ pub(crate) fn attempt_of(row: &Row<'_>) -> Result<AttemptRow> {
         message: row.get(37)?,
         transfer: unsigned(row, 38)?,
         explanation: row.get(39)?,
+        preempted_by: job_id(row, 40)?,
     })
 }
 
@@ -375,6 +386,7 @@ pub(crate) fn put_attempt(connection: &Connection, attempt: &AttemptRow) -> Resu
         attempt.message,
         attempt.transfer.cast_signed(),
         attempt.explanation,
+        attempt.preempted_by.map(|id| id.0.cast_signed()),
     ])?;
     Ok(())
 }

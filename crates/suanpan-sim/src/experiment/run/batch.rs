@@ -12,6 +12,7 @@ use crate::workload::job::{Job, Workload};
 use std::sync::Arc;
 use suanpan_model::time::Seconds;
 use suanpan_sched::order::list_order::ListOrder;
+use suanpan_sched::predict::correction::Correction;
 use suanpan_sched::predict::learnt::Learnt;
 use suanpan_sched::predict::tsafrir::LastTwo;
 use suanpan_site::model::batch::{BatchJob, BatchPolicy, BatchSettings, RunTimes};
@@ -54,8 +55,9 @@ pub enum Expected {
     Requested,
     /// As long as they do: perfect knowledge, for comparison only.
     True,
-    /// As long as the user's last two jobs on average (Tsafrir, Etsion and Feitelson 2007).
-    LastTwo,
+    /// As long as the user's last two jobs on average (Tsafrir, Etsion and Feitelson 2007), and
+    /// what becomes of that once it is exceeded.
+    LastTwo(Correction),
     /// As long as like jobs on average (see [`suanpan_sched::predict::learnt`]).
     Learnt,
 }
@@ -67,6 +69,22 @@ const fn rule(policy: BatchPolicy, run_times: Expected) -> BatchRule {
 const fn list(order: ListOrder) -> BatchRule {
     rule(BatchPolicy::List { order }, Expected::Requested)
 }
+
+/// Orders of the queue, by the names of the literature: first and last come, shortest and longest
+/// job, fewest and most processors, smallest and largest area, smallest and largest ratio of
+/// length to processors.
+pub const ORDERS: [(&str, ListOrder); 10] = [
+    ("fcfs", ListOrder::Fcfs),
+    ("lcfs", ListOrder::Lcfs),
+    ("sjf", ListOrder::ShortestFirst),
+    ("ljf", ListOrder::LongestFirst),
+    ("sqf", ListOrder::NarrowestFirst),
+    ("lqf", ListOrder::WidestFirst),
+    ("saf", ListOrder::SmallestAreaFirst),
+    ("laf", ListOrder::LargestAreaFirst),
+    ("srf", ListOrder::SmallestRatioFirst),
+    ("lrf", ListOrder::LargestRatioFirst),
+];
 
 impl BatchRule {
     /// The policies that the literature has a name for, and those that learn run times.
@@ -80,7 +98,7 @@ impl BatchRule {
         ("easy-true", rule(BatchPolicy::EASY, Expected::True)),
         ("easy-sjbf", rule(BatchPolicy::EASY_SJBF, Expected::Requested)),
         ("easy-sjbf-true", rule(BatchPolicy::EASY_SJBF, Expected::True)),
-        ("easy++", rule(BatchPolicy::EASY_SJBF, Expected::LastTwo)),
+        ("easy++", rule(BatchPolicy::EASY_SJBF, Expected::LastTwo(Correction::Gradual))),
         ("easy-sjbf-learnt", rule(BatchPolicy::EASY_SJBF, Expected::Learnt)),
         ("easy-learnt", rule(BatchPolicy::LearntBackfill, Expected::Requested)),
         ("conservative", rule(BatchPolicy::CONSERVATIVE, Expected::Requested)),
@@ -91,7 +109,9 @@ impl BatchRule {
         match self.run_times {
             Expected::Requested => RunTimes::Requested,
             Expected::True => RunTimes::Clairvoyant,
-            Expected::LastTwo => RunTimes::Predicted(Box::new(LastTwo::default())),
+            Expected::LastTwo(correction) => {
+                RunTimes::Predicted(Box::new(LastTwo::new(correction)))
+            }
             Expected::Learnt => RunTimes::Predicted(Box::new(Learnt::default())),
         }
     }
@@ -202,5 +222,5 @@ pub(super) fn digest(outcomes: &[Outcome], processors: u32, bounded_slowdown_s: 
     let waits: Vec<f64> = waits.into_iter().map(|wait| wait as f64).collect();
     let distributions =
         vec![distribution("wait_s", &waits, 7), distribution("bounded_slowdown", &slowdowns, 5)];
-    Digest { metrics, timelines, distributions, curves: Vec::new() }
+    Digest { metrics, timelines, distributions, ..Digest::default() }
 }

@@ -30,26 +30,31 @@ pub const METRICS: [Metric; 9] = [
 ];
 
 /// Who gets which GPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ElasticRule {
     /// Gavel for total throughput; jobs keep the GPUs and the batch that their users chose.
     Gavel,
     /// Sia: GPUs and batches follow goodput, which is estimated so.
-    Sia(Knowledge),
+    Sia(Knowledge, Sia),
     /// Ours: Sia's program, with restarts paid back within a horizon and short remainders first.
-    Horizon(Knowledge),
+    Horizon(Knowledge, Horizon),
 }
 
 impl ElasticRule {
-    /// Their names in experiment files.
-    pub const WORDS: [(&'static str, ElasticRule); 6] = [
-        ("gavel", ElasticRule::Gavel),
-        ("sia", ElasticRule::Sia(Knowledge::OwnRun)),
-        ("sia-all-runs", ElasticRule::Sia(Knowledge::AllRuns)),
-        ("sia-measured", ElasticRule::Sia(Knowledge::Measured)),
-        ("horizon", ElasticRule::Horizon(Knowledge::AllRuns)),
-        ("horizon-measured", ElasticRule::Horizon(Knowledge::Measured)),
-    ];
+    /// Their names in experiment files, with the settings of their authors.
+    #[must_use]
+    pub fn words() -> [(&'static str, ElasticRule); 6] {
+        let sia = |knowledge| ElasticRule::Sia(knowledge, Sia::default());
+        let horizon = |knowledge| ElasticRule::Horizon(knowledge, Horizon::default());
+        [
+            ("gavel", ElasticRule::Gavel),
+            ("sia", sia(Knowledge::OwnRun)),
+            ("sia-all-runs", sia(Knowledge::AllRuns)),
+            ("sia-measured", sia(Knowledge::Measured)),
+            ("horizon", horizon(Knowledge::AllRuns)),
+            ("horizon-measured", horizon(Knowledge::Measured)),
+        ]
+    }
 
     /// Length of a round in the authors' evaluation, seconds: Sia (SOSP 2023) runs its own policy
     /// in rounds of one minute and Gavel in rounds of six, as Gavel (OSDI 2020) does. Jobs that
@@ -57,16 +62,16 @@ impl ElasticRule {
     fn round_s(self) -> u64 {
         match self {
             ElasticRule::Gavel => 360,
-            ElasticRule::Sia(_) | ElasticRule::Horizon(_) => 60,
+            ElasticRule::Sia(..) | ElasticRule::Horizon(..) => 60,
         }
     }
 
     fn policy(self, round_s: u64) -> (Batches, Box<dyn RoundPolicy>) {
         match self {
             ElasticRule::Gavel => (Batches::Fixed, Box::new(Gavel::new(round_s as f64))),
-            ElasticRule::Sia(knowledge) => (Batches::Tuned(knowledge), Box::new(Sia::default())),
-            ElasticRule::Horizon(knowledge) => {
-                (Batches::Tuned(knowledge), Box::new(Horizon::default()))
+            ElasticRule::Sia(knowledge, sia) => (Batches::Tuned(knowledge), Box::new(sia)),
+            ElasticRule::Horizon(knowledge, horizon) => {
+                (Batches::Tuned(knowledge), Box::new(horizon))
             }
         }
     }
@@ -179,7 +184,7 @@ fn digest(rows: &[TrainingRow], gpus: u64) -> Digest {
         ],
         timelines: vec![running.timeline("running", 1), queue.timeline("queue", 1)],
         distributions: vec![distribution("jct_s", &jct, 7), distribution("wait_s", &waits, 7)],
-        curves: Vec::new(),
+        ..Digest::default()
     }
 }
 

@@ -61,7 +61,7 @@ pub fn write_csv(
 
 /// Adds a number in decimal; several times faster than the formatting machinery, which counts
 /// for ten million lines.
-fn number(line: &mut Vec<u8>, mut value: u64) {
+pub fn number(line: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     loop {

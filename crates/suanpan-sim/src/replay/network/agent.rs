@@ -1,16 +1,19 @@
 //! A simulated agent: the shipped `reconcile` over a driver that only knows lengths of time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, PayloadReach, Usage};
+use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Action, Observed, Progress, judge};
 use suanpan_site::report::{Fact, Outcome, Report};
 
 /// What one agent knows and sees.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Agent {
+    inventory: Arc<Inventory>,
     orders: BTreeMap<AllocationId, Order>,
     observed: BTreeMap<AllocationId, Seen>,
 }
@@ -28,7 +31,7 @@ struct Seen {
 pub(super) struct Length {
     /// Copying inputs.
     pub(super) stage: Seconds,
-    /// The payload, if nothing stops it.
+    /// The payload on its flavor, if nothing stops it.
     pub(super) runs: Seconds,
 }
 
@@ -42,6 +45,18 @@ pub(super) enum Happening {
 }
 
 impl Agent {
+    pub(super) fn new(inventory: Arc<Inventory>) -> Agent {
+        Agent { inventory, orders: BTreeMap::new(), observed: BTreeMap::new() }
+    }
+
+    /// How long a payload runs on a flavor: its length at speed 1 divided by the flavor's speed,
+    /// rounded up, as the scheduler expects it of the time limit.
+    pub(super) fn runs_on(&self, runs: Seconds, flavor: &str) -> Seconds {
+        let known = self.inventory.flavors.iter().find(|known| known.name == flavor);
+        let speed = known.map_or(1_000, |known| u64::from(known.speed_milli.max(1)));
+        Seconds(runs.0.saturating_mul(1_000).div_ceil(speed))
+    }
+
     /// Takes in an order (`None`: it is gone), acts on it, and says what will happen.
     pub(super) fn reconcile(
         &mut self,
@@ -62,8 +77,9 @@ impl Agent {
                 Action::Launch => coming.extend(self.launch(now, id, length)),
                 Action::Stop(_) => coming.push(self.stop(now, id)),
                 Action::Forget => drop(self.observed.remove(&id)),
-                // Reports are made when things happen; nothing is ever lost here.
-                Action::Report | Action::Settle => {}
+                // Reports are made when things happen; nothing is ever lost here, and simulated
+                // payloads do nothing about a warning.
+                Action::Report | Action::Settle | Action::Warn => {}
             }
         }
         coming

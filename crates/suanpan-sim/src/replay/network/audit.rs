@@ -1,8 +1,9 @@
 //! The auditor: reads the records as a stranger would, with a small model of its own, and panics
 //! with the broken promise in words. It is the one place of the simulator that looks into events.
 
-use super::Row;
+use super::{Row, quota_audit};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use suanpan_engine::event::{Event, PlacedAllocation, Then};
 use suanpan_engine::sequencer::Record;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -10,6 +11,8 @@ use suanpan_model::job::{JobState, Sharing};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
+use suanpan_sched::quota::policy::QuotaPolicy;
+use suanpan_sched::reason::Explanation;
 
 /// What the auditor knows, folded from records only.
 #[derive(Debug, Default)]
@@ -20,11 +23,15 @@ pub(super) struct Auditor {
     submitted: BTreeMap<JobId, Timestamp>,
     attempts: BTreeMap<AllocationId, Attempt>,
     last: AllocationId,
+    /// Projects of the jobs that are not over.
+    projects: BTreeMap<JobId, String>,
+    quotas: Option<Arc<QuotaPolicy>>,
 }
 
 #[derive(Debug)]
 struct Attempt {
     placed: PlacedAllocation,
+    explanation: Arc<Explanation>,
     at: Timestamp,
     started: Option<Timestamp>,
 }
@@ -37,13 +44,19 @@ impl Auditor {
             match event {
                 Event::JobsSubmitted { jobs, .. } => {
                     self.submitted.extend(jobs.iter().map(|job| (job.id, record.at)));
+                    let projects = jobs.iter().map(|job| (job.id, job.spec.project.clone()));
+                    self.projects.extend(projects);
                 }
                 Event::InventoryRecorded { cluster, inventory } => {
                     let free = inventory.nodes.iter().map(|node| node.capacity).collect();
                     self.free.insert(*cluster, free);
                 }
-                Event::PlanCommitted { allocations, .. } => {
-                    allocations.iter().for_each(|placed| self.placed(record.at, placed));
+                Event::PlanCommitted { allocations, explanations } => {
+                    for placed in allocations {
+                        let explanation = &explanations[placed.explanation as usize];
+                        self.placed(record.at, placed, Arc::clone(explanation));
+                    }
+                    self.check_quotas(allocations);
                 }
                 Event::AllocationStarted { allocation, at } => {
                     let attempt = self.attempts.get_mut(allocation).expect("placed, then started");
@@ -61,14 +74,18 @@ impl Auditor {
                         Then::Requeued,
                     ));
                 }
-                Event::TasksEnded { job, .. } => drop(self.submitted.remove(job)),
+                Event::TasksEnded { job, .. } => {
+                    self.submitted.remove(job);
+                    self.projects.remove(job);
+                }
+                Event::QuotasSet { policy } => self.quotas.clone_from(policy),
                 _ => {}
             }
         }
         rows
     }
 
-    fn placed(&mut self, at: Timestamp, placed: &PlacedAllocation) {
+    fn placed(&mut self, at: Timestamp, placed: &PlacedAllocation, explanation: Arc<Explanation>) {
         assert!(placed.id > self.last, "allocation ids rise: {} after {}", placed.id, self.last);
         self.last = placed.id;
         let submitted = self.submitted.get(&placed.job);
@@ -82,13 +99,23 @@ impl Auditor {
                 "an exclusive job has its node to itself"
             );
         }
-        let attempt = Attempt { placed: placed.clone(), at, started: None };
+        let attempt = Attempt { placed: placed.clone(), explanation, at, started: None };
         self.attempts.insert(placed.id, attempt);
+    }
+
+    /// No start takes a project beyond what the quotas permit.
+    fn check_quotas(&self, started: &[PlacedAllocation]) {
+        let Some(policy) = &self.quotas else { return };
+        let project = |job: &JobId| self.projects[job].as_str();
+        let running = self.attempts.values().map(|attempt| &attempt.placed);
+        let running = running.map(|placed| (project(&placed.job), placed));
+        let started = started.iter().map(|placed| (project(&placed.job), placed));
+        quota_audit::check(policy, running, &started.collect::<Vec<_>>());
     }
 
     fn ended(&mut self, id: AllocationId, at: Timestamp, charge: MicroCredits, then: Then) -> Row {
         let attempt = self.attempts.remove(&id).expect("an attempt ends once");
-        let Attempt { placed, at: placed_at, started } = attempt;
+        let Attempt { placed, explanation, at: placed_at, started } = attempt;
         assert!(charge <= placed.prediction.cost, "{id} is charged at most what was set aside");
         let free = self.free.get_mut(&placed.cluster).expect("it was placed there");
         for &node in &placed.nodes {
@@ -99,6 +126,7 @@ impl Auditor {
         let state = match then {
             Then::Over(state) => {
                 self.submitted.remove(&placed.job);
+                self.projects.remove(&placed.job);
                 state
             }
             Then::Requeued => JobState::Pending,
@@ -108,12 +136,18 @@ impl Auditor {
             job: placed.job,
             submitted,
             cluster: placed.cluster,
+            partition: placed.partition,
+            flavor: placed.flavor,
             nodes,
             cpus: placed.per_node.cpus * nodes,
+            gpus: placed.per_node.gpus * nodes,
+            placed: placed_at,
             started: started.unwrap_or(placed_at),
             ended: at,
             state,
             charge,
+            prediction: placed.prediction,
+            explanation,
         }
     }
 

@@ -150,3 +150,45 @@ proptest! {
         prop_assert_eq!(seen, due.count() as u64);
     }
 }
+
+/// Lines with tabs are read field by field, those with spaces mostly eight bytes at a time.
+fn read_both_ways(text: &str) {
+    let careful = text.replace(' ', "\t");
+    assert_eq!(read(text), read(&careful), "{text:?}");
+}
+
+#[test]
+fn plain_lines_are_read_alike_by_both_readers() {
+    let many = format!("{GOOD}\n").repeat(20);
+    read_both_ways(&many);
+    for number in ["12345678", "123456789", "123456789012345", "1234567890123456", "-0", "007"] {
+        let line = format!("1 {number} 5 100 4 -1 -1 4 {number} -1 1 3 2 7 1 1 -1 -1   \n");
+        read_both_ways(&line.repeat(3));
+        read_both_ways(&format!("{}  {line}", many.trim_end_matches('\n').replace(' ', "    ")));
+    }
+    for odd in ["1:", "1/", "-", "1-", "+1", "1.5", "1e3", "\u{fa}1", "1\u{fa}", "--1", ""] {
+        read_both_ways(&format!("1 {odd} 5 100 4 -1 -1 4 200 -1 1 3 2 7 1 1 -1 -1\n{many}"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn both_readers_agree(
+        fields in proptest::collection::vec((0..4_usize, -20_i64..1_000_000_000_000), 1..60),
+        breaks in proptest::collection::vec(1..24_usize, 1..6),
+    ) {
+        let mut text = String::new();
+        let mut breaks = breaks.into_iter().cycle();
+        let mut left = breaks.next().unwrap_or(18);
+        for (spaces, value) in fields {
+            text.push_str(&" ".repeat(spaces));
+            text.push_str(&(value >> (spaces * 8)).to_string());
+            left -= 1;
+            text.push(if left == 0 { '\n' } else { ' ' });
+            if left == 0 {
+                left = breaks.next().unwrap_or(18);
+            }
+        }
+        read_both_ways(&text);
+    }
+}

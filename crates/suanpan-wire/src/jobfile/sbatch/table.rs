@@ -35,8 +35,6 @@ pub struct OptionRow {
     pub effect: Effect,
     /// One line for the reference.
     pub help: &'static str,
-    /// What a user should know when it is used.
-    pub note: Option<&'static str>,
     /// Whose option it is.
     pub owner: Owner,
 }
@@ -107,7 +105,6 @@ const fn row(name: &'static str, short: char, value: ValueKind, effect: Effect) 
         value,
         effect,
         help: "",
-        note: None,
         owner: Owner::Sbatch,
     }
 }
@@ -153,10 +150,6 @@ impl OptionRow {
 
     const fn aliased(self, aliases: Words) -> Self {
         Self { aliases, ..self }
-    }
-
-    const fn noted(self, note: &'static str) -> Self {
-        Self { note: Some(note), ..self }
     }
 
     const fn own(self) -> Self {
@@ -259,6 +252,8 @@ pub const TABLE: &[OptionRow] = &[
     job("no-requeue", ' ', &["SBATCH_NO_REQUEUE"], Flag,
         |job, _| put(&mut job.requeue, Ok(false)),
         "Do not start the job again after a failure of its node or site."),
+    job("nice", ' ', &[], Optional("points"), |job, text| put(&mut job.nice, fields::nice(text)),
+        "Give up so many points of priority, without a number 100."),
     job("nodelist", 'w', &[], Required("nodes"),
         |job, text| put(&mut job.nodelist, fields::checked::<Hostlist>(text)),
         "Nodes that must be among the chosen."),
@@ -289,8 +284,7 @@ pub const TABLE: &[OptionRow] = &[
         "Any of these partitions."),
     job("qos", 'q', &["SBATCH_QOS"], Required("name"),
         set_qos,
-        "Quality of service.")
-        .noted("is kept with the job and shown to it; no QOS rules are in force yet."),
+        "Quality of service, one of those that `suanpan priorities show` lists."),
     client("quiet", 'Q', &[], Flag, |client, _| { client.quiet = true; Ok(()) },
         "Print errors only."),
     job("requeue", ' ', &["SBATCH_REQUEUE"], Flag, |job, _| put(&mut job.requeue, Ok(true)),
@@ -361,8 +355,6 @@ pub const TABLE: &[OptionRow] = &[
     refused("mem-bind", ' ', &["SBATCH_MEM_BIND"], Required(""), LAYOUT),
     refused("mincpus", ' ', &[], Required(""), NODE_SHAPE),
     refused("network", ' ', &["SBATCH_NETWORK"], Required(""), SITE_HARDWARE),
-    refused("nice", ' ', &[], Optional(""),
-        "remove it; order your own jobs with --begin or --dependency"),
     refused("no-kill", 'k', &["SBATCH_NO_KILL"], Optional(""),
         "use --requeue; a job whose node fails has failed"),
     refused("nodefile", 'F', &[], Required(""), "name the nodes with -w"),

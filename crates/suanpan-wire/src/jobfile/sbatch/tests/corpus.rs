@@ -10,12 +10,10 @@ use super::super::*;
 enum Fate {
     /// Read, with nothing to say.
     Accepted,
-    /// Read, with a note about this option.
-    Noted(&'static str),
     /// Refused, naming this option.
     Refused(&'static str),
 }
-use Fate::{Accepted, Noted, Refused};
+use Fate::{Accepted, Refused};
 
 /// Program, its options, and their fate.
 #[rustfmt::skip]
@@ -26,8 +24,8 @@ const CORPUS: &[(&str, &str, Fate)] = &[
         --comment rule_map_wildcards_s1 -A 'vision' -p 'normal' -t 60 --mem 4000 --nodes=1 \
         --ntasks=1 --cpus-per-task=8 -D /home/ann/work", Accepted),
     ("snakemake", "--parsable --export=ALL --mem-per-cpu 1800 --ntasks=4 --cpus-per-task=1 \
-        --requeue --cluster guiyang -C '' --qos=''", Noted("--qos")),
-    ("snakemake", "--parsable --qos=short --ntasks-per-node=16 --nodes=2 --cpus-per-task=1", Noted("--qos")),
+        --requeue --cluster guiyang -C '' --qos=''", Accepted),
+    ("snakemake", "--parsable --qos=short --ntasks-per-node=16 --nodes=2 --cpus-per-task=1", Accepted),
     ("snakemake", "--parsable --gpus=a100:2 --ntasks-per-gpu=1 --cpus-per-gpu=8", Accepted),
     ("snakemake", "--parsable --gres=gpu:1 --ntasks-per-gpu=1 --cpus-per-gpu=4 --exclude=n1,n2", Accepted),
     ("snakemake", "--parsable --reservation=course --ntasks=1", Refused("--reservation")),
@@ -47,7 +45,7 @@ const CORPUS: &[(&str, &str, Fate)] = &[
         --signal=USR2@90 --time=60 --wckey=submitit", Accepted),
     ("submitit", "--comment=try --constraint=a100 --exclude=n3 --exclusive --gres=gpu:2 --nodes=1 \
         --ntasks-per-node=1 --signal=USR1@90 --time=5 --wckey=submitit", Accepted),
-    ("submitit", "--cpus-per-gpu=4 --gpus-per-task=1 --mem-per-gpu=20G --qos=high", Noted("--qos")),
+    ("submitit", "--cpus-per-gpu=4 --gpus-per-task=1 --mem-per-gpu=20G --qos=high", Accepted),
     ("submitit", "--mail-type=BEGIN --mail-user=ann@example.org --time=5", Refused("--mail-type")),
     ("submitit", "--use-min-nodes --time=5", Refused("--use-min-nodes")),
     ("submitit", "--dependency=afterany:36 --time=5", Accepted),
@@ -65,7 +63,7 @@ const CORPUS: &[(&str, &str, Fate)] = &[
         --error=/home/ann/runinfo/000/submit_scripts/parsl.submit.stderr --nodes=2 --time=10 \
         --ntasks-per-node=1 --exclusive --partition=normal --account=vision --constraint=cpu \
         --mem=32g --cpus-per-task=16", Accepted),
-    ("parsl", "--nodes=1 --time=30 --ntasks-per-node=4 --clusters=guiyang --qos=debug", Noted("--qos")),
+    ("parsl", "--nodes=1 --time=30 --ntasks-per-node=4 --clusters=guiyang --qos=debug", Accepted),
     ("parsl", "--nodes=1 --gpus-per-node=4 --hint=nomultithread", Refused("--hint")),
     ("parsl", "--nodes=1 --constraint=knl,quad,cache --time=30", Accepted),
     // dask-jobqueue, `slurm.py`: directives.
@@ -104,9 +102,6 @@ fn fates_of_known_lines() {
         for result in [from_line, from_script] {
             match (fate, result) {
                 (Accepted, Ok(submission)) => assert_eq!(submission.notes, [], "{program}: {line}"),
-                (Noted(option), Ok(submission)) => {
-                    assert!(submission.notes.iter().any(|note| note.field == *option), "{line}");
-                }
                 (Refused(option), Err(errors)) => {
                     assert!(errors.iter().any(|error| error.field == *option), "{line}");
                 }

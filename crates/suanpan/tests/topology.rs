@@ -286,7 +286,9 @@ packet_bytes = 1024
 port_bandwidth = "10 GB/s"
 port_latency = "10 ns"
 fabric.name = "ring"
-fabric.generate = { shape = "torus", lengths = [9], links = [{ bandwidth = "10 GB/s", latency = "9 ns" }] }
+fabric.generate.shape = "torus"
+fabric.generate.lengths = [9]
+fabric.generate.links = [{ bandwidth = "10 GB/s", latency = "9 ns" }]
 
 [systems.mesh]
 element_watts = 10.0
@@ -294,7 +296,9 @@ packet_bytes = 1024
 port_bandwidth = "10 GB/s"
 port_latency = "10 ns"
 fabric.name = "mesh"
-fabric.generate = { shape = "mesh", lengths = [3, 3], links = [{ bandwidth = "10 GB/s", latency = "9 ns" }] }
+fabric.generate.shape = "mesh"
+fabric.generate.lengths = [3, 3]
+fabric.generate.links = [{ bandwidth = "10 GB/s", latency = "9 ns" }]
 fabric.defects = { seed = 1, link_chance = 0.01 }
 
 [jobs.stencil]
@@ -310,7 +314,9 @@ values = [
 
 [[sensitivity]]
 name = "links of the mesh"
-values = [{ label = "20 GB/s", set = { "systems.mesh.fabric.generate.links.bandwidth" = "20 GB/s" } }]
+[[sensitivity.values]]
+label = "20 GB/s"
+set = { "systems.mesh.fabric.generate.links.bandwidth" = "20 GB/s" }
 
 [[claim]]
 metric = "throughput"

@@ -148,7 +148,8 @@ fn claims(results: &Results<'_>) -> String {
         return String::new();
     }
     let mut html = String::from(
-        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table class=\"narrow\"><thead><tr>\
+        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table class=\"narrow\">\
+         <thead><tr>\
          <th>what</th><th>published</th><th>here, least to most</th></tr></thead><tbody>\n",
     );
     for claim in &results.study.claim {
@@ -329,12 +330,13 @@ fn method(results: &Results<'_>) -> String {
         format!("<ul>\n{items}</ul>\n")
     };
     format!(
-        "<section class=\"method\">\n<h2>Assumed</h2>\n{}<h2>Sources</h2>\n{}<h2>Method</h2>\n<ul>\n\
+        "<section class=\"method\">\n<h2>Assumed</h2>\n{}<h2>Sources</h2>\n{}<h2>Method</h2>\n\
+         <ul>\n\
          <li>Each job is mapped onto each system with the same effort, {} evaluations, for the \
          shortest time of the busiest link; defects and searches are drawn from seeds.</li>\n\
-         <li>Traffic is spread evenly over all shortest ways. A training step is computing and what \
-         communication nothing hides; another job's iteration is computing, the busiest link's \
-         time and the longest latency.</li>\n\
+         <li>Traffic is spread evenly over all shortest ways. A training step is computing and \
+         what communication nothing hides; another job's iteration is computing, the busiest \
+         link's time and the longest latency.</li>\n\
          <li>Latency and saturation are those of packets sent at random times in proportion to the \
          traffic (<code>Estimator::packets</code> of suanpan-topology, with its sources).</li>\n\
          <li>Energy is that of the links by bytes, and of elements by time.</li>\n\

@@ -115,6 +115,9 @@ pub enum SiteModel {
         processors: u32,
         /// The order of simultaneous events.
         convention: suanpan_site::model::batch::Convention,
+        /// The start of every so many jobs is estimated when they are submitted, and the estimate
+        /// compared with what happens; of none if nothing is said.
+        grade_starts: Option<u64>,
     },
     /// Nodes whose GPUs pods share; pods come and stay.
     GpuSharing {

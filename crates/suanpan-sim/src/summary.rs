@@ -1,7 +1,7 @@
 //! What the runs of an experiment come to together: the document `summary.json`.
 
 use crate::experiment::campaign::{RunRecord, SCHEMA};
-use crate::experiment::digest::{Better, Curve, Metric, Timeline};
+use crate::experiment::digest::{Agreement, Better, Curve, Metric, Timeline};
 use crate::experiment::source::{ReadLog, Sources};
 use crate::experiment::{Experiment, Origin, Source, run};
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,9 @@ pub struct PolicySummary {
     pub distributions: BTreeMap<String, Vec<f64>>,
     /// Amounts against demand, over the seeds.
     pub curves: Vec<CurveSummary>,
+    /// How what was expected agrees with what happened, over all seeds together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// An amount against the demand that has come: mean, least and most over the seeds at each percent
@@ -260,7 +263,19 @@ fn policy(
         timelines: (0..names).map(lines).collect(),
         distributions: distributions(records),
         curves: curves(records),
+        agreements: agreements(records),
     }
+}
+
+fn agreements(records: &[RunRecord]) -> Vec<Agreement> {
+    let Some((first, others)) = records.split_first() else { return Vec::new() };
+    let mut all = first.digest.agreements.clone();
+    for record in others {
+        for (sum, one) in all.iter_mut().zip(&record.digest.agreements) {
+            sum.add_all(one);
+        }
+    }
+    all
 }
 
 fn curves(records: &[RunRecord]) -> Vec<CurveSummary> {

@@ -52,6 +52,7 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Experiment, Proble
         return Err(top.wrong("workload", "an empty list", "at least one table [[workload]]"));
     }
     let rules = run::rules(&site.model);
+    let rules: Vec<_> = rules.into_iter().filter(|(_, rule)| rule.suits(&site.model)).collect();
     let names: Vec<&str> = rules.iter().map(|(name, _)| *name).collect();
     let list = top.need("policies", &format!("a list of policies: {}", names.join(", ")))?;
     let policies = policies(list, &rules)?;
@@ -134,10 +135,12 @@ fn batch_site(section: &mut Section<'_>) -> Result<SiteModel, Problem> {
             ("instant", Convention::Instant),
             ("pyss", Convention::Pyss),
             ("accasim", Convention::AccaSim),
+            ("alea", Convention::Alea),
         ])?,
         None => Convention::default(),
     };
-    Ok(SiteModel::Batch { processors, convention })
+    let grade_starts = whole(section, "grade_starts", 1..=1_000_000, "every so many jobs")?;
+    Ok(SiteModel::Batch { processors, convention, grade_starts })
 }
 
 fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {

@@ -16,7 +16,7 @@ use outcome::Outcome;
 use std::io::{self, Write};
 use std::sync::Arc;
 use suanpan_sched::packing::PolicyName;
-use suanpan_site::model::batch::BatchSettings;
+use suanpan_site::model::batch::{BatchSettings, Convention, StartEstimate};
 
 /// What a policy does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,21 @@ pub enum Rule {
     Packing(PolicyName),
     /// At an elastic training site.
     Elastic(elastic::ElasticRule),
+}
+
+impl Rule {
+    /// Whether a site of this kind can be asked for it with all that is asked of the site: Alea's
+    /// convention has FCFS and EASY, and starts are graded only where a policy knows no more than
+    /// an onlooker sees.
+    #[must_use]
+    pub fn suits(&self, model: &SiteModel) -> bool {
+        let (Rule::Batch(rule), SiteModel::Batch { convention, grade_starts, .. }) = (self, model)
+        else {
+            return true;
+        };
+        let has_convention = *convention != Convention::Alea || rule.is_aleas();
+        has_convention && (grade_starts.is_none() || rule.is_visible())
+    }
 }
 
 /// The names of the policies that a kind of site knows, with what they do.
@@ -47,6 +62,7 @@ fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'st
 #[must_use]
 pub fn metrics(model: &SiteModel) -> &'static [Metric] {
     match model {
+        SiteModel::Batch { grade_starts: Some(_), .. } => &batch::GRADED_METRICS,
         SiteModel::Batch { .. } => &batch::METRICS,
         SiteModel::GpuSharing { .. } => &packing::METRICS,
         SiteModel::Elastic { .. } => &elastic::METRICS,
@@ -65,8 +81,8 @@ pub struct Finished {
 
 /// What became of each job, in the order of the workload.
 pub enum Rows {
-    /// At a batch site.
-    Batch(Vec<Outcome>, Arc<Workload>),
+    /// At a batch site; with estimates of the starts, if they were graded.
+    Batch(Vec<Outcome>, Vec<Option<StartEstimate>>, Arc<Workload>),
     /// At a site whose GPUs are shared.
     Packing(Vec<packing::PodRow>),
     /// At an elastic training site.
@@ -78,7 +94,7 @@ impl Rows {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Rows::Batch(rows, _) => rows.len(),
+            Rows::Batch(rows, ..) => rows.len(),
             Rows::Packing(rows) => rows.len(),
             Rows::Elastic(rows) => rows.len(),
         }
@@ -96,7 +112,7 @@ impl Rows {
     /// As the writer's.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Rows::Batch(rows, workload) => outcome::write_csv(rows, workload, out),
+            Rows::Batch(rows, said, workload) => outcome::write_csv(rows, said, workload, out),
             Rows::Packing(rows) => packing::write_csv(rows, out),
             Rows::Elastic(rows) => elastic::write_csv(rows, out),
         }
@@ -114,10 +130,14 @@ pub fn run(
     seed: u64,
 ) -> anyhow::Result<Finished> {
     match (&experiment.site.model, input, rule) {
-        (SiteModel::Batch { processors, convention }, Input::Jobs(workload), Rule::Batch(rule)) => {
+        (
+            SiteModel::Batch { processors, convention, grade_starts },
+            Input::Jobs(workload),
+            Rule::Batch(rule),
+        ) => {
             let (processors, convention) = (*processors, *convention);
             let settings = BatchSettings { processors, policy: rule.policy, convention };
-            Ok(batch::run(workload, settings, rule, &experiment.metrics))
+            Ok(batch::run(workload, settings, rule, *grade_starts, &experiment.metrics))
         }
         (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(study), Rule::Packing(name)) => {
             Ok(packing::run(study, *demand_percent, name, seed))

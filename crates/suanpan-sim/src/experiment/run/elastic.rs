@@ -179,7 +179,7 @@ fn digest(rows: &[TrainingRow], gpus: u64) -> Digest {
         ],
         timelines: vec![running.timeline("running", 1), queue.timeline("queue", 1)],
         distributions: vec![distribution("jct_s", &jct, 7), distribution("wait_s", &waits, 7)],
-        curves: Vec::new(),
+        ..Digest::default()
     }
 }
 

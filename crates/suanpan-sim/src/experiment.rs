@@ -130,11 +130,20 @@ pub enum SiteModel {
     Elastic {
         /// The flavors.
         flavors: Vec<ElasticFlavor>,
-        /// Folder with the profiles of models, in Sia's form.
-        profiles: PathBuf,
+        /// How fast models train on them.
+        profiles: Profiles,
         /// Length of a round, seconds; that of the policy's authors if nothing is said.
         round_s: Option<u64>,
     },
+}
+
+/// Where it stands how fast models train.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Profiles {
+    /// A folder with profiles in Sia's form, by GPUs and batch.
+    Sia(PathBuf),
+    /// A table of throughputs in Gavel's form, of jobs whose GPUs and batch do not change.
+    Gavel(PathBuf),
 }
 
 /// Nodes of one flavor at an elastic site.

@@ -4,7 +4,8 @@
 use super::run::{self, Rule};
 use super::section::{Section, Value, document};
 use super::{
-    ElasticFlavor, Experiment, Log, Metrics, Origin, Policy, Scale, Site, SiteModel, Source,
+    ElasticFlavor, Experiment, Log, Metrics, Origin, Policy, Profiles, Scale, Site, SiteModel,
+    Source,
 };
 use crate::metrics::SLOWDOWN_THRESHOLD;
 use crate::problem::{Problem, Strictness};
@@ -151,8 +152,7 @@ fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteMode
 }
 
 fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {
-    let expected = "the path of a folder with profiles in Sia's form";
-    let profiles = folder.join(section.need("profiles", expected)?.text(expected)?);
+    let profiles = profiles(section, folder)?;
     let round_s = whole(section, "round_s", 1..=86_400, "seconds")?;
     let expected = "at least one table [[site.flavor]]";
     let list = section.need("flavor", expected)?;
@@ -172,6 +172,19 @@ fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, P
     } else {
         Ok(SiteModel::Elastic { flavors, profiles, round_s })
     }
+}
+
+/// `profiles` or `throughputs`.
+fn profiles(section: &mut Section<'_>, folder: &Path) -> Result<Profiles, Problem> {
+    let expected = "the path of a table of throughputs in Gavel's form";
+    if let Some(value) = section.take("throughputs") {
+        if section.take("profiles").is_some() {
+            return Err(value.wrong("`profiles` or `throughputs`, not both"));
+        }
+        return Ok(Profiles::Gavel(folder.join(value.text(expected)?)));
+    }
+    let expected = "the path of a folder with profiles in Sia's form, or `throughputs`";
+    Ok(Profiles::Sia(folder.join(section.need("profiles", expected)?.text(expected)?)))
 }
 
 fn source(mut section: Section<'_>, site: &Site, folder: &Path) -> Result<Source, Problem> {

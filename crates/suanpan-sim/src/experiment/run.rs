@@ -10,7 +10,7 @@ pub mod packing;
 
 use super::digest::{Digest, Metric};
 use super::source::Input;
-use super::{Experiment, SiteModel};
+use super::{Experiment, Profiles, SiteModel};
 use crate::workload::job::Workload;
 use outcome::Outcome;
 use std::io::{self, Write};
@@ -31,16 +31,20 @@ pub enum Rule {
 
 impl Rule {
     /// Whether a site of this kind can be asked for it with all that is asked of the site: Alea's
-    /// convention has FCFS and EASY, and starts are graded only where a policy knows no more than
-    /// an onlooker sees.
+    /// convention has FCFS and EASY, starts are graded only where a policy knows no more than an
+    /// onlooker sees, and jobs of Gavel's traces keep the GPUs and the batch that they ask for.
     #[must_use]
     pub fn suits(&self, model: &SiteModel) -> bool {
-        let (Rule::Batch(rule), SiteModel::Batch { convention, grade_starts, .. }) = (self, model)
-        else {
-            return true;
-        };
-        let has_convention = *convention != Convention::Alea || rule.is_aleas();
-        has_convention && (grade_starts.is_none() || rule.is_visible())
+        match (self, model) {
+            (Rule::Batch(rule), SiteModel::Batch { convention, grade_starts, .. }) => {
+                let has_convention = *convention != Convention::Alea || rule.is_aleas();
+                has_convention && (grade_starts.is_none() || rule.is_visible())
+            }
+            (Rule::Elastic(rule), SiteModel::Elastic { profiles: Profiles::Gavel(_), .. }) => {
+                rule.is_fixed()
+            }
+            _ => true,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::job::{Job, Loaded, Names};
 use super::openb::{OpenbNode, OpenbPod};
 use super::swf::{self, Filter, SwfJob};
 use super::{job, kueue, openb, philly, sacct, sia};
-use crate::experiment::{Log, SiteModel};
+use crate::experiment::{Log, Profiles, SiteModel};
 use crate::problem::{Imported, Problem, Skipped};
 use std::collections::BTreeMap;
 use suanpan_site::model::elastic::TrainingJob;
@@ -63,9 +63,10 @@ impl Format {
     pub fn suits(self, model: &SiteModel) -> bool {
         match self {
             Format::Openb => matches!(model, SiteModel::GpuSharing { .. }),
-            Format::Sia => matches!(model, SiteModel::Elastic { .. }),
-            // Its job types have throughputs, where an elastic site wants profiles of models.
-            Format::Gavel => false,
+            Format::Sia => matches!(model, SiteModel::Elastic { profiles: Profiles::Sia(_), .. }),
+            Format::Gavel => {
+                matches!(model, SiteModel::Elastic { profiles: Profiles::Gavel(_), .. })
+            }
             _ => matches!(model, SiteModel::Batch { .. }),
         }
     }

@@ -9,9 +9,12 @@
 //! Neither knows of jobs that are still to come, or how far run times scatter. So the second answer
 //! is corrected by how such answers turned out: a [`StartPredictor`] keeps, for expected waits of
 //! the same size (to a factor of four), the ratios of true to expected wait, and gives their median
-//! and their tenths at either end (split conformal prediction: Vovk, Gammerman and Shafer,
-//! "Algorithmic Learning in a Random World", 2005, over the last outcomes only, because sites
-//! change). Everything is learnt from ends and starts that have happened.
+//! and a range that leaves out a tenth at either end (split conformal prediction: Vovk, Gammerman
+//! and Shafer, "Algorithmic Learning in a Random World", 2005, over the last outcomes only, because
+//! sites change). A start outside its range moves the ends outward by much, one inside inward by
+//! little, so that in the long run the share inside is the one that is meant (adaptive conformal
+//! inference: Gibbs and Candès, NeurIPS 2021). Everything is learnt from ends and starts that have
+//! happened; where waits last for days, that is days late.
 
 use super::{BatchJob, BatchSettings, BatchSite, NeverFits, RunTimes, Visible, features};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,11 +29,11 @@ pub struct StartEstimate {
     pub by_limits: Timestamp,
     /// If jobs run as long as like jobs did, and nobody comes after it: before any correction.
     pub by_history: Timestamp,
-    /// Nine of ten start later.
+    /// Some nine of ten start later.
     pub earliest: Timestamp,
     /// Half of them start later.
     pub expected: Timestamp,
-    /// One of ten starts later.
+    /// Some one of ten starts later.
     pub latest: Timestamp,
 }
 
@@ -41,7 +44,15 @@ pub struct StartPredictor {
     history: History,
     /// Ratios of true to expected waits, in thousandths, by size of the expected wait.
     ratios: BTreeMap<u32, VecDeque<u64>>,
+    /// Share of the ratios that a range leaves out at either end; below 0 while so many starts miss
+    /// their ranges that all of them are in.
+    tail: f64,
 }
+
+/// Share of the starts that are meant to be inside their ranges.
+const INSIDE: f64 = 0.8;
+/// How far one start moves the ends of ranges.
+const STEP: f64 = 0.005;
 
 /// Outcomes that are kept of each size.
 const KEPT: usize = 256;
@@ -54,7 +65,8 @@ impl StartPredictor {
     /// Knows what the site is, and nothing of its jobs yet.
     #[must_use]
     pub fn new(settings: BatchSettings) -> StartPredictor {
-        StartPredictor { settings, history: History::default(), ratios: BTreeMap::new() }
+        let tail = (1.0 - INSIDE) / 2.0;
+        StartPredictor { settings, history: History::default(), ratios: BTreeMap::new(), tail }
     }
 
     /// When a job would start that is submitted to a site in this state, which is not changed.
@@ -71,9 +83,10 @@ impl StartPredictor {
             Some(ratios) if ratios.len() >= FEWEST => {
                 let mut sorted: Vec<u64> = ratios.iter().copied().collect();
                 sorted.sort_unstable();
-                [1, 5, 9].map(|tenths| {
-                    let ratio = sorted[(sorted.len() * tenths).div_ceil(10) - 1];
-                    let wait = (raw.0 + AT_ONCE).saturating_mul(ratio) / 1_000;
+                [self.tail, 0.5, 1.0 - self.tail].map(|share| {
+                    let last = sorted.len() - 1;
+                    let place = (share.clamp(0.0, 1.0) * last as f64).round() as usize;
+                    let wait = (raw.0 + AT_ONCE).saturating_mul(sorted[place.min(last)]) / 1_000;
                     now.plus(Seconds(wait.saturating_sub(AT_ONCE)))
                 })
             }
@@ -91,6 +104,12 @@ impl StartPredictor {
     pub fn started(&mut self, said: &StartEstimate, submitted: Timestamp, started: Timestamp) {
         let (raw, waited) = (said.by_history.since(submitted), started.since(submitted));
         let ratio = (waited.0 + AT_ONCE).saturating_mul(1_000) / (raw.0 + AT_ONCE);
+        let is_inside = said.earliest <= started && started <= said.latest;
+        // A job that waited no time is nearly always inside and says nothing about those that do.
+        if waited > Seconds(0) {
+            let step = if is_inside { 1.0 - INSIDE } else { -INSIDE };
+            self.tail = (self.tail + STEP * step).clamp(-0.5, 0.25);
+        }
         let ratios = self.ratios.entry(size(raw)).or_default();
         if ratios.len() == KEPT {
             ratios.pop_front();

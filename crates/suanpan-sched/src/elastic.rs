@@ -7,7 +7,7 @@
 //! OSDI'21).
 //!
 //! At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none. [`gavel`] (OSDI'20)
-//! shares rounds among jobs of a fixed size, by a linear program ([`shares`]); [`sia`] (SOSP'23)
+//! shares rounds among jobs of a fixed size, by a linear program ([`shares`], [`max_min`]); [`sia`] (SOSP'23)
 //! chooses flavor and count of each job by an integer program, which [`choice`] solves and
 //! [`pack`] turns into nodes; [`horizon`] is ours.
 
@@ -17,6 +17,7 @@ pub mod goodput;
 pub mod horizon;
 pub mod interpolate;
 pub mod learner;
+pub mod max_min;
 pub mod model;
 pub mod pack;
 pub mod performance;

@@ -118,6 +118,9 @@ pub enum SiteModel {
         processors: u32,
         /// The order of simultaneous events.
         convention: suanpan_site::model::batch::Convention,
+        /// The start of every so many jobs is estimated when they are submitted, and the estimate
+        /// compared with what happens; of none if nothing is said.
+        grade_starts: Option<u64>,
     },
     /// Nodes whose GPUs pods share; pods come and stay.
     GpuSharing {
@@ -130,13 +133,22 @@ pub enum SiteModel {
     Elastic {
         /// The flavors.
         flavors: Vec<ElasticFlavor>,
-        /// Folder with the profiles of models, in Sia's form.
-        profiles: PathBuf,
+        /// How fast models train on them.
+        profiles: Profiles,
         /// Length of a round, seconds; that of the policy's authors if nothing is said.
         round_s: Option<u64>,
     },
     /// Sites of a whole network, behind the scheduler that serves the live one.
     Network(network::NetworkModel),
+}
+
+/// Where it stands how fast models train.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Profiles {
+    /// A folder with profiles in Sia's form, by GPUs and batch.
+    Sia(PathBuf),
+    /// A table of throughputs in Gavel's form, of jobs whose GPUs and batch do not change.
+    Gavel(PathBuf),
 }
 
 /// Nodes of one flavor at an elastic site.

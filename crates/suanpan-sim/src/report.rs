@@ -4,6 +4,7 @@
 //! `summary.json` it comes from, and `recompute.py`, which is written beside it, computes that
 //! document again from the per-job files and compares both.
 
+mod agreement;
 mod charts;
 mod growth;
 mod page;

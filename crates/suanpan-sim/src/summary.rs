@@ -1,7 +1,7 @@
 //! What the runs of an experiment come to together: the document `summary.json`.
 
 use crate::experiment::campaign::{RunRecord, SCHEMA};
-use crate::experiment::digest::{Better, Curve, Group, GroupKind, Metric, Timeline};
+use crate::experiment::digest::{Agreement, Better, Curve, Group, GroupKind, Metric, Timeline};
 use crate::experiment::network::size;
 use crate::experiment::source::{ReadLog, Sources};
 use crate::experiment::{Experiment, Origin, SiteModel, Source, run};
@@ -128,6 +128,9 @@ pub struct PolicySummary {
     /// Each site and each project of a network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSummary>,
+    /// How what was expected agrees with what happened, over all seeds together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// A site or a project of a network, over all seeds.
@@ -305,6 +308,7 @@ fn policy(
         distributions: distributions(records),
         curves: curves(records),
         groups: Vec::new(),
+        agreements: agreements(records),
     }
 }
 
@@ -333,6 +337,17 @@ fn groups(records: &[RunRecord], kinds: &BTreeMap<GroupKind, Vec<Metric>>) -> Ve
         }
     };
     first.digest.groups.iter().enumerate().map(group).collect()
+}
+
+fn agreements(records: &[RunRecord]) -> Vec<Agreement> {
+    let Some((first, others)) = records.split_first() else { return Vec::new() };
+    let mut all = first.digest.agreements.clone();
+    for record in others {
+        for (sum, one) in all.iter_mut().zip(&record.digest.agreements) {
+            sum.add_all(one);
+        }
+    }
+    all
 }
 
 fn curves(records: &[RunRecord]) -> Vec<CurveSummary> {

@@ -6,7 +6,7 @@ mod data;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use suanpan_sched::elastic::gavel::Gavel;
+use suanpan_sched::elastic::gavel::{Gavel, Objective};
 use suanpan_sched::elastic::horizon::Horizon;
 use suanpan_sched::elastic::model::Model;
 use suanpan_sched::elastic::sia::Sia;
@@ -46,7 +46,7 @@ fn run(
 }
 
 fn by_gavel(data: &(PathBuf, Arc<[Model]>), workload: &str) -> Summary {
-    let policy = Box::new(Gavel::new(360.0));
+    let policy = Box::new(Gavel::new(360.0, Objective::TotalThroughput));
     summary(&run(data, workload, 360, Batches::Fixed, policy)).expect("there are jobs")
 }
 
@@ -67,7 +67,7 @@ fn gavel_on_all_helios_workloads_is_as_published() {
     let mut all = Vec::new();
     let mut makespan_h = 0.0;
     for workload in 1..=10 {
-        let policy = Box::new(Gavel::new(360.0));
+        let policy = Box::new(Gavel::new(360.0, Objective::TotalThroughput));
         let file = format!("saturn/workload-{workload}.csv");
         let one = run(&data, &file, 360, Batches::Fixed, policy);
         makespan_h += summary(&one).expect("there are jobs").makespan_s / 36_000.0;

@@ -63,7 +63,7 @@ pub struct SimLog {
     /// Stop at the first line that is wrong; the default leaves it out and counts it
     #[arg(long)]
     pub strict: bool,
-    /// Leave out or mend jobs of an SWF log first: gaussier, gaussier-run-times
+    /// Leave out or mend jobs of an SWF log first: gaussier, gaussier-run-times, alea
     #[arg(long, value_name = "FILTER")]
     pub clean: Option<String>,
     /// Processors of the log's machine, if it does not say

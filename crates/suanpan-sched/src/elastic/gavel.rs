@@ -6,17 +6,31 @@
 //! priority as long as they fit, also those without a share, so no GPU idles for the sake of the
 //! shares. A job keeps its GPUs if it can; the rest fill nodes from the first, widest job first.
 //! The policy for total throughput is the one that Sia (SOSP'23) ran as "Gavel", and its public
-//! simulator's rules are followed one by one.
+//! simulator's rules are followed one by one; max-min fairness is the one that Gavel's authors
+//! evaluate most, once with the speeds of the flavors and once as if all were alike.
 
 use std::collections::BTreeMap;
 
+use super::max_min::max_min_shares;
 use super::shares::{Claim, shares};
 use super::{Allocation, FlavorNodes, JobView, RoundPolicy};
 
-/// Gavel with the policy that maximizes total throughput.
+/// What shares are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// As much as possible is done together.
+    TotalThroughput,
+    /// The job that gets on least gets on as well as it can.
+    MaxMinFairness,
+    /// The same, by time alone: as if all flavors were equally fast.
+    MaxMinFairnessAgnostic,
+}
+
+/// Gavel with one of its policies.
 #[derive(Clone, Debug)]
 pub struct Gavel {
     round_s: f64,
+    objective: Objective,
     /// Seconds that each job has had on each flavor, half a round to begin with.
     job_time: BTreeMap<usize, Vec<f64>>,
     /// The sum of it by flavor, jobs that have ended included.
@@ -32,9 +46,10 @@ const TOO_WIDE_STEPS_PER_S: f64 = 0.1;
 impl Gavel {
     /// A policy for rounds of so many seconds.
     #[must_use]
-    pub fn new(round_s: f64) -> Gavel {
+    pub fn new(round_s: f64, objective: Objective) -> Gavel {
         Gavel {
             round_s,
+            objective,
             job_time: BTreeMap::new(),
             flavor_time: Vec::new(),
             holds: BTreeMap::new(),
@@ -59,15 +74,26 @@ impl Gavel {
     fn ranked(&self, jobs: &[JobView<'_>], flavors: &[FlavorNodes]) -> Vec<(usize, usize)> {
         let claim = |view: &JobView<'_>| {
             let rate = |(flavor, about): (usize, &FlavorNodes)| {
-                let too_wide = view.gpus > about.gpus();
-                if too_wide { TOO_WIDE_STEPS_PER_S } else { view.steps_per_s[flavor] }
+                let is_too_wide = view.gpus > about.gpus();
+                match self.objective {
+                    Objective::TotalThroughput if is_too_wide => TOO_WIDE_STEPS_PER_S,
+                    Objective::TotalThroughput => view.steps_per_s[flavor],
+                    _ if is_too_wide || view.steps_per_s[flavor] <= 0.0 => 0.0,
+                    Objective::MaxMinFairness => view.steps_per_s[flavor],
+                    Objective::MaxMinFairnessAgnostic => 1.0,
+                }
             };
             let rates = flavors.iter().enumerate().map(rate).collect();
             Claim { gpus: f64::from(view.gpus), rates }
         };
         let claims: Vec<Claim> = jobs.iter().map(claim).collect();
         let capacity: Vec<f64> = flavors.iter().map(|about| f64::from(about.gpus())).collect();
-        let shares = shares(&claims, &capacity);
+        let shares = match self.objective {
+            Objective::TotalThroughput => shares(&claims, &capacity),
+            Objective::MaxMinFairness | Objective::MaxMinFairnessAgnostic => {
+                max_min_shares(&claims, &capacity)
+            }
+        };
         let mut ranked = Vec::with_capacity(jobs.len() * flavors.len());
         for (flavor, time_s) in self.flavor_time.iter().enumerate() {
             for (index, view) in jobs.iter().enumerate() {
@@ -87,7 +113,9 @@ impl Gavel {
         let mut chosen = vec![Vec::new(); flavors.len()];
         for (index, flavor) in self.ranked(jobs, flavors) {
             let gpus = jobs[index].gpus;
-            if !taken[index] && gpus <= free[flavor] {
+            let runs = self.objective == Objective::TotalThroughput
+                || jobs[index].steps_per_s[flavor] > 0.0;
+            if !taken[index] && gpus <= free[flavor] && runs {
                 free[flavor] -= gpus;
                 taken[index] = true;
                 chosen[flavor].push(index);

@@ -34,6 +34,17 @@ pub struct EasyBackfill {
     settled: Option<Settled>,
     /// Jobs submitted since then.
     fresh: Vec<Waiting>,
+    ends: Ends,
+}
+
+/// By when a job must end that goes ahead of the first one on its processors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// By the shadow start.
+    #[default]
+    By,
+    /// Before it, as Alea has it.
+    Before,
 }
 
 /// A machine on which nothing that waits can start until something ends.
@@ -51,6 +62,12 @@ impl EasyBackfill {
     pub fn new(scan: By) -> EasyBackfill {
         let scan = (scan == By::ScanRank).then(|| WaitingList::new(scan));
         EasyBackfill { scan, ..EasyBackfill::default() }
+    }
+
+    /// The same with another rule about jobs that end at the shadow start.
+    #[must_use]
+    pub fn ending(self, ends: Ends) -> EasyBackfill {
+        EasyBackfill { ends, ..self }
     }
 
     /// The jobs that wait, in the order of the queue.
@@ -138,7 +155,7 @@ impl EasyBackfill {
     fn scan_all(&self, now: Timestamp, settled: Settled, started: &mut Vec<Waiting>) -> Settled {
         let list = self.scan.as_ref().unwrap_or(&self.waiting);
         let first = self.waiting.first().map(|first| first.sequence);
-        let (mut gap, mut place) = (settled.gap(now), Place::default());
+        let (mut gap, mut place) = (self.gap(now, settled), Place::default());
         while let Some((found, job)) = list.next_fitting(place, &gap) {
             place = found.next();
             if Some(job.sequence) != first {
@@ -157,7 +174,7 @@ impl EasyBackfill {
     ) -> Settled {
         let by = self.scan.as_ref().map_or(By::Rank, WaitingList::by);
         self.fresh.sort_unstable_by_key(|job| by.key(job));
-        let mut gap = settled.gap(now);
+        let mut gap = self.gap(now, settled);
         for job in &self.fresh {
             if gap.admits(job.processors, job.hold) {
                 gap = gap.without(job.processors, job.hold);
@@ -165,6 +182,17 @@ impl EasyBackfill {
             }
         }
         settled.after(gap)
+    }
+
+    fn gap(&self, now: Timestamp, settled: Settled) -> Gap {
+        let Settled { shadow_start, free, spare } = settled;
+        let micros = shadow_start.micros_since(now);
+        // In whole seconds, ending before a moment is ending by a second before it.
+        let window = match self.ends {
+            Ends::By => micros / 1_000_000,
+            Ends::Before => micros.div_ceil(1_000_000).saturating_sub(1),
+        };
+        Gap { free, window: Seconds(window), spare }
     }
 
     fn remove(&mut self, job: &Waiting) {
@@ -176,11 +204,6 @@ impl EasyBackfill {
 }
 
 impl Settled {
-    fn gap(self, now: Timestamp) -> Gap {
-        let window = Seconds(self.shadow_start.micros_since(now) / 1_000_000);
-        Gap { free: self.free, window, spare: self.spare }
-    }
-
     fn after(self, gap: Gap) -> Settled {
         Settled { free: gap.free, spare: gap.spare, ..self }
     }

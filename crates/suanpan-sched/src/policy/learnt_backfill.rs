@@ -33,7 +33,6 @@ use crate::predict::JobFeatures;
 use crate::predict::learnt::History;
 use crate::timeline::profile::Profile;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use suanpan_model::time::{Seconds, Timestamp};
 
 #[cfg(test)]
@@ -42,19 +41,9 @@ mod tests;
 /// The waiting jobs of a machine, and what was learnt from those that ended.
 #[derive(Clone, Debug, Default)]
 pub struct LearntBackfill {
-    history: Arc<History>,
-    learning: Learning,
+    history: History,
     /// By submission.
     waiting: Vec<Entry>,
-}
-
-/// Whether jobs that end are learnt from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Learning {
-    #[default]
-    On,
-    /// What ends is only imagined.
-    Off,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,12 +72,6 @@ fn worth(history: &History, job: &JobFeatures) -> f64 {
 }
 
 impl LearntBackfill {
-    /// A copy that learns nothing more, to imagine how things go on. What was learnt is shared.
-    #[must_use]
-    pub fn imagined(&self) -> LearntBackfill {
-        LearntBackfill { learning: Learning::Off, ..self.clone() }
-    }
-
     /// What was learnt.
     #[must_use]
     pub fn history(&self) -> &History {
@@ -120,10 +103,7 @@ impl LearntBackfill {
 
     /// Takes note that a job ended after `run`, and thinks anew of its user's other jobs.
     pub fn learn(&mut self, job: &JobFeatures, run: Seconds) {
-        if self.learning == Learning::Off {
-            return;
-        }
-        Arc::make_mut(&mut self.history).learn(job, run);
+        self.history.learn(job, run);
         // Users submit many jobs that are alike.
         let mut known = BTreeMap::new();
         for entry in self.waiting.iter_mut().filter(|entry| entry.features.user == job.user) {

@@ -56,6 +56,9 @@ pub struct Digest {
     /// Parts of a network: its sites and its projects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
+    /// How what was expected agrees with what happened.
+    #[serde(default)]
+    pub agreements: Vec<Agreement>,
 }
 
 /// What a run comes to at one site, or for one project.
@@ -77,6 +80,43 @@ pub enum GroupKind {
     Site,
     /// A project.
     Project,
+}
+
+/// How what was expected agrees with what happened: how often which true value came with which
+/// expected one, both in the same classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Of what.
+    pub name: String,
+    /// The highest value of each class but the last, which has all others.
+    pub at_most: Vec<f64>,
+    /// By class of the true value, then of the expected one.
+    pub counts: Vec<Vec<u64>>,
+}
+
+impl Agreement {
+    /// Classes of times: up to ten seconds, then four to a decade, to some four months.
+    pub(super) fn new(name: &str) -> Agreement {
+        let at_most: Vec<f64> = distribution(name, &[], 7).at_most;
+        let at_most: Vec<f64> = at_most.into_iter().skip(16).step_by(4).collect();
+        let classes = at_most.len() + 1;
+        Agreement { name: name.to_owned(), at_most, counts: vec![vec![0; classes]; classes] }
+    }
+
+    pub(super) fn add(&mut self, happened: u64, expected: u64) {
+        let class = |value: u64| self.at_most.partition_point(|most| *most < value as f64);
+        let (row, column) = (class(happened), class(expected));
+        self.counts[row][column] += 1;
+    }
+
+    /// The sum of two of the same kind.
+    pub(crate) fn add_all(&mut self, other: &Agreement) {
+        for (row, others) in self.counts.iter_mut().zip(&other.counts) {
+            for (count, more) in row.iter_mut().zip(others) {
+                *count += more;
+            }
+        }
+    }
 }
 
 /// An amount against the demand that has come, in whole percent of the site: `None` where no

@@ -11,13 +11,13 @@ pub mod packing;
 
 use super::digest::{Digest, GroupKind, Metric};
 use super::source::Input;
-use super::{Experiment, SiteModel};
+use super::{Experiment, Profiles, SiteModel};
 use crate::workload::job::Workload;
 use outcome::Outcome;
 use std::io::{self, Write};
 use std::sync::Arc;
 use suanpan_sched::packing::PolicyName;
-use suanpan_site::model::batch::BatchSettings;
+use suanpan_site::model::batch::{BatchSettings, Convention, StartEstimate};
 
 /// What a policy does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,15 +32,36 @@ pub enum Rule {
     Network(network::NetworkRule),
 }
 
-/// The names of the policies that a kind of site knows, with what they do.
+impl Rule {
+    /// Whether a site of this kind can be asked for it with all that is asked of the site: Alea's
+    /// convention has FCFS and EASY, starts are graded only where a policy knows no more than an
+    /// onlooker sees, and jobs of Gavel's traces keep the GPUs and the batch that they ask for.
+    #[must_use]
+    pub fn suits(&self, model: &SiteModel) -> bool {
+        match (self, model) {
+            (Rule::Batch(rule), SiteModel::Batch { convention, grade_starts, .. }) => {
+                let has_convention = *convention != Convention::Alea || rule.is_aleas();
+                has_convention && (grade_starts.is_none() || rule.is_visible())
+            }
+            (Rule::Elastic(rule), SiteModel::Elastic { profiles: Profiles::Gavel(_), .. }) => {
+                rule.is_fixed()
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The names of the policies that a site can be asked for, with what they do.
 #[must_use]
 pub fn rules(model: &SiteModel) -> Vec<(&'static str, Rule)> {
-    match model {
+    let mut rules = match model {
         SiteModel::Batch { .. } => named(&batch::BatchRule::WORDS, Rule::Batch),
         SiteModel::GpuSharing { .. } => named(&packing::WORDS, Rule::Packing),
         SiteModel::Elastic { .. } => named(&elastic::ElasticRule::words(), Rule::Elastic),
         SiteModel::Network(_) => named(&network::words(), Rule::Network),
-    }
+    };
+    rules.retain(|(_, rule)| rule.suits(model));
+    rules
 }
 
 fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'static str, Rule)> {
@@ -51,6 +72,7 @@ fn named<T: Copy>(words: &[(&'static str, T)], rule: fn(T) -> Rule) -> Vec<(&'st
 #[must_use]
 pub fn metrics(model: &SiteModel) -> Vec<Metric> {
     match model {
+        SiteModel::Batch { grade_starts: Some(_), .. } => batch::GRADED_METRICS.to_vec(),
         SiteModel::Batch { .. } => batch::METRICS.to_vec(),
         SiteModel::GpuSharing { .. } => packing::METRICS.to_vec(),
         SiteModel::Elastic { .. } => elastic::METRICS.to_vec(),
@@ -79,8 +101,8 @@ pub struct Finished {
 
 /// What became of each job, in the order of the workload.
 pub enum Rows {
-    /// At a batch site.
-    Batch(Vec<Outcome>, Arc<Workload>),
+    /// At a batch site; with estimates of the starts, if they were graded.
+    Batch(Vec<Outcome>, Vec<Option<StartEstimate>>, Arc<Workload>),
     /// At a site whose GPUs are shared.
     Packing(Vec<packing::PodRow>),
     /// At an elastic training site.
@@ -94,7 +116,7 @@ impl Rows {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Rows::Batch(rows, _) => rows.len(),
+            Rows::Batch(rows, ..) => rows.len(),
             Rows::Packing(rows) => rows.len(),
             Rows::Elastic(rows) => rows.len(),
             Rows::Network(rows) => rows.len(),
@@ -113,7 +135,7 @@ impl Rows {
     /// As the writer's.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Rows::Batch(rows, workload) => outcome::write_csv(rows, workload, out),
+            Rows::Batch(rows, said, workload) => outcome::write_csv(rows, said, workload, out),
             Rows::Packing(rows) => packing::write_csv(rows, out),
             Rows::Elastic(rows) => elastic::write_csv(rows, out),
             Rows::Network(rows) => rows.write(out),
@@ -132,10 +154,14 @@ pub fn run(
     seed: u64,
 ) -> anyhow::Result<Finished> {
     match (&experiment.site.model, input, rule) {
-        (SiteModel::Batch { processors, convention }, Input::Jobs(workload), Rule::Batch(rule)) => {
+        (
+            SiteModel::Batch { processors, convention, grade_starts },
+            Input::Jobs(workload),
+            Rule::Batch(rule),
+        ) => {
             let (processors, convention) = (*processors, *convention);
             let settings = BatchSettings { processors, policy: rule.policy, convention };
-            Ok(batch::run(workload, settings, rule, &experiment.metrics))
+            Ok(batch::run(workload, settings, rule, *grade_starts, &experiment.metrics))
         }
         (SiteModel::GpuSharing { demand_percent, .. }, Input::Pods(study), Rule::Packing(name)) => {
             Ok(packing::run(study, *demand_percent, name, seed))

@@ -2,11 +2,12 @@
 
 use super::network::{NetworkModel, Submissions};
 use super::run::elastic::Training;
-use super::{Experiment, Log, Origin, Scale, SiteModel, Source};
+use super::{Experiment, Log, Origin, Profiles, Scale, SiteModel, Source};
 use crate::input;
 use crate::problem::{Problem, Strictness};
 use crate::replay::packing::Study;
 use crate::streams::{Stream, stream};
+use crate::workload::gavel::{self, Throughput};
 use crate::workload::generate::{fitted::Fitted, lublin};
 use crate::workload::job::Workload;
 use crate::workload::openb::{self, OpenbNode, OpenbPod};
@@ -33,6 +34,7 @@ enum Fixed {
     Nothing,
     Nodes(Vec<OpenbNode>),
     Models(Arc<[Model]>),
+    Throughputs(Vec<Throughput>),
 }
 
 /// The workload of a seed.
@@ -193,7 +195,24 @@ impl<'e> Sources<'e> {
                 }
                 Ok(Input::Training(Arc::new(Training { models: Arc::clone(models), jobs })))
             }
+            Fixed::Throughputs(rates) => self.trace(rates, seed),
         }
+    }
+
+    fn trace(&self, rates: &[Throughput], seed: u64) -> anyhow::Result<Input> {
+        let SiteModel::Elastic { flavors, .. } = &self.experiment.site.model else {
+            anyhow::bail!("throughputs are for an elastic site");
+        };
+        let mut trace = Vec::new();
+        for (source, logs) in self.logs() {
+            let Some(ReadLog { content: Content::Trace(list), .. }) = self.log(logs, seed) else {
+                anyhow::bail!("{} is no trace of training jobs", source.name);
+            };
+            trace.extend(list.items.iter().cloned());
+        }
+        let types: Vec<&str> = flavors.iter().map(|flavor| flavor.gpu.as_str()).collect();
+        let (models, jobs) = gavel::training::training(rates, &types, &trace)?;
+        Ok(Input::Training(Arc::new(Training { models: models.into(), jobs })))
     }
 
     fn pods(&self, nodes: &[OpenbNode], seed: u64) -> anyhow::Result<Input> {
@@ -273,7 +292,16 @@ fn fixed(model: &SiteModel) -> anyhow::Result<Fixed> {
         }
         SiteModel::Elastic { flavors, profiles, .. } => {
             let types: Vec<&str> = flavors.iter().map(|flavor| flavor.gpu.as_str()).collect();
-            Ok(Fixed::Models(sia::profiles(profiles, &types)?.into()))
+            match profiles {
+                Profiles::Sia(folder) => Ok(Fixed::Models(sia::profiles(folder, &types)?.into())),
+                Profiles::Gavel(path) => {
+                    let shown = path.display().to_string();
+                    let text = String::from_utf8(input::read(path)?)
+                        .with_context(|| format!("{shown} is not UTF-8"))?;
+                    let table = gavel::parse_throughputs(&shown, &text, Strictness::Strict)?;
+                    Ok(Fixed::Throughputs(table.items))
+                }
+            }
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::workload::swf::SwfJob;
 use suanpan_model::time::{Seconds, Timestamp};
-use suanpan_site::model::batch::{BatchJob, BatchSettings, BatchSite, RunTimes, What};
+use suanpan_site::model::batch::{
+    BatchJob, BatchSettings, BatchSite, RunTimes, StartEstimate, StartPredictor, What,
+};
 
 /// A job and when it is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,9 @@ pub struct Replayed {
     pub rows: Vec<JobRow>,
     /// Places in the workload of jobs that the site refused: wider than the machine.
     pub refused: Vec<usize>,
+    /// Of each row, when the job was expected to start, if that was asked when it was submitted.
+    /// Empty if it never was.
+    pub said: Vec<Option<StartEstimate>>,
 }
 
 /// A log's job as it is submitted; `None` if the log does not say how long it ran or on how many
@@ -86,44 +91,119 @@ pub fn arrival(job: &SwfJob) -> Option<Arrival> {
 /// Runs a workload, sorted by submit time, at an empty site until nothing waits or runs.
 #[must_use]
 pub fn replay(arrivals: &[Arrival], settings: BatchSettings, run_times: RunTimes) -> Replayed {
-    const NEVER: i64 = i64::MIN;
+    run(arrivals, settings, run_times, None)
+}
+
+/// The same, and when each `every`th job is submitted, a model of the site in the state that is
+/// visible then says when it would start. What it knows of run times and waits it has learnt from
+/// ends and starts before that moment.
+#[must_use]
+pub fn replay_graded(
+    arrivals: &[Arrival],
+    settings: BatchSettings,
+    run_times: RunTimes,
+    every: usize,
+) -> Replayed {
+    let said = vec![None; arrivals.len()];
+    let grading = Grading { every: every.max(1), predictor: StartPredictor::new(settings), said };
+    run(arrivals, settings, run_times, Some(grading))
+}
+
+/// A job that has not ended.
+const NEVER: i64 = i64::MIN;
+
+/// What is asked about starts on the way.
+struct Grading {
+    every: usize,
+    predictor: StartPredictor,
+    said: Vec<Option<StartEstimate>>,
+}
+
+impl Grading {
+    fn ask(&mut self, site: &mut BatchSite, place: usize, arrival: &Arrival) {
+        if place.is_multiple_of(self.every) {
+            let visible = site.visible(instant(arrival.submit));
+            // Of a job that never fits nothing is said; the site refuses it.
+            self.said[place] = self.predictor.predict(&visible, &arrival.job).ok();
+        }
+    }
+
+    fn started(&mut self, place: usize, row: &JobRow) {
+        if let Some(said) = &self.said[place] {
+            self.predictor.started(said, instant(row.submit), instant(row.start));
+        }
+    }
+}
+
+fn run(
+    arrivals: &[Arrival],
+    settings: BatchSettings,
+    run_times: RunTimes,
+    mut grading: Option<Grading>,
+) -> Replayed {
     let begin = arrivals.first().map_or(0, |first| first.submit);
     let mut site = BatchSite::new(instant(begin), settings, run_times);
-    let mut rows: Vec<JobRow> = arrivals.iter().map(|arrival| row(arrival, NEVER)).collect();
+    let mut rows: Vec<JobRow> = arrivals.iter().map(row).collect();
     let mut refused = Vec::new();
     for (place, arrival) in arrivals.iter().enumerate() {
+        if let Some(grading) = &mut grading {
+            // What ended or started on the way to this moment is known when it is asked about.
+            site.arrive_at(instant(arrival.submit));
+            note(&mut site, &mut rows, arrivals, Some(grading));
+            grading.ask(&mut site, place, arrival);
+        }
         let job = BatchJob { id: place as u64, ..arrival.job };
         if site.submit(instant(arrival.submit), job).is_err() {
             refused.push(place);
         }
-        note(&mut site, &mut rows);
+        note(&mut site, &mut rows, arrivals, grading.as_mut());
     }
     site.run_to_end();
-    note(&mut site, &mut rows);
+    note(&mut site, &mut rows, arrivals, grading.as_mut());
+    let mut said = grading.map(|grading| grading.said).unwrap_or_default();
+    let mut places = rows.iter();
+    said.retain(|_| places.next().is_some_and(|row| row.end != NEVER));
     rows.retain(|row| row.end != NEVER);
-    Replayed { rows, refused }
+    Replayed { rows, refused, said }
 }
 
-fn note(site: &mut BatchSite, rows: &mut [JobRow]) {
+fn note(
+    site: &mut BatchSite,
+    rows: &mut [JobRow],
+    arrivals: &[Arrival],
+    mut grading: Option<&mut Grading>,
+) {
     for happened in site.take_happened() {
-        let row = &mut rows[happened.id as usize];
+        let place = happened.id as usize;
+        let row = &mut rows[place];
         let at = happened.at.0 / MICROS;
         match happened.what {
-            What::Started { expected } => (row.start, row.expected) = (at, expected.0),
-            What::Ended => row.end = at,
+            What::Started { expected } => {
+                (row.start, row.expected) = (at, expected.0);
+                if let Some(grading) = &mut grading {
+                    grading.started(place, row);
+                }
+            }
+            What::Ended => {
+                row.end = at;
+                if let Some(grading) = &mut grading {
+                    let ran = Seconds(row.run().unsigned_abs());
+                    grading.predictor.ended(&arrivals[place].job, ran);
+                }
+            }
         }
     }
 }
 
-fn row(arrival: &Arrival, never: i64) -> JobRow {
+fn row(arrival: &Arrival) -> JobRow {
     let Arrival { submit, number, job } = *arrival;
     JobRow {
         number,
         user: job.user,
         processors: job.processors,
         submit,
-        start: never,
-        end: never,
+        start: NEVER,
+        end: NEVER,
         requested: job.requested.0,
         expected: 0,
     }

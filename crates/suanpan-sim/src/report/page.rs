@@ -1,5 +1,6 @@
 //! The page around drawings and tables.
 
+use super::agreement::agreement;
 use super::scale::grouped;
 use super::svg::escaped;
 use super::{STYLE, charts, parts, table};
@@ -21,6 +22,7 @@ pub fn html(summary: &Summary) -> String {
     page.push_str(&over_time(summary));
     page.push_str(&parts::sections(summary));
     page.push_str(&distributions(summary));
+    page.push_str(&expected_starts(summary));
     page.push_str(&tables(summary));
     page.push_str(&method(summary));
     let document = serde_json::to_string(summary).expect("a summary is plain data");
@@ -175,6 +177,26 @@ fn distributions(summary: &Summary) -> String {
     html + "</div>\n</section>\n"
 }
 
+fn expected_starts(summary: &Summary) -> String {
+    if summary.policies.iter().all(|policy| policy.agreements.is_empty()) {
+        return String::new();
+    }
+    let mut html = String::from(
+        "<section>\n<h2>Expected starts</h2>\n<p>When a job was submitted, a model in the state \
+         that could be seen then said when it would start, from what it had learnt of ends and \
+         starts before. Darker fields have more jobs; on the line the wait was as expected.</p>\n\
+         <div class=\"pair\">\n",
+    );
+    for (index, policy) in summary.policies.iter().enumerate() {
+        for one in &policy.agreements {
+            let title = format!("Expected wait against true wait, {}", policy.name);
+            let drawing = agreement(one, index, &title);
+            html.push_str(&figure(&escaped(&policy.name), "wait, logarithmic", &drawing));
+        }
+    }
+    html + "</div>\n</section>\n"
+}
+
 fn tables(summary: &Summary) -> String {
     let mut html =
         String::from("<section>\n<h2>Every metric</h2>\n<p>The best of each row is marked.</p>\n");
@@ -258,8 +280,18 @@ fn definitions(summary: &Summary) -> String {
             "<li><b>Wait</b> is from submission to start, <b>turnaround</b> to the end.</li>\n\
              <li><b>Bounded slowdown</b> is max((wait + run) / max(run, {} s), 1).</li>\n\
              <li><b>Utilization</b> is processor time used, as a share of all processors from the \
-             first submission to the last end.</li>\n",
-            summary.bounded_slowdown_s
+             first submission to the last end.</li>\n{}",
+            summary.bounded_slowdown_s,
+            graded(summary)
         ),
     }
+}
+
+fn graded(summary: &Summary) -> &'static str {
+    if summary.policies.iter().all(|policy| policy.agreements.is_empty()) {
+        return "";
+    }
+    "<li><b>Expected starts</b> are graded over the jobs that were asked about and had to wait. <b>By \
+     limits alone</b> every job runs for as long as it may; otherwise run times are as like jobs \
+     had them, and the answer is corrected by how earlier ones turned out.</li>\n"
 }

@@ -114,6 +114,29 @@ def rows(path):
         yield from csv.DictReader(file)
 
 
+def grades(starts):
+    """What estimates of starts come to, over the jobs that waited."""
+    waited = [one for one in starts if one["start"] > one["submit"]]
+    inside = sum(one["earliest"] <= one["start"] <= one["latest"] for one in waited)
+
+    def errors(key):
+        signed = [one[key] - one["start"] for one in waited]
+        distances = sorted(abs(error) for error in signed)
+        return percentile(distances, 50), percentile(distances, 90), share(sum(signed), len(signed))
+
+    expected, limits = errors("expected"), errors("by_limits")
+    return {
+        "graded_starts": len(waited),
+        "start_error_median_s": expected[0],
+        "start_error_p90_s": expected[1],
+        "start_bias_s": expected[2],
+        "start_in_range": 100.0 * share(inside, len(waited)),
+        "limits_error_median_s": limits[0],
+        "limits_error_p90_s": limits[1],
+        "limits_bias_s": limits[2],
+    }
+
+
 class BatchRun:
     """What the jobs of one file of a batch site come to."""
 
@@ -124,6 +147,8 @@ class BatchRun:
         wait_sum = turnaround_sum = busy = 0
         first, last = None, 0
         bins = bins_of(policy)
+        self.starts = []
+        graded = False
         for row in rows(path):
             submit, start, end = (int(row[key]) for key in ("submit_s", "start_s", "end_s"))
             width = int(row["processors"])
@@ -139,6 +164,12 @@ class BatchRun:
             last = max(last, end)
             bins["utilization"].add(start, end, width)
             bins["queue"].add(submit, start, 1)
+            graded = graded or "expected_s" in row
+            if row.get("expected_s"):
+                one = {"submit": submit, "start": start}
+                for key in ("by_limits", "earliest", "expected", "latest"):
+                    one[key] = int(row[f"{key}_s"])
+                self.starts.append(one)
         self.count = len(waits)
         mean_slowdown = share(total(slowdowns), self.count)
         waits, slowdowns = sorted(waits), sorted(slowdowns)
@@ -158,6 +189,7 @@ class BatchRun:
             "started_at_once": 100.0 * share(bisect.bisect_right(waits, 0), self.count),
             "makespan_s": makespan,
             "jobs": self.count,
+            **(grades(self.starts) if graded else {}),
         })
         self.timelines = {
             "utilization": bins["utilization"].means(processors),
@@ -433,6 +465,13 @@ def check_policy(check, directory, summary, index, first):
         counts = [sum(column) for column in zip(*(below(run, name, thresholds) for run in runs))]
         expected = [count / jobs if jobs else 0.0 for count in counts]
         check.series(f"{where}/distributions/{name}", shares, expected)
+    for agreement in policy.get("agreements", []):
+        counts = [[0] * len(row) for row in agreement["counts"]]
+        for one in (one for run in runs for one in run.starts):
+            true = bisect.bisect_left(agreement["at_most"], one["start"] - one["submit"])
+            wait = max(one["expected"] - one["submit"], 0)
+            counts[true][bisect.bisect_left(agreement["at_most"], wait)] += 1
+        check.equal(f"{where}/agreements/{agreement['name']}", agreement["counts"], counts)
     for curve in policy["curves"]:
         check_curve(check, f"{where}/curves/{curve['name']}", curve, runs)
     return first

@@ -93,6 +93,7 @@ fn runs_of_nothing_and_of_extremes_are_drawn() {
             distributions: vec![distribution("wait_s"), distribution("bounded_slowdown")],
             curves: vec![Curve { name: "x".to_owned(), values: vec![None, Some(value)] }],
             groups: Vec::new(),
+            agreements: Vec::new(),
         }));
         assert!(!seen(&page).contains("NaN"), "{value}");
     }
@@ -107,5 +108,42 @@ fn a_picture_of_growth_stands_alone() {
     for points in [&[][..], &[(10.0, 1.0)], &[(10.0, 1.0), (10.0, 1.0)]] {
         let picture = growth("few", points);
         assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+    }
+}
+
+#[test]
+fn graded_starts_are_drawn_and_no_policy_is_graded_that_sees_more() {
+    let graded = EXPERIMENT.replace("processors = 8", "processors = 8\ngrade_starts = 2");
+    let experiment = file::parse(&graded, "x", Path::new("")).expect("it is right");
+    let sources = Sources::open(&experiment).expect("nothing to read");
+    let input = sources.input(1).expect("it draws");
+    let one = |policy: usize| {
+        let rule = experiment.policies[policy].rule;
+        let finished = run::run(&experiment, &input, rule, 1).expect("it runs");
+        let mut file = Vec::new();
+        finished.rows.write(&mut file).expect("memory takes everything");
+        let file = String::from_utf8(file).expect("text");
+        assert!(file.lines().next().is_some_and(|header| header.ends_with(",latest_s")), "{file}");
+        assert_eq!(file.lines().filter(|line| line.ends_with(",,,,")).count(), 15);
+        vec![RunRecord {
+            schema: String::new(),
+            key: String::new(),
+            policy: experiment.policies[policy].name.clone(),
+            seed: 1,
+            file: String::new(),
+            file_hash: String::new(),
+            left_out: 0,
+            digest: finished.digest,
+        }]
+    };
+    let summary = summarize(&experiment, &sources, &[one(0), one(1)]);
+    let seen: u64 = summary.policies[0].agreements[0].counts.iter().flatten().sum();
+    assert_eq!(seen, 15);
+    assert!(html(&summary).contains("Expected wait against true wait, easy"));
+    for (key, policy) in [("grade_starts = 2", "easy++"), ("convention = \"alea\"", "sjf")] {
+        let text = EXPERIMENT.replace("\"easy\"", &format!("\"{policy}\""));
+        let text = text.replace("processors = 8", &format!("processors = 8\n{key}"));
+        let problem = file::parse(&text, "x", Path::new("")).expect_err("it is refused");
+        assert!(problem.to_string().contains(policy), "{problem}");
     }
 }

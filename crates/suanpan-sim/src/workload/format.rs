@@ -5,7 +5,7 @@ use super::job::{Job, Loaded, Names};
 use super::openb::{OpenbNode, OpenbPod};
 use super::swf::{self, Filter, SwfJob};
 use super::{job, kueue, openb, philly, sacct, sia};
-use crate::experiment::{Log, SiteModel};
+use crate::experiment::{Log, Profiles, SiteModel};
 use crate::problem::{Imported, Problem, Skipped};
 use std::collections::BTreeMap;
 use suanpan_site::model::elastic::TrainingJob;
@@ -63,9 +63,10 @@ impl Format {
     pub fn suits(self, model: &SiteModel) -> bool {
         match self {
             Format::Openb => matches!(model, SiteModel::GpuSharing { .. }),
-            Format::Sia => matches!(model, SiteModel::Elastic { .. }),
-            // Its job types have throughputs, where an elastic site wants profiles of models.
-            Format::Gavel => false,
+            Format::Sia => matches!(model, SiteModel::Elastic { profiles: Profiles::Sia(_), .. }),
+            Format::Gavel => {
+                matches!(model, SiteModel::Elastic { profiles: Profiles::Gavel(_), .. })
+            }
             _ => matches!(model, SiteModel::Batch { .. } | SiteModel::Network(_)),
         }
     }
@@ -79,10 +80,11 @@ impl Format {
 }
 
 /// The names of the filters that clean an SWF log.
-pub const FILTERS: [(&str, Filter); 3] = [
+pub const FILTERS: [(&str, Filter); 4] = [
     ("none", Filter::None),
     ("gaussier", Filter::Gaussier),
     ("gaussier-run-times", Filter::GaussierRunTimes),
+    ("alea", Filter::Alea),
 ];
 
 /// What a log has.
@@ -188,7 +190,7 @@ fn read_swf(bytes: &[u8], file: &str, log: &Log) -> Result<Loaded, Problem> {
     let cleaned = read.cleaned;
     let dropped = [
         ("neither requested nor allocated processors", cleaned.without_processors),
-        ("wider than the machine", cleaned.too_wide),
+        ("wider than the machine", if log.filter == Filter::Alea { 0 } else { cleaned.too_wide }),
         ("no run time above zero", cleaned.without_run),
     ];
     loaded.left_out.extend(dropped.into_iter().filter(|(_, count)| *count > 0));
@@ -206,13 +208,13 @@ fn read_swf(bytes: &[u8], file: &str, log: &Log) -> Result<Loaded, Problem> {
         let id = swf.number.unsigned_abs();
         let mut job = Job::bare(id, submit_s, run_s, processors);
         job.requested_s = swf.requested_time.unwrap_or(0);
-        name(&mut loaded, &mut job, &swf);
+        name(&mut loaded, &mut job, &swf, read.queues.name(swf.queue_name));
         loaded.workload.jobs.push(job);
     }
     Ok(loaded)
 }
 
-fn name(loaded: &mut Loaded, job: &mut Job, swf: &SwfJob) {
+fn name(loaded: &mut Loaded, job: &mut Job, swf: &SwfJob, queue: &str) {
     let workload = &mut loaded.workload;
     let of = |names: &mut Names, number: Option<u32>| {
         number.map_or(0, |number| names.number(&number.to_string()))
@@ -220,5 +222,8 @@ fn name(loaded: &mut Loaded, job: &mut Job, swf: &SwfJob) {
     job.user = of(&mut workload.users, swf.user);
     job.group = of(&mut workload.groups, swf.group);
     job.program = of(&mut workload.programs, swf.executable);
-    job.queue = of(&mut workload.queues, swf.queue);
+    job.queue = match queue {
+        "" => of(&mut workload.queues, swf.queue),
+        name => workload.queues.number(name),
+    };
 }

@@ -1,5 +1,7 @@
 //! Gavel's inputs (OSDI'20): a table of throughputs in JSON, and traces of training jobs.
 
+pub mod training;
+
 use serde_json::{Map, Value};
 
 use crate::problem::{Imported, Problem, Skipped, Strictness, shown};

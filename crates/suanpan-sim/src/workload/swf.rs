@@ -5,8 +5,9 @@
 //! line, 18 numbers, -1 for unknown; lines that begin with `;` are comments, of which some are
 //! `Key: value` headers.
 //!
-//! Logs in the wild do more than that, and this reads it: more columns than 18 (Alea's extension;
-//! they are left alone), fractions where whole seconds are due (cut off), jobs that are not in the
+//! Logs in the wild do more than that, and this reads it: more columns than 18 (in Alea's
+//! extension the 19th is a list of processors in braces, the 20th the queue's name, which is kept,
+//! and the 21st what the nodes must have; others are left alone), fractions where whole seconds are due (cut off), jobs that are not in the
 //! order of submission (sorted, stably), job numbers that come twice (kept: a job is told by its
 //! place), carriage returns, text that is not UTF-8 in comments. A line that cannot be read is a
 //! [`Problem`]; what the numbers mean for a simulation is a [`Filter`]'s matter.
@@ -15,6 +16,7 @@ mod clean;
 
 pub use clean::{Cleaned, Filter, MachineSizeUnknown};
 
+use super::job::Names;
 use crate::problem::{Imported, Problem, Skipped, Strictness, shown};
 
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub struct SwfJob {
     pub preceding: Option<u64>,
     /// Field 18: time from the end of that job to this submission.
     pub think: Option<u64>,
+    /// Field 20 in Alea's extension, the queue's name: its number in [`Log::queues`], or 0.
+    pub queue_name: u32,
 }
 
 impl SwfJob {
@@ -98,6 +102,8 @@ pub struct Log {
     pub unsorted: u64,
     /// What the filter did.
     pub cleaned: Cleaned,
+    /// Names of queues, if it is of Alea's extension.
+    pub queues: Names,
 }
 
 /// Reads a log that is called `name` in problems.
@@ -113,6 +119,7 @@ pub fn parse(
 ) -> Result<Log, Problem> {
     let mut header = Header::default();
     let (mut items, mut skipped) = (Vec::new(), Skipped::default());
+    let mut queues = Names::default();
     let (mut rest, mut number) = (bytes, 0);
     while !rest.is_empty() {
         number += 1;
@@ -133,7 +140,10 @@ pub fn parse(
             None => {}
             Some(b';') => header.comment(&line[1..]),
             Some(_) => match job(line) {
-                Ok(job) => items.push(job),
+                Ok(job) => {
+                    let queue_name = queue_name(line).map_or(0, |name| queues.number(name));
+                    items.push(SwfJob { queue_name, ..job });
+                }
                 Err(wrong) => skipped.note(wrong.at(name, number), strictness)?,
             },
         }
@@ -147,7 +157,7 @@ pub fn parse(
         Problem { file: name.to_owned(), line: 0, field, value, expected }
     })?;
     let jobs = Imported { items, skipped };
-    Ok(Log { header, processors, jobs, unsorted, cleaned })
+    Ok(Log { header, processors, jobs, unsorted, cleaned, queues })
 }
 
 /// What is wrong in a line, without where the line is.
@@ -232,8 +242,16 @@ impl SwfJob {
             partition: count(15)?,
             preceding: length(16),
             think: length(17),
+            queue_name: 0,
         })
     }
+}
+
+/// The name of the queue in Alea's extension, which is told by the braces before it.
+fn queue_name(line: &[u8]) -> Option<&str> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.nth(FIELDS.len()).filter(|word| word.starts_with(b"{"))?;
+    words.next().and_then(|word| std::str::from_utf8(word).ok())
 }
 
 /// The fields of the first line, and what comes after it, if the line has 18 whole numbers of at

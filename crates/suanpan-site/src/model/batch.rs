@@ -13,13 +13,16 @@
 //! and, after an end only, one scan of the waiting jobs that skips blocks of them. A job takes some
 //! 150 bytes while it waits or runs and nothing afterwards.
 
+mod convention;
 mod estimate;
 mod jobs;
 mod load;
 mod policy;
 
-pub use estimate::{Calibration, StartEstimate};
-pub use load::RunningJob;
+pub use convention::Convention;
+pub use estimate::{StartEstimate, StartPredictor};
+pub use jobs::{Happened, What};
+pub use load::{RunningJob, Visible};
 pub use policy::BatchPolicy;
 
 use jobs::{Live, Slots};
@@ -57,26 +60,6 @@ pub struct BatchJob {
     pub run: Option<Seconds>,
 }
 
-/// In which order things happen that happen at one instant, and how often the policy is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Convention {
-    /// Jobs end, then expected run times are corrected, then jobs are submitted, then the policy
-    /// is asked once. What a real workload manager does that looks at its queue periodically.
-    #[default]
-    Instant,
-    /// As pyss and predictsim (Gaussier et al., "Improving Backfilling by Using Machine Learning
-    /// to Predict Running Times", SC'15): corrections, then submissions, then ends, and the policy
-    /// is asked after each submission and each end; jobs with promised starts start last. A job
-    /// that is expected to end at this instant has already given its processors back when others
-    /// are submitted. A submission under EASY whose job is wider than what is free does not ask
-    /// the policy, except under EASY++.
-    Pyss,
-    /// As [`Convention::Instant`], and EASY as AccaSim has it
-    /// (see [`suanpan_sched::policy::accasim_easy`]).
-    AccaSim,
-}
-
 /// Where the policy's expected run times come from.
 pub enum RunTimes {
     /// The requested time.
@@ -97,29 +80,6 @@ pub struct BatchSettings {
     /// The order of simultaneous events.
     #[serde(default)]
     pub convention: Convention,
-}
-
-/// Something that happened at a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Happened {
-    /// The job.
-    pub id: u64,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub what: What,
-}
-
-/// What happened to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// It got its processors.
-    Started {
-        /// How long it was expected to run.
-        expected: Seconds,
-    },
-    /// It gave them back.
-    Ended,
 }
 
 /// A job needs more processors than the site has, or none.
@@ -162,9 +122,10 @@ pub struct BatchSite {
     submissions: u64,
     starts: u64,
     busy: u32,
+    /// When the jobs that are about to end are looked at besides; see [`Convention::Alea`].
+    look: Option<Timestamp>,
     happened: Vec<Happened>,
     chosen: Vec<Waiting>,
-    shares: estimate::Shares,
 }
 
 impl BatchSite {
@@ -186,9 +147,9 @@ impl BatchSite {
             submissions: 0,
             starts: 0,
             busy: 0,
+            look: None,
             happened: Vec::new(),
             chosen: Vec::new(),
-            shares: estimate::Shares::default(),
         }
     }
 
@@ -210,7 +171,7 @@ impl BatchSite {
                     self.pass_within();
                 }
             }
-            Convention::Instant | Convention::AccaSim => self.pass_due = true,
+            Convention::Instant | Convention::AccaSim | Convention::Alea => self.pass_due = true,
         }
         Ok(ticket)
     }
@@ -316,7 +277,7 @@ impl BatchSite {
         let features = features(job, sequence, at);
         let run = job.run.map(|run| run.min(job.requested));
         let hold = self.expected(&features, run);
-        let run = run.unwrap_or(hold);
+        let run = self.settings.convention.held(run.unwrap_or(hold));
         let waiting = self.settings.policy.waiting(&features, hold);
         let slot = self.jobs.insert(Live { id: job.id, features, run, waiting, running: None });
         (Ticket { slot, sequence }, self.jobs.name(slot), features)
@@ -337,7 +298,7 @@ impl BatchSite {
         let end = self.ends.peek().map(|Reverse((at, ..))| *at);
         let outlived = self.outlived.peek().map(|Reverse((at, ..))| *at);
         let promised = self.queue.next_start(self.closed && end.is_none());
-        let first = [end, outlived, promised].into_iter().flatten().min();
+        let first = [end, outlived, promised, self.look].into_iter().flatten().min();
         first.map(|at| at.max(self.now))
     }
 
@@ -360,7 +321,7 @@ impl BatchSite {
         }
         (self.open, self.now) = (true, at);
         self.profile.forget_before(at);
-        if self.settings.convention != Convention::Pyss {
+        if self.settings.convention.ends_come_first() {
             self.end_jobs();
         }
         self.correct_jobs();
@@ -374,6 +335,12 @@ impl BatchSite {
                     self.queue.ended(self.now, &mut self.profile);
                     self.pass_within();
                 }
+                self.pass_last();
+            }
+            Convention::Alea => {
+                self.pass_if_due();
+                self.end_jobs();
+                self.pass_if_due();
                 self.pass_last();
             }
             Convention::Instant | Convention::AccaSim => {
@@ -393,6 +360,16 @@ impl BatchSite {
     /// All jobs that end now; then the policy has to be asked.
     fn end_jobs(&mut self) {
         let mut any = false;
+        let late = self.settings.convention.ends_together(self.now);
+        if late > self.now && self.is_looking() {
+            self.look = None;
+            while let Some(Reverse((at, ..))) = self.ends.peek().copied()
+                && at <= late
+            {
+                self.look = (at > self.now).then_some(at).or(self.look);
+                any |= self.end_next();
+            }
+        }
         while self.end_job() {
             any = true;
         }
@@ -403,16 +380,22 @@ impl BatchSite {
     }
 
     fn end_job(&mut self) -> bool {
-        if self.ends.peek().is_none_or(|Reverse((at, ..))| *at > self.now) {
-            return false;
-        }
+        self.ends.peek().is_some_and(|Reverse((at, ..))| *at <= self.now) && self.end_next()
+    }
+
+    /// Whether an end is due, or was before a job ended a second early.
+    fn is_looking(&self) -> bool {
+        let due = |at: Timestamp| at <= self.now;
+        self.look.is_some_and(due) || self.ends.peek().is_some_and(|Reverse((at, ..))| due(*at))
+    }
+
+    fn end_next(&mut self) -> bool {
         let Some(Reverse((_, _, slot))) = self.ends.pop() else { return false };
         let job = self.jobs.remove(slot);
         let running = job.running.expect("a job that ends runs");
         let expected_end = running.start.plus(job.waiting.hold);
         self.profile.release(self.now, expected_end, job.waiting.processors);
         self.busy -= job.waiting.processors;
-        self.shares.add(job.run, job.features.requested);
         self.queue.learn(&job.features, job.run);
         if let RunTimes::Predicted(predictor) = &mut self.run_times {
             predictor.ended(&job.features, job.run, self.now);
@@ -430,7 +413,8 @@ impl BatchSite {
             self.outlived.pop();
             let job = self.jobs.get_mut(slot).expect("a job is corrected before it ends");
             let running = job.running.as_mut().expect("a job that is corrected runs");
-            let (old, requested) = (job.waiting.hold, job.features.requested);
+            // Under Alea's convention a job holds its processors a second longer than it may run.
+            let (old, requested) = (job.waiting.hold, job.features.requested.max(job.run));
             let new = match &mut self.run_times {
                 RunTimes::Predicted(predictor) => {
                     predictor.correct(&job.features, old, running.corrections)
@@ -449,7 +433,13 @@ impl BatchSite {
         }
         if any {
             self.queue.corrected(self.now, &mut self.profile);
-            self.pass_due |= self.settings.convention != Convention::Pyss;
+            self.pass_due |= self.settings.convention.asks_when_corrected();
+        }
+    }
+
+    fn pass_if_due(&mut self) {
+        if std::mem::take(&mut self.pass_due) {
+            self.pass_within();
         }
     }
 

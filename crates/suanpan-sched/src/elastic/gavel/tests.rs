@@ -22,7 +22,7 @@ fn jobs_too_many_for_the_gpus_take_turns() {
     let flavors = [FlavorNodes { nodes: 1, gpus_per_node: 4 }];
     let rates = [1.0];
     let jobs: Vec<JobView<'_>> = (0..3).map(|job| view(job, 4, &rates)).collect();
-    let mut policy = Gavel::new(360.0);
+    let mut policy = Gavel::new(360.0, Objective::TotalThroughput);
     let mut turns = [0; 3];
     for _ in 0..30 {
         let given = policy.allocate(&jobs, &flavors);
@@ -35,7 +35,7 @@ fn jobs_too_many_for_the_gpus_take_turns() {
 fn a_job_that_stays_keeps_its_gpus() {
     let flavors = [FlavorNodes { nodes: 2, gpus_per_node: 4 }];
     let rates = [1.0];
-    let mut policy = Gavel::new(360.0);
+    let mut policy = Gavel::new(360.0, Objective::TotalThroughput);
     let pair = [view(0, 2, &rates), view(1, 4, &rates)];
     let before = policy.allocate(&pair, &flavors);
     let after = policy.allocate(&[pair[0].clone()], &flavors);
@@ -59,7 +59,7 @@ proptest! {
             .map(|(nodes, gpus_per_node)| FlavorNodes { nodes, gpus_per_node })
             .collect();
         let rates: Vec<f64> = (0..flavors.len()).map(|flavor| 1.0 + flavor as f64).collect();
-        let mut policy = Gavel::new(360.0);
+        let mut policy = Gavel::new(360.0, Objective::TotalThroughput);
         for round in rounds {
             let jobs: Vec<JobView<'_>> =
                 round.iter().map(|(&job, &gpus)| view(job, gpus, &rates)).collect();

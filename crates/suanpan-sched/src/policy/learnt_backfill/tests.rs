@@ -88,14 +88,6 @@ fn no_job_starves() {
     panic!("the long job starves");
 }
 
-#[test]
-fn an_imagined_queue_learns_nothing() {
-    let mut queue = LearntBackfill::default().imagined();
-    queue.learn(&features(0, 1, 1, 60, 0), Seconds(1));
-    let belief = queue.history().belief(&features(1, 1, 1, 60, 0), Seconds(0));
-    assert!((belief.mean() - 60.0).abs() < 1e-9);
-}
-
 proptest! {
     /// No pass takes more than is free, and none leaves a job that fits before the shadow start
     /// of the first.

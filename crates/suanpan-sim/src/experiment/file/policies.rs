@@ -133,6 +133,13 @@ fn with_options(
     if scans_in_vain(rule, model) {
         return Err(value.wrong(NO_SCAN));
     }
+    if !rule.suits(model) {
+        let names: Vec<&str> = rules.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
+        return Err(
+            value.wrong(&format!("options as in one of these, which suit the site: {names}"))
+        );
+    }
     needs_priorities(rule, model).map_or(Ok(()), |told| Err(value.wrong(told)))?;
     section.finish()?;
     Ok(Policy { name: label.unwrap_or_else(|| name + &told), rule })
@@ -190,7 +197,7 @@ fn elastic(rule: ElasticRule, options: &mut Options<'_, '_>) -> Result<ElasticRu
     const FAIRNESS: (f64, f64) = (-10.0, -0.01);
     const NO_ALLOCATION: (f64, f64) = (1.0, 1000.0);
     Ok(match rule {
-        ElasticRule::Gavel => ElasticRule::Gavel,
+        ElasticRule::Gavel(objective) => ElasticRule::Gavel(objective),
         ElasticRule::Sia(knowledge, mut sia) => {
             options.number("fairness", &mut sia.fairness, FAIRNESS)?;
             options.number("no_allocation", &mut sia.no_allocation, NO_ALLOCATION)?;

@@ -2,7 +2,7 @@
 
 use super::{PROCESSORS_MAX, title, whole};
 use crate::experiment::section::Section;
-use crate::experiment::{ElasticFlavor, Site, SiteModel};
+use crate::experiment::{ElasticFlavor, Profiles, Site, SiteModel};
 use crate::problem::Problem;
 use std::path::Path;
 use suanpan_sched::elastic::FlavorNodes;
@@ -31,10 +31,12 @@ fn batch_site(section: &mut Section<'_>) -> Result<SiteModel, Problem> {
             ("instant", Convention::Instant),
             ("pyss", Convention::Pyss),
             ("accasim", Convention::AccaSim),
+            ("alea", Convention::Alea),
         ])?,
         None => Convention::default(),
     };
-    Ok(SiteModel::Batch { processors, convention })
+    let grade_starts = whole(section, "grade_starts", 1..=1_000_000, "every so many jobs")?;
+    Ok(SiteModel::Batch { processors, convention, grade_starts })
 }
 
 fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {
@@ -45,8 +47,7 @@ fn gpu_sharing_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteMode
 }
 
 fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, Problem> {
-    let expected = "the path of a folder with profiles in Sia's form";
-    let profiles = folder.join(section.need("profiles", expected)?.text(expected)?);
+    let profiles = profiles(section, folder)?;
     let round_s = whole(section, "round_s", 1..=86_400, "seconds")?;
     let expected = "at least one table [[site.flavor]]";
     let list = section.need("flavor", expected)?;
@@ -66,4 +67,17 @@ fn elastic_site(section: &mut Section<'_>, folder: &Path) -> Result<SiteModel, P
     } else {
         Ok(SiteModel::Elastic { flavors, profiles, round_s })
     }
+}
+
+/// `profiles` or `throughputs`.
+fn profiles(section: &mut Section<'_>, folder: &Path) -> Result<Profiles, Problem> {
+    let expected = "the path of a table of throughputs in Gavel's form";
+    if let Some(value) = section.take("throughputs") {
+        if section.take("profiles").is_some() {
+            return Err(value.wrong("`profiles` or `throughputs`, not both"));
+        }
+        return Ok(Profiles::Gavel(folder.join(value.text(expected)?)));
+    }
+    let expected = "the path of a folder with profiles in Sia's form, or `throughputs`";
+    Ok(Profiles::Sia(folder.join(section.need("profiles", expected)?.text(expected)?)))
 }

@@ -7,7 +7,7 @@ use crate::experiment::digest::{
     Better, Bins, Digest, Metric, bin_width, distribution, metric, percentile,
 };
 use crate::metrics::bounded_slowdown;
-use crate::replay::batch::{Arrival, JobRow, replay};
+use crate::replay::batch::{Arrival, JobRow, replay, replay_graded};
 use crate::workload::job::{Job, Workload};
 use std::sync::Arc;
 use suanpan_model::time::Seconds;
@@ -17,8 +17,11 @@ use suanpan_sched::predict::learnt::Learnt;
 use suanpan_sched::predict::tsafrir::LastTwo;
 use suanpan_site::model::batch::{BatchJob, BatchPolicy, BatchSettings, RunTimes};
 
+mod grades;
 #[cfg(test)]
 mod tests;
+
+pub use grades::GRADED_METRICS;
 
 /// The metrics of a batch site. Percentiles are by nearest rank.
 pub const METRICS: [Metric; 14] = [
@@ -105,6 +108,17 @@ impl BatchRule {
         ("conservative-true", rule(BatchPolicy::CONSERVATIVE, Expected::True)),
     ];
 
+    /// Whether Alea has it: FCFS and EASY, by limits or by exact estimates.
+    pub(super) fn is_aleas(self) -> bool {
+        let known = [BatchPolicy::FCFS, BatchPolicy::EASY].contains(&self.policy);
+        known && matches!(self.run_times, Expected::Requested | Expected::True)
+    }
+
+    /// Whether all that it goes by can be seen from outside.
+    pub(super) fn is_visible(self) -> bool {
+        self.run_times == Expected::Requested && self.policy != BatchPolicy::LearntBackfill
+    }
+
     fn run_times(self) -> RunTimes {
         match self.run_times {
             Expected::Requested => RunTimes::Requested,
@@ -122,10 +136,14 @@ pub(super) fn run(
     workload: &Arc<Workload>,
     settings: BatchSettings,
     rule: BatchRule,
+    grade_starts: Option<u64>,
     metrics: &Metrics,
 ) -> Finished {
     let arrivals: Vec<Arrival> = workload.jobs.iter().map(arrival).collect();
-    let replayed = replay(&arrivals, settings, rule.run_times());
+    let replayed = match grade_starts {
+        Some(every) => replay_graded(&arrivals, settings, rule.run_times(), every as usize),
+        None => replay(&arrivals, settings, rule.run_times()),
+    };
     drop(arrivals);
     let mut refused = replayed.refused.iter().copied().peekable();
     let ran = workload.jobs.iter().enumerate().filter(|(place, _)| {
@@ -135,9 +153,13 @@ pub(super) fn run(
     });
     let outcomes: Vec<Outcome> =
         ran.zip(&replayed.rows).map(|((_, job), row)| outcome(job, row)).collect();
-    let digest = digest(&outcomes, settings.processors, metrics.bounded_slowdown_s);
+    let mut digest = digest(&outcomes, settings.processors, metrics.bounded_slowdown_s);
+    if grade_starts.is_some() {
+        grades::add(&mut digest, &outcomes, &replayed.said);
+    }
     let left_out = replayed.refused.len() as u64;
-    Finished { rows: Rows::Batch(outcomes, Arc::clone(workload)), digest, left_out }
+    let rows = Rows::Batch(outcomes, replayed.said, Arc::clone(workload));
+    Finished { rows, digest, left_out }
 }
 
 /// A job as it is submitted. One without a requested time is taken to have asked for the time that

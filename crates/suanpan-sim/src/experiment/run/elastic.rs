@@ -9,7 +9,7 @@ use crate::replay::elastic::replay;
 use crate::workload::job::field;
 use std::io::{self, Write};
 use std::sync::Arc;
-use suanpan_sched::elastic::gavel::Gavel;
+use suanpan_sched::elastic::gavel::{Gavel, Objective};
 use suanpan_sched::elastic::horizon::Horizon;
 use suanpan_sched::elastic::model::Model;
 use suanpan_sched::elastic::sia::Sia;
@@ -32,8 +32,8 @@ pub const METRICS: [Metric; 9] = [
 /// Who gets which GPUs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ElasticRule {
-    /// Gavel for total throughput; jobs keep the GPUs and the batch that their users chose.
-    Gavel,
+    /// Gavel; jobs keep the GPUs and the batch that their users chose.
+    Gavel(Objective),
     /// Sia: GPUs and batches follow goodput, which is estimated so.
     Sia(Knowledge, Sia),
     /// Ours: Sia's program, with restarts paid back within a horizon and short remainders first.
@@ -43,11 +43,13 @@ pub enum ElasticRule {
 impl ElasticRule {
     /// Their names in experiment files, with the settings of their authors.
     #[must_use]
-    pub fn words() -> [(&'static str, ElasticRule); 6] {
+    pub fn words() -> [(&'static str, ElasticRule); 8] {
         let sia = |knowledge| ElasticRule::Sia(knowledge, Sia::default());
         let horizon = |knowledge| ElasticRule::Horizon(knowledge, Horizon::default());
         [
-            ("gavel", ElasticRule::Gavel),
+            ("gavel", ElasticRule::Gavel(Objective::TotalThroughput)),
+            ("gavel-max-min", ElasticRule::Gavel(Objective::MaxMinFairness)),
+            ("gavel-max-min-agnostic", ElasticRule::Gavel(Objective::MaxMinFairnessAgnostic)),
             ("sia", sia(Knowledge::OwnRun)),
             ("sia-all-runs", sia(Knowledge::AllRuns)),
             ("sia-measured", sia(Knowledge::Measured)),
@@ -61,14 +63,21 @@ impl ElasticRule {
     /// restart for longer than a round never get on under a policy that takes turns.
     fn round_s(self) -> u64 {
         match self {
-            ElasticRule::Gavel => 360,
+            ElasticRule::Gavel(_) => 360,
             ElasticRule::Sia(..) | ElasticRule::Horizon(..) => 60,
         }
     }
 
+    /// Whether jobs keep what their users chose.
+    pub(super) fn is_fixed(self) -> bool {
+        matches!(self, ElasticRule::Gavel(_))
+    }
+
     fn policy(self, round_s: u64) -> (Batches, Box<dyn RoundPolicy>) {
         match self {
-            ElasticRule::Gavel => (Batches::Fixed, Box::new(Gavel::new(round_s as f64))),
+            ElasticRule::Gavel(objective) => {
+                (Batches::Fixed, Box::new(Gavel::new(round_s as f64, objective)))
+            }
             ElasticRule::Sia(knowledge, sia) => (Batches::Tuned(knowledge), Box::new(sia)),
             ElasticRule::Horizon(knowledge, horizon) => {
                 (Batches::Tuned(knowledge), Box::new(horizon))

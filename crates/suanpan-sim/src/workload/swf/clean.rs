@@ -18,6 +18,12 @@ pub enum Filter {
     /// As [`Filter::Gaussier`], but a job without a requested time is kept and taken to have
     /// asked for the time that it ran: for logs that have no requested times.
     GaussierRunTimes,
+    /// As Alea reads a log (`Alea/src/xklusac/environment/SWFLoader.java`, github.com/aleasimulator/
+    /// alea at commit b7c6cc4d): jobs without run time or allocated processors are dropped; a job
+    /// uses what it was allocated, and one wider than the machine uses all of it; without a
+    /// requested time it may run as long as it did; a job that ran longer than requested ran as
+    /// long as requested. The limits that Alea has for logs of some names are not known here.
+    Alea,
 }
 
 /// What a filter did, by its rules, in the order in which they are applied to a job.
@@ -27,11 +33,11 @@ pub struct Cleaned {
     pub filled_processors: u64,
     /// Dropped: neither number of processors is known.
     pub without_processors: u64,
-    /// Dropped: wider than the machine.
+    /// Dropped, or under [`Filter::Alea`] made narrower: wider than the machine.
     pub too_wide: u64,
-    /// Dropped: no run time above zero.
+    /// Dropped: no run time above zero, or under [`Filter::Alea`] none at all.
     pub without_run: u64,
-    /// Dropped, or under [`Filter::GaussierRunTimes`] kept: no requested time.
+    /// Dropped, or under [`Filter::GaussierRunTimes`] and [`Filter::Alea`] kept: no requested time.
     pub without_request: u64,
     /// Jobs whose run time was cut to the requested time.
     pub cut_to_request: u64,
@@ -61,6 +67,9 @@ impl Filter {
 
     /// Cleans one job; whether it stays.
     fn keep(self, job: &mut SwfJob, processors: u32, cleaned: &mut Cleaned) -> bool {
+        if self == Filter::Alea {
+            return keep_as_alea(job, processors, cleaned);
+        }
         let Some(used) = job.processors() else {
             cleaned.without_processors += 1;
             return false;
@@ -92,4 +101,23 @@ impl Filter {
         }
         true
     }
+}
+
+/// Cleans one job by [`Filter::Alea`]; whether it stays.
+fn keep_as_alea(job: &mut SwfJob, processors: u32, cleaned: &mut Cleaned) -> bool {
+    let Some(allocated) = job.allocated else {
+        cleaned.without_processors += 1;
+        return false;
+    };
+    let Some(run) = job.run else {
+        cleaned.without_run += 1;
+        return false;
+    };
+    cleaned.too_wide += u64::from(allocated > processors);
+    job.requested_processors = Some(allocated.min(processors));
+    cleaned.without_request += u64::from(job.requested_time.is_none());
+    let limit = *job.requested_time.get_or_insert(run.max(1));
+    cleaned.cut_to_request += u64::from(run > limit);
+    job.run = Some(run.min(limit));
+    true
 }

@@ -39,6 +39,7 @@ fn reads_the_eighteen_fields() {
         partition: Some(1),
         preceding: None,
         think: None,
+        queue_name: 0,
     };
     assert_eq!(log.jobs.items, [expected]);
     assert_eq!(log.processors, None);
@@ -149,6 +150,36 @@ proptest! {
         let seen = log.jobs.items.len() as u64 + log.jobs.skipped.count;
         prop_assert_eq!(seen, due.count() as u64);
     }
+}
+
+#[test]
+fn aleas_columns_name_the_queue() {
+    let plain = GOOD;
+    let log = read(&format!("{plain} {{12,12}} q_1d 1:ppn=4#excl\n{plain} 7 8 9\n{plain}\n"));
+    let names: Vec<&str> =
+        log.jobs.items.iter().map(|job| log.queues.name(job.queue_name)).collect();
+    assert_eq!(names, ["q_1d", "", ""]);
+}
+
+#[test]
+fn alea_takes_what_was_allocated() {
+    let options = Options { filter: Filter::Alea, processors: Some(8) };
+    let text = "1 0 5 100 4 -1 -1 6 60 -1 1 3 2 7 1 1 -1 -1\n\
+                2 0 5 100 16 -1 -1 2 -1 -1 1 3 2 7 1 1 -1 -1\n\
+                3 0 5 100 -1 -1 -1 2 200 -1 1 3 2 7 1 1 -1 -1\n\
+                4 0 5 -1 2 -1 -1 2 200 -1 1 3 2 7 1 1 -1 -1\n";
+    let log = parse("a.swf", text.as_bytes(), &options, Strictness::Strict).expect("it is right");
+    let jobs: Vec<_> = log
+        .jobs
+        .items
+        .iter()
+        .map(|job| (job.number, job.processors(), job.run, job.requested_time))
+        .collect();
+    let expected = [(1, Some(4), Some(60), Some(60)), (2, Some(8), Some(100), Some(100))];
+    assert_eq!(jobs, expected);
+    let cleaned = log.cleaned;
+    assert_eq!((cleaned.without_processors, cleaned.without_run, cleaned.too_wide), (1, 1, 1));
+    assert_eq!((cleaned.cut_to_request, cleaned.without_request), (1, 1));
 }
 
 /// Lines with tabs are read field by field, those with spaces mostly eight bytes at a time.

@@ -1,8 +1,32 @@
-//! The jobs that wait or run, each in a numbered slot that is used again when it is gone.
+//! The jobs that wait or run, each in a numbered slot that is used again when it is gone, and what
+//! happens to them.
 
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::waiting::Waiting;
 use suanpan_sched::predict::JobFeatures;
+
+/// Something that happened at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// The job.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What happened to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It got its processors.
+    Started {
+        /// How long it was expected to run.
+        expected: Seconds,
+    },
+    /// It gave them back.
+    Ended,
+}
 
 /// A job that waits or runs.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +93,8 @@ impl Slots {
         self.jobs[slot as usize].take().expect("a slot that is removed holds a job")
     }
 
-    /// All jobs with their slots.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Live)> {
-        (0..).zip(&mut self.jobs).filter_map(|(slot, job)| Some((slot, job.as_mut()?)))
+    /// All jobs.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
+        self.jobs.iter().flatten()
     }
 }

@@ -4,6 +4,7 @@ use super::jobs::Running;
 use super::{BatchJob, BatchSettings, BatchSite, NeverFits, RunTimes};
 use std::cmp::Reverse;
 use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_sched::predict::JobFeatures;
 
 /// A job that runs at a live site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +17,50 @@ pub struct RunningJob {
     pub started: Timestamp,
 }
 
+/// What an onlooker sees of a site, and a batch system tells: not how long jobs will run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visible {
+    /// When.
+    pub now: Timestamp,
+    /// Who runs.
+    pub running: Vec<RunningJob>,
+    /// Who waits, with the time of submission, in that order.
+    pub waiting: Vec<(BatchJob, Timestamp)>,
+}
+
 /// A job past its limit that still runs is expected to end this much after now.
 const OVERDUE: Seconds = Seconds(60);
 
 impl BatchSite {
+    /// Lets time pass to `at`, which is not before any time the site has seen, up to where jobs
+    /// may be submitted then.
+    pub fn arrive_at(&mut self, at: Timestamp) {
+        self.run_before(at);
+        self.open(at);
+    }
+
+    /// What is visible at `at`, which is not before any time the site has seen, before anything is
+    /// submitted then.
+    pub fn visible(&mut self, at: Timestamp) -> Visible {
+        self.arrive_at(at);
+        let mut jobs: Vec<_> = self.jobs.iter().collect();
+        jobs.sort_unstable_by_key(|live| live.features.sequence);
+        let mut visible = Visible { now: at, running: Vec::new(), waiting: Vec::new() };
+        for live in jobs {
+            let JobFeatures { user, group, name, queue, processors, requested, submitted, .. } =
+                live.features;
+            let (id, run) = (live.id, None);
+            let job = BatchJob { id, user, group, name, queue, processors, requested, run };
+            match live.running {
+                Some(Running { start: started, .. }) => {
+                    visible.running.push(RunningJob { job, submitted, started });
+                }
+                None => visible.waiting.push((job, submitted)),
+            }
+        }
+        visible
+    }
+
     /// A site as it is at `now`, with what runs there and, in the order of submission, what waits
     /// there. A job that has outlived its expected run time is expected to run for as long as was
     /// asked for, and one that has outlived that too, a minute more.

@@ -7,7 +7,7 @@ use suanpan_sched::order::list_order::ListOrder;
 use suanpan_sched::order::waiting::{By, Waiting, WaitingList};
 use suanpan_sched::policy::accasim_easy::AccaSimEasy;
 use suanpan_sched::policy::conservative_backfill::ConservativeBackfill;
-use suanpan_sched::policy::easy_backfill::EasyBackfill;
+use suanpan_sched::policy::easy_backfill::{EasyBackfill, Ends};
 use suanpan_sched::policy::fcfs;
 use suanpan_sched::policy::learnt_backfill::LearntBackfill;
 use suanpan_sched::predict::JobFeatures;
@@ -102,7 +102,12 @@ impl Queue {
             }
             (BatchPolicy::EasyBackfill { scan, .. }, _) => {
                 let by = if scan.is_some() { By::ScanRank } else { By::Rank };
-                Queue::Easy { queue: EasyBackfill::new(by), has_scan: scan.is_some() }
+                let queue = EasyBackfill::new(by);
+                let queue = match convention {
+                    Convention::Alea => queue.ending(Ends::Before),
+                    Convention::Instant | Convention::Pyss | Convention::AccaSim => queue,
+                };
+                Queue::Easy { queue, has_scan: scan.is_some() }
             }
             (BatchPolicy::ConservativeBackfill { .. }, _) => {
                 Queue::Conservative(ConservativeBackfill::new(usize::MAX))
@@ -111,14 +116,6 @@ impl Queue {
                 Queue::Conservative(ConservativeBackfill::new(reservation_depth as usize))
             }
             (BatchPolicy::LearntBackfill, _) => Queue::Learnt(LearntBackfill::default()),
-        }
-    }
-
-    /// A copy to imagine how things go on.
-    pub(super) fn imagined(&self) -> Queue {
-        match self {
-            Queue::Learnt(queue) => Queue::Learnt(queue.imagined()),
-            known => known.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use suanpan_sched::elastic::gavel::Gavel;
+use suanpan_sched::elastic::gavel::{Gavel, Objective};
 use suanpan_sched::elastic::horizon::Horizon;
 use suanpan_sched::elastic::sia::Sia;
 use suanpan_sched::elastic::step_times::{Measured, StepTimes, Times};
@@ -47,7 +47,7 @@ const FLAVORS: [FlavorNodes; 2] =
 
 fn policy(kind: u8) -> (Batches, Box<dyn RoundPolicy>) {
     match kind {
-        0 => (Batches::Fixed, Box::new(Gavel::new(60.0))),
+        0 => (Batches::Fixed, Box::new(Gavel::new(60.0, Objective::TotalThroughput))),
         1 => (Batches::Tuned(Knowledge::Measured), Box::new(Sia::default())),
         2 => (Batches::Tuned(Knowledge::OwnRun), Box::new(Sia::default())),
         _ => (Batches::Tuned(Knowledge::AllRuns), Box::new(Horizon::default())),

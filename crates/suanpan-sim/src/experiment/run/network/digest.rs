@@ -212,6 +212,7 @@ pub(super) fn digest(
             distribution("bounded_slowdown", &slowdowns, 5),
         ],
         curves: Vec::new(),
+        agreements: Vec::new(),
         groups,
     }
 }

@@ -21,6 +21,7 @@ pub mod parse;
 pub mod pattern;
 pub mod signal;
 pub mod site;
+pub mod site_request;
 pub mod time;
 pub mod tres;
 pub mod walltime;

@@ -1,5 +1,5 @@
-//! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an agent
-//! on each site's login node as an ordinary account, and the account's commands.
+//! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an
+//! agent on each site's login node as an ordinary account, and the account's commands.
 
 use lab::{Lab, Spec, USER};
 use std::collections::BTreeMap;

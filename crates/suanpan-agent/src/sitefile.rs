@@ -11,8 +11,11 @@ use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
+mod slurm;
 #[cfg(test)]
 mod tests;
+
+pub use slurm::{FlavorRule, SlurmSite};
 
 /// What a site file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,28 +26,6 @@ pub struct Site {
     pub location: Option<Location>,
     /// What only the `slurm` driver reads; it asks Slurm itself for nodes and partitions.
     pub slurm: SlurmSite,
-}
-
-/// What a site file says to the `slurm` driver.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SlurmSite {
-    /// Which nodes have which flavor: for each flavor, in the file's order.
-    pub rules: Vec<FlavorRule>,
-    /// Partitions that are offered; all if empty.
-    pub partitions: Vec<String>,
-    /// Account for every submission; the submitting account's default if absent.
-    pub account: Option<String>,
-    /// QOS for every submission.
-    pub qos: Option<String>,
-}
-
-/// Which nodes of a Slurm cluster have a flavor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlavorRule {
-    /// Generic resource that they have, `gpu:h20` or `gpu`; none if absent.
-    pub gres: Option<String>,
-    /// Feature that they have; any if absent.
-    pub feature: Option<String>,
 }
 
 /// A point on the earth, degrees.
@@ -107,7 +88,7 @@ pub fn parse(text: &str, driver: Option<DriverKind>) -> Result<Site, SiteFileErr
     })?;
     let location = written.location;
     let driver = driver_of(&written, driver)?;
-    let slurm = slurm_site(&written, driver)?;
+    let slurm = slurm::site(&written, driver)?;
     let inventory = Reader::default().inventory(written, driver)?;
     // Slurm says itself what nodes there are.
     if driver != DriverKind::Slurm
@@ -145,47 +126,6 @@ fn driver_of(written: &Written, given: Option<DriverKind>) -> Result<DriverKind,
     }
 }
 
-/// What only the `slurm` driver reads; refused by name for the others.
-fn slurm_site(written: &Written, driver: DriverKind) -> Result<SlurmSite, SiteFileError> {
-    let rules = written
-        .flavor
-        .iter()
-        .map(|flavor| FlavorRule { gres: flavor.gres.clone(), feature: flavor.feature.clone() });
-    let rules: Vec<FlavorRule> = rules.collect();
-    if driver != DriverKind::Slurm {
-        let mut keys = Vec::new();
-        keys.extend(written.slurm.is_some().then(|| "slurm".to_owned()));
-        for (index, rule) in rules.iter().enumerate() {
-            keys.extend(rule.gres.as_ref().map(|_| format!("flavor[{index}].gres")));
-            keys.extend(rule.feature.as_ref().map(|_| format!("flavor[{index}].feature")));
-        }
-        return match keys.first() {
-            Some(key) => Err(wrong(key, "", "no such key: only the driver slurm reads it")),
-            None => Ok(SlurmSite::default()),
-        };
-    }
-    if !written.partition.is_empty() {
-        let right = "no such table: the driver slurm asks Slurm for its partitions; \
-                     slurm.partitions names those that are offered";
-        return Err(wrong("partition[0]", "", right));
-    }
-    if rules.is_empty() {
-        return Err(wrong("flavor", "", "at least one flavor, to price the nodes by"));
-    }
-    for (index, rule) in rules.iter().enumerate() {
-        if let Some(gres) = &rule.gres {
-            let parts: Vec<&str> = gres.split(':').collect();
-            let sound = (1..=2).contains(&parts.len()) && parts.iter().all(|part| !part.is_empty());
-            if !sound {
-                let right = "a generic resource as Slurm names it, such as gpu:h20";
-                return Err(wrong(&format!("flavor[{index}].gres"), gres, right));
-            }
-        }
-    }
-    let WrittenSlurm { partitions, account, qos } = written.slurm.clone().unwrap_or_default();
-    Ok(SlurmSite { rules, partitions, account, qos })
-}
-
 fn line_of(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     format!("line {}", before.matches('\n').count() + 1)
@@ -213,16 +153,7 @@ struct Written {
     partition: Vec<WrittenPartition>,
     #[serde(default)]
     link: Vec<WrittenLink>,
-    slurm: Option<WrittenSlurm>,
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenSlurm {
-    #[serde(default)]
-    partitions: Vec<String>,
-    account: Option<String>,
-    qos: Option<String>,
+    slurm: Option<slurm::Written>,
 }
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@
 //! ```text
 //! <dir>/wan            the relay              <dir>/run/<daemon>.pid   what runs
 //! <dir>/links          what it reads          <dir>/log/<daemon>.out   what it said
-//! <dir>/mysql/         one MariaDB for all    <dir>/<site>/            etc, state, log, spool, munge
+//! <dir>/mysql/         one MariaDB for all    <dir>/<site>/            etc, state, log, munge
 //! ```
 
 mod packages;

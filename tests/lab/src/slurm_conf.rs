@@ -1,8 +1,8 @@
 //! The configuration files of one emulated Slurm cluster.
 //!
 //! Several `slurmd` run on one machine (`MULTIPLE_SLURMD` builds, as Debian's is): each node has a
-//! port of its own, and `config_overrides` lets it claim more than the machine has. What Slurm 22.05
-//! wants beyond its manual: an accelerator needs a real character device, `AccountingStoragePass`
+//! port of its own, and `config_overrides` lets it claim more than the machine has. What Slurm
+//! 22.05 wants beyond its manual: an accelerator needs a real character device, `AccountingStoragePass`
 //! names munge's socket to the database daemon, and `job_comment` must be asked for.
 
 use crate::spec::{NodesSpec, SiteSpec, expand};
@@ -132,7 +132,8 @@ fn partitions(site: &SiteSpec) -> String {
         let limit = groups.map(|group| group.time_max.as_str()).next().unwrap_or("INFINITE");
         writeln!(
             text,
-            "PartitionName={name} Nodes={} MaxTime={limit} DefaultTime=00:10:00 Default={} State=UP",
+            "PartitionName={name} Nodes={} MaxTime={limit} DefaultTime=00:10:00 Default={} \
+             State=UP",
             members.join(","),
             if index == 0 { "YES" } else { "NO" },
         )

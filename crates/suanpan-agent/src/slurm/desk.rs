@@ -215,7 +215,7 @@ impl Desk {
     }
 
     fn ask(&self) {
-        let mut period = POLL_MIN;
+        let (mut period, mut silence) = (POLL_MIN, POLL_MIN);
         let mut nodes_at: Option<Instant> = None;
         let mut accounts_at: Option<Instant> = None;
         loop {
@@ -224,13 +224,14 @@ impl Desk {
                 Ok(changed) => changed,
                 Err(trouble) => {
                     tracing::warn!(%trouble, "squeue");
-                    period = (period * 2).min(POLL_IDLE);
-                    if self.pause(period) {
+                    if self.pause(silence) {
                         return;
                     }
+                    silence = (silence * 2).min(POLL_IDLE);
                     continue;
                 }
             };
+            silence = POLL_MIN;
             let took = began.elapsed();
             let due = accounts_at.is_none_or(|at| at.elapsed() > ACCOUNTS_PERIOD);
             if due && self.state().accounts_wanted {

@@ -1,5 +1,6 @@
 //! What is to be concluded about one allocation from its files, the queue and accounting. Pure: the
-//! driver gathers a [`Sight`], keeps since when its [`Stage`] lasts, and does what [`verdict`] says.
+//! driver gathers a [`Sight`], keeps since when its [`Stage`] lasts, and does what [`verdict`]
+//! says.
 //!
 //! Files are believed before the queue, and the queue before accounting, because that is the order
 //! in which they can be wrong: a controller that was killed forgets jobs it acknowledged, shows

@@ -1,5 +1,5 @@
-//! The mark that ties a job of a site to an allocation: `suanpan:<network>:<allocation>.<generation>`
-//! at the beginning of the job's comment.
+//! The mark that ties a job of a site to an allocation, at the beginning of the job's comment:
+//! `suanpan:<network>:<allocation>.<generation>`.
 //!
 //! Slurm's own job ids do not do: an acknowledged submission can be lost when a controller dies
 //! soon after, and its id is then given to another job.

@@ -24,6 +24,8 @@ mod client;
 mod desk;
 mod inventory;
 pub mod judge;
+mod live;
+mod look;
 pub mod mark;
 pub mod parse;
 pub mod store;
@@ -31,32 +33,29 @@ pub mod submit;
 pub mod supervise;
 
 use crate::driver::{Driver, LaunchDocument};
-use crate::local::files::{
-    Dir, Exit, OutputFiles, PayloadStart, now, numbered, private_dir, prune_finished,
-};
+use crate::local::files::{Dir, OutputFiles, now, numbered, private_dir, prune_finished};
 use crate::local::stage;
 use crate::sitefile::Site;
-use desk::{Desk, Failure, Machines, Submitted, Task};
-use judge::{Over, Sight, Stage, Stop, Verdict, View};
+use desk::{Desk, Machines};
+use judge::{Stage, Stop};
+use live::{Live, files, live_row};
+use look::{Ending, ended};
 use mark::Mark;
-use parse::{QueueRow, SlurmState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
-use store::{Assignment, Conclusion, JobExit, Submission, name, never_started};
+use std::time::{Duration, Instant};
+use store::{Assignment, Conclusion, Submission, name, never_started};
 use suanpan_model::id::{AllocationId, Generation};
-use suanpan_model::job::{End, Launch, PayloadReach, Requeue, Usage};
+use suanpan_model::job::{End, Launch};
 use suanpan_model::site::{EnforcedLimit, Inventory};
-use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
-use suanpan_site::report::{Fact, Outcome, Report};
+use suanpan_site::report::{Fact, Report};
 use suanpan_wire::agent::LogStream;
-use submit::Refusal;
 
 /// What the driver is told once.
 #[derive(Clone, Debug)]
@@ -76,9 +75,6 @@ const JUDGE_PERIOD: Duration = Duration::from_secs(1);
 
 /// How often the exit files of running jobs are looked for.
 const EXIT_PERIOD: Duration = Duration::from_millis(250);
-
-/// How often the fence of a job is looked for that should only be waiting.
-const FENCE_PERIOD: Duration = Duration::from_secs(10);
 
 /// A cancellation is repeated after this time.
 const CANCEL_PERIOD: Duration = Duration::from_secs(5);
@@ -103,52 +99,6 @@ pub struct SlurmDriver {
     exits_at: Instant,
     strays_at: Instant,
     forgets: u32,
-}
-
-/// What this process remembers of an allocation that is not over; the rest is in its directory.
-struct Live {
-    mark: Mark,
-    requeue: Requeue,
-    per_node: Tres,
-    submission: Option<Submission>,
-    in_flight: bool,
-    settled: Option<Instant>,
-    stop: Stop,
-    warned: bool,
-    stage: Stage,
-    since: Instant,
-    fence: bool,
-    fence_at: Option<Instant>,
-    started: Option<Timestamp>,
-    beat: (Option<SystemTime>, Instant),
-    cancelled: Option<Instant>,
-    born: Instant,
-    shown: bool,
-}
-
-impl Live {
-    fn new(mark: Mark, launch: &Launch, per_node: Tres) -> Live {
-        let now = Instant::now();
-        Live {
-            mark,
-            requeue: launch.site.requeue,
-            per_node,
-            submission: None,
-            in_flight: false,
-            settled: None,
-            stop: Stop::No,
-            warned: false,
-            stage: Stage::Unknown,
-            since: now,
-            fence: false,
-            fence_at: None,
-            started: None,
-            beat: (None, now),
-            cancelled: None,
-            born: now,
-            shown: false,
-        }
-    }
 }
 
 impl SlurmDriver {
@@ -257,214 +207,6 @@ impl SlurmDriver {
         }
     }
 
-    /// Finds out how far an allocation is, and does what follows.
-    fn look_at(&mut self, id: AllocationId) {
-        if let Err(error) = self.try_look_at(id) {
-            tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
-        }
-    }
-
-    fn try_look_at(&mut self, id: AllocationId) -> io::Result<()> {
-        let (snapshot, accounts) = self.desk.view();
-        let dir = self.dir(id);
-        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
-        let rows = snapshot.by_mark.get(&live.mark).map_or(&[][..], Vec::as_slice);
-        let account = accounts.over.get(&live.mark);
-        if live.submission.is_none() && !live.in_flight {
-            if live.stop != Stop::No {
-                return self.conclude(id, ended(never_started(End::Cancelled, "")));
-            }
-            if snapshot.number == 0 || !accounts.tried {
-                return Ok(());
-            }
-            // Looked up before the first submission: an agent that lost its directory finds the
-            // job by its mark.
-            let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
-            let Some(job) = known else { return self.submit(id, 1) };
-            let generation = live.mark.generation;
-            let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
-            dir.write(name::SUBMIT, &submission)?;
-            live.submission = Some(submission);
-        }
-        live.look_for_fence(&dir, rows);
-        let over = over_of(rows, account);
-        let exit = if live.fence { dir.read::<JobExit>(name::EXIT) } else { None };
-        let sight = Sight {
-            stop: live.stop.clone(),
-            fence: live.fence,
-            exit,
-            requeue: live.requeue,
-            live: live_row(rows),
-            over,
-            queue: fresh(!live.in_flight && snapshot.number > 0 && snapshot.asked > live.settled),
-            accounts: fresh(accounts.asked > Some(live.since)),
-            attempts: live.submission.map_or(0, |submission| submission.attempt),
-            silent: live.silent(&dir),
-        };
-        let stage = judge::stage(&sight);
-        if stage != live.stage {
-            live.stage = stage;
-            live.since = Instant::now();
-        }
-        if matches!(stage, Stage::Missing | Stage::Over | Stage::Doubtful)
-            && accounts.asked <= Some(live.since)
-        {
-            self.desk.want_accounts();
-        }
-        let verdict = judge::verdict(stage, &sight, live.since.elapsed());
-        let exit = sight.exit.clone();
-        self.desk.cancel(spare(rows, live.fence));
-        let ids = rows.iter().filter(|row| is_live(row)).map(|row| row.id).collect();
-        self.carry_out(id, verdict, exit, ids)
-    }
-
-    fn carry_out(
-        &mut self,
-        id: AllocationId,
-        verdict: Verdict,
-        exit: Option<JobExit>,
-        ids: Vec<u64>,
-    ) -> io::Result<()> {
-        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
-        match verdict {
-            Verdict::Wait(progress) => self.set(id, progress),
-            Verdict::Cancel(progress) => {
-                if live.cancelled.is_none_or(|at| at.elapsed() > CANCEL_PERIOD) {
-                    live.cancelled = Some(Instant::now());
-                    self.desk.cancel(ids);
-                }
-                self.set(id, progress);
-            }
-            Verdict::Withdraw(reason) => {
-                tracing::info!(allocation = id.0, %reason, "taken back from the site");
-                live.stop = Stop::Withdrawn(reason);
-                self.desk.cancel(ids);
-            }
-            Verdict::Submit => {
-                let attempt = live.submission.map_or(0, |submission| submission.attempt) + 1;
-                tracing::warn!(allocation = id.0, attempt, "the site lost it; submitted again");
-                self.submit(id, attempt)?;
-            }
-            Verdict::Exit(over) => {
-                if let Some(exit) = exit {
-                    let outcome = judge::merge(&exit, over);
-                    self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
-                    self.desk.cancel(ids);
-                }
-            }
-            Verdict::End(end, payload, message) => {
-                let started_at = live.started;
-                let usage = Usage {
-                    wall_us: match (payload, started_at) {
-                        (PayloadReach::Started, Some(at)) => now().micros_since(at),
-                        _ => 0,
-                    },
-                    ..Usage::default()
-                };
-                if end == End::Lost && payload == PayloadReach::Started {
-                    // If it still runs on a node that Slurm lost, its supervisor ends it.
-                    let generation = live.mark.generation;
-                    let _ = self.dir(id).create_mark(&format!("stop.{generation}"));
-                }
-                let outcome = Outcome { end, payload, usage, message };
-                self.conclude(id, ended(outcome))?;
-                self.desk.cancel(ids);
-            }
-            Verdict::Refuse(reason) => {
-                self.conclude(id, Ending::Refused(reason))?;
-                self.desk.cancel(ids);
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes down how it ended; from here on nothing changes any more.
-    fn conclude(&mut self, id: AllocationId, ending: Ending) -> io::Result<()> {
-        let dir = self.dir(id);
-        let seen = self.observed.get(&id).map_or(Generation(0), |seen| seen.generation);
-        let generation = seen.max(dir.marked("stop").unwrap_or_default());
-        let conclusion = match ending {
-            Ending::Ended(exit) => {
-                let started_at =
-                    exit.started_at.or(self.live.get(&id).and_then(|live| live.started));
-                Conclusion::Ended(Exit { generation, started_at, ..exit })
-            }
-            Ending::Refused(reason) => Conclusion::Refused { generation, at: now(), reason },
-        };
-        crate::failpoint::reached("slurm-before-end-file");
-        dir.write(name::END, &conclusion)?;
-        self.live.remove(&id);
-        self.observed.insert(id, Observed { generation, progress: Progress::Ended });
-        self.changed.insert(id);
-        Ok(())
-    }
-
-    fn submit(&mut self, id: AllocationId, attempt: u32) -> io::Result<()> {
-        let dir = self.dir(id);
-        let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
-        let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
-        let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
-        let run = given.run().ok_or_else(|| missing("an order to run"))?;
-        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
-        let files = files(&dir, run, &launch).map_err(|trouble| io::Error::other(trouble.0))?;
-        let words = submit::options(&live.mark, &given, run, &launch, &files);
-        let script = submit::site_script(&self.settings.exe, &dir.0, &live.mark);
-        fs::write(dir.file(name::SITE_SCRIPT), script)?;
-        live.in_flight = true;
-        live.stage = Stage::Unknown;
-        live.since = Instant::now();
-        let (allocation, mark) = (id, live.mark.clone());
-        self.desk.submit(Task { allocation, mark, dir, words, attempt });
-        Ok(())
-    }
-
-    fn take_submitted(&mut self) {
-        for Submitted { allocation: id, answer, attempt, at } in self.desk.take_submitted() {
-            let Some(live) = self.live.get_mut(&id) else { continue };
-            live.in_flight = false;
-            live.settled = Some(at);
-            let job = answer.as_ref().ok().copied();
-            let generation = live.mark.generation;
-            live.submission = Some(Submission { generation, attempt, at: now(), job });
-            let done = match answer {
-                Ok(_) => Ok(()),
-                Err(Failure::Stopped) => {
-                    self.conclude(id, ended(never_started(End::Cancelled, "")))
-                }
-                Err(Failure::Refused(Refusal::Site, reason)) => {
-                    tracing::info!(allocation = id.0, %reason, "refused");
-                    self.conclude(id, Ending::Refused(reason))
-                }
-                Err(Failure::Refused(Refusal::Unknown, reason)) => {
-                    tracing::warn!(allocation = id.0, %reason, "it may or may not be submitted");
-                    Ok(())
-                }
-            };
-            if let Err(error) = done {
-                tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
-            }
-        }
-    }
-
-    /// Jobs of ours that are over for the control plane and still in the queue: the rests of
-    /// submissions that were repeated, or of starts that the controller lost.
-    fn cancel_strays(&mut self) {
-        if self.strays_at.elapsed() < CANCEL_PERIOD {
-            return;
-        }
-        self.strays_at = Instant::now();
-        let (snapshot, _) = self.desk.view();
-        let over = |mark: &Mark| {
-            let seen = self.observed.get(&mark.allocation).map(|seen| seen.progress);
-            matches!(seen, Some(Progress::Ended | Progress::Forgotten))
-        };
-        let strays = snapshot.by_mark.iter().filter(|(mark, _)| over(mark));
-        let pending = |row: &&QueueRow| row.state == SlurmState::Pending;
-        let ids: Vec<u64> =
-            strays.flat_map(|(_, rows)| rows.iter().filter(pending).map(|row| row.id)).collect();
-        self.desk.cancel(ids);
-    }
-
     fn take_machines(&mut self) {
         let Some(machines) = self.desk.take_machines() else { return };
         self.machines = machines;
@@ -520,102 +262,6 @@ pub fn network(state_dir: &Path, token_file: &Path) -> io::Result<String> {
     let network = blake3::hash(token.as_bytes()).to_hex()[..8].to_owned();
     fs::write(&path, format!("{network}\n"))?;
     Ok(network)
-}
-
-/// How an allocation ends.
-enum Ending {
-    Ended(Exit),
-    Refused(String),
-}
-
-fn ended(outcome: Outcome) -> Ending {
-    Ending::Ended(Exit { generation: Generation(0), started_at: None, at: now(), outcome })
-}
-
-fn fresh(is_fresh: bool) -> View {
-    if is_fresh { View::Fresh } else { View::Stale }
-}
-
-fn is_live(row: &QueueRow) -> bool {
-    !matches!(row.state, SlurmState::Over(_))
-}
-
-/// Of several rows of one mark the one that has come furthest.
-fn live_row(rows: &[QueueRow]) -> Option<&QueueRow> {
-    let running = rows.iter().find(|row| is_live(row) && row.state != SlurmState::Pending);
-    running.or_else(|| rows.iter().find(|row| is_live(row)))
-}
-
-/// Rows that a repeated submission left over: waiting ones beside the one that counts.
-fn spare(rows: &[QueueRow], _fence: bool) -> Vec<u64> {
-    let Some(kept) = live_row(rows) else { return Vec::new() };
-    let spare = rows.iter().filter(|row| row.id != kept.id && row.state == SlurmState::Pending);
-    spare.map(|row| row.id).collect()
-}
-
-fn over_of(rows: &[QueueRow], account: Option<&parse::AccountRow>) -> Option<Over> {
-    let over = |state| match state {
-        SlurmState::Over(end) => Some(end),
-        _ => None,
-    };
-    let told = account.and_then(|row| {
-        let code = Some((row.code, row.signal));
-        Some(Over { end: over(row.state)?, code, elapsed_s: row.elapsed_s })
-    });
-    let queued = rows.iter().rev().find_map(|row| over(row.state));
-    told.or(queued.map(|end| Over { end, code: None, elapsed_s: 0 }))
-}
-
-impl Live {
-    /// Looks for the fence, rarely for a job that should only be waiting.
-    fn look_for_fence(&mut self, dir: &Dir, rows: &[QueueRow]) {
-        let waits = live_row(rows).is_some_and(|row| {
-            row.state == SlurmState::Pending
-                && matches!(row.reason.as_str(), "Priority" | "Resources" | "None")
-        });
-        let rested = self.fence_at.is_none_or(|at| at.elapsed() > FENCE_PERIOD);
-        if !self.fence && (!waits || rested) {
-            self.fence_at = Some(Instant::now());
-            self.fence = dir.has(&format!("start.{}", self.mark.generation));
-        }
-        if self.fence && self.started.is_none() {
-            self.started = dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
-        }
-    }
-
-    /// How long the supervisor has not touched its file, by this machine's clock alone.
-    fn silent(&mut self, dir: &Dir) -> Duration {
-        if self.fence && matches!(self.stage, Stage::Astray | Stage::Missing) {
-            let touched = fs::metadata(dir.file(name::ALIVE)).and_then(|m| m.modified()).ok();
-            if touched != self.beat.0 {
-                self.beat = (touched, Instant::now());
-            }
-            return self.beat.1.max(self.since).elapsed();
-        }
-        Duration::ZERO
-    }
-}
-
-/// Where the job's files go. What only Slurm knows, the node's name, stays its `%N`.
-fn files(
-    dir: &Dir,
-    run: &suanpan_site::order::RunOrder,
-    launch: &Launch,
-) -> Result<submit::Files, stage::Trouble> {
-    const NODE: &str = "\u{1}node\u{1}";
-    let workdir = stage::workdir(dir, launch);
-    let path = |pattern: &String| {
-        let path = stage::named_on(pattern, run, &workdir, NODE)?;
-        let text = path.display().to_string();
-        Ok(text.replace('%', "%%").replace(NODE, "%N"))
-    };
-    let maybe = |pattern: &Option<String>| pattern.as_ref().map(path).transpose();
-    Ok(submit::Files {
-        stdout: path(&launch.stdout)?,
-        stderr: maybe(&launch.stderr)?,
-        stdin: maybe(&launch.stdin)?,
-        workdir: workdir.display().to_string(),
-    })
 }
 
 impl Driver for SlurmDriver {

@@ -1,5 +1,5 @@
-//! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an agent
-//! on each site's login node as an ordinary account, and the account's commands.
+//! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an
+//! agent on each site's login node as an ordinary account, and the account's commands.
 
 use lab::{Lab, Spec, USER};
 use std::collections::BTreeMap;
@@ -264,9 +264,9 @@ impl Drop for Scene {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
-            if std::env::var_os("SUANPAN_LAB_KEEP").is_some() {
-                let _ = Command::new("cp").arg("-r").arg(&self.dir).arg("/tmp/kept").status();
-            }
+        }
+        if let Some(kept) = std::env::var_os("SUANPAN_LAB_KEEP") {
+            let _ = Command::new("cp").arg("-r").arg(&self.dir).arg(kept).status();
         }
         for child in self.children.values_mut() {
             let _ = child.kill();

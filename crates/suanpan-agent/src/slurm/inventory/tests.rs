@@ -17,7 +17,8 @@ name = "cpu"
 fn machines() -> Machines {
     let node = |name: &str, gres: &str, used: &str, more: &str| {
         format!(
-            "NodeName={name} CPUAlloc=12 CPUTot=32 AvailableFeatures=rdma Gres={gres} GresUsed={used} \
+            "NodeName={name} CPUAlloc=12 CPUTot=32 AvailableFeatures=rdma Gres={gres} \
+             GresUsed={used} \
              RealMemory=65536 AllocMem=12000 {more}"
         )
     };
@@ -27,8 +28,9 @@ fn machines() -> Machines {
         node("c1", "(null)", "gpu:0", "State=MIXED"),
         node("x1", "gpu:k40:2", "gpu:0", "State=IDLE"),
     ];
-    let partitions = "PartitionName=gpu Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00 MaxNodes=UNLIMITED Nodes=g[1-2],x1 State=UP
-PartitionName=all Default=NO MaxTime=UNLIMITED DefaultTime=NONE MaxNodes=1 Nodes=g[1-2],c1 State=UP";
+    let partitions = "\
+PartitionName=gpu Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00 Nodes=g[1-2],x1 State=UP
+PartitionName=all Default=NO MaxTime=UNLIMITED MaxNodes=1 Nodes=g[1-2],c1 State=UP";
     let (nodes, partitions) = (parse::nodes(&nodes.join("\n")), parse::partitions(partitions));
     let (allocation, generation) = (AllocationId(5), Generation(1));
     let mark = Mark { network: "abcd".into(), allocation, generation };

@@ -94,9 +94,9 @@ fn a_job_that_waits_in_vain_is_taken_elsewhere() {
         let limit = row(SlurmState::Pending, reason);
         let waits = Sight { live: Some(&limit), ..sight() };
         assert_eq!(judged(&waits, SECOND).1, Verdict::Wait(Progress::Staging), "{reason}");
-        assert!(
-            matches!(judged(&waits, BLOCKED_MAX).1, Verdict::Withdraw(text) if text.contains(reason))
-        );
+        let verdict = judged(&waits, BLOCKED_MAX).1;
+        let named = matches!(&verdict, Verdict::Withdraw(text) if text.contains(reason));
+        assert!(named, "{verdict:?}");
     }
     let withdrawn = Stop::Withdrawn("Slurm: full".into());
     let gone = Sight { stop: withdrawn, over: over(SlurmEnd::Cancelled, None), ..sight() };

@@ -8,14 +8,7 @@ fn mark(allocation: u64, generation: u32) -> Mark {
     Mark { network: "abcd".into(), allocation, generation }
 }
 
-const SQUEUE: &str = "\
-4|FAILED|BadConstraints||(null)
-9|CANCELLED|None|sh-gpu-1|(null)
-5|FAILED|JobLaunchFailure|sh-gpu-1|suanpan:abcd:7.1 my | comment
-3|PENDING|PartitionTimeLimit||(null)
-7|PENDING|JobHeldUser||(null)
-6|RUNNING|None|sh-gpu-[1-2]|suanpan:abcd:8.1
-";
+const SQUEUE: &str = include_str!("squeue.txt");
 
 #[test]
 fn the_queue_is_read() {
@@ -36,13 +29,7 @@ fn the_queue_is_read() {
     assert_eq!((rows[4].reason.as_str(), &rows[4].mark), ("JobHeldUser", &None));
 }
 
-const SACCT: &str = "\
-1|FAILED|3:0|0|2026-11-22T15:10:47|2026-11-22T15:10:47|suanpan:abcd:1.1|sbatch --parsable --comment suanpan:abcd:1.1 x
-2|PENDING|0:0|0|Unknown|Unknown||sbatch --parsable -p gpu -t 9-00 --wrap true
-5|FAILED|0:9|0|2026-11-22T15:17:40|2026-11-22T15:17:40|suanpan:abcd:7.1 my | comment|sbatch --comment x
-9|CANCELLED by 1003|0:0|2|2026-11-22T15:17:40|2026-11-22T15:17:42||sbatch --comment=suanpan:abcd:9.2 x
-12|NODE_FAIL|1:0|131|2026-11-22T15:20:00|2026-11-22T15:22:11||sbatch x
-";
+const SACCT: &str = include_str!("sacct.txt");
 
 #[test]
 fn accounting_is_read_with_exit_codes_and_signals() {
@@ -65,11 +52,7 @@ fn accounting_is_read_with_exit_codes_and_signals() {
     assert_eq!(marks, [Some(mark(1, 1)), None, Some(mark(7, 1)), Some(mark(9, 2)), None]);
 }
 
-const NODES: &str = "\
-NodeName=sh-cpu-1 Arch=x86_64 CoresPerSocket=16  CPUAlloc=0 CPUEfctv=32 CPUTot=32 CPULoad=7.00 AvailableFeatures=cpu ActiveFeatures=cpu Gres=(null) GresDrain=N/A GresUsed=gpu:0 NodeAddr=10.77.1.1 OS=Linux 6.18.44 #1 SMP PREEMPT_DYNAMIC @0  RealMemory=131072 AllocMem=0 FreeMem=20827 Sockets=2 Boards=1 State=IDLE+DRAIN ThreadsPerCore=1 TmpDisk=0 Partitions=cpu  CfgTRES=cpu=32,mem=128G,billing=32 AllocTRES= Reason=disk full [root@2026-11-22T15:00:00]
-NodeName=sh-gpu-1 Arch=x86_64 CoresPerSocket=16  CPUAlloc=1 CPUEfctv=32 CPUTot=32 CPULoad=7.05 AvailableFeatures=h20,rdma ActiveFeatures=h20 Gres=gpu:h20:8(S:0-1) GresDrain=N/A GresUsed=gpu:h20:2(IDX:0,3) NodeAddr=10.77.1.1 RealMemory=262144 AllocMem=1000 FreeMem=20131 Sockets=2 Boards=1 State=MIXED ThreadsPerCore=1 TmpDisk=0 Partitions=gpu,all  CfgTRES=cpu=32,mem=256G AllocTRES=cpu=1,mem=1000M,gres/gpu=2
-NodeName=sh-gpu-2 CPUAlloc=0 CPUTot=32 RealMemory=262144 Gres=gpu:h20:8 GresUsed=gpu:h20:0(IDX:N/A) State=DOWN* Partitions=gpu
-";
+const NODES: &str = include_str!("nodes.txt");
 
 #[test]
 fn nodes_are_read() {
@@ -93,10 +76,7 @@ fn nodes_are_read() {
     assert!(rows[0].gres.is_empty() && rows[2].gres_used.is_empty());
 }
 
-const PARTITIONS: &str = "\
-PartitionName=gpu AllowGroups=ALL Default=YES QoS=N/A DefaultTime=00:10:00 MaxNodes=UNLIMITED MaxTime=1-00:00:00 MinNodes=0 Nodes=sh-gpu-[1-2] State=UP TotalCPUs=64
-PartitionName=old Default=NO DefaultTime=NONE MaxNodes=4 MaxTime=UNLIMITED Nodes=(null) State=INACTIVE
-";
+const PARTITIONS: &str = include_str!("partitions.txt");
 
 #[test]
 fn partitions_are_read() {

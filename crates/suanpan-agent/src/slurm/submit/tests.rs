@@ -183,8 +183,11 @@ fn a_notice_goes_to_whom_the_signal_was_asked_for() {
 fn refusals_are_told_from_outages() {
     let site = [
         "sbatch: error: Batch job submission failed: Requested node configuration is not available",
-        "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid partition name specified",
-        "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        "sbatch: error: invalid partition specified: nope\n\
+         sbatch: error: Batch job submission failed: Invalid partition name specified",
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\n\
+         sbatch: error: Batch job submission failed: Job violates accounting/QOS policy \
+         (job submit limit, user's size and/or time limits)",
     ];
     for text in site {
         let (kind, reason) = refusal(text);
@@ -193,7 +196,8 @@ fn refusals_are_told_from_outages() {
     }
     let passing = [
         "",
-        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller \
+         (connect failure)",
         "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
         "sbatch: error: Munge encode failed: Failed to connect to \"/run/munge/munge.socket.2\"",
     ];
@@ -213,7 +217,8 @@ fn waiting_ones_turn_is_no_reason_to_leave() {
     ] {
         assert_eq!(blocked(reason), None, "{reason}");
     }
-    let nodes = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions";
+    let nodes = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher \
+                 priority partitions";
     for reason in [nodes, "QOSMaxCpuPerUserLimit", "PartitionTimeLimit", "JobHeldAdmin"] {
         assert!(blocked(reason).is_some(), "{reason}");
     }

@@ -1,0 +1,239 @@
+//! Looking at one allocation, and doing what follows: submitting it, cancelling it, writing down
+//! how it ended.
+
+use super::desk::{Failure, Submitted, Task};
+use super::judge::{self, Sight, Stage, Stop, Verdict};
+use super::live::{files, fresh, is_live, live_row, over_of, spare};
+use super::mark::Mark;
+use super::parse::{QueueRow, SlurmState};
+use super::store::{Assignment, Conclusion, JobExit, Submission, name, never_started};
+use super::submit::{self, Refusal};
+use super::{CANCEL_PERIOD, SlurmDriver};
+use crate::local::files::{Exit, now};
+use std::fs;
+use std::io;
+use std::time::Instant;
+use suanpan_model::id::{AllocationId, Generation};
+use suanpan_model::job::{End, Launch, PayloadReach, Usage};
+use suanpan_site::reconcile::{Observed, Progress};
+use suanpan_site::report::Outcome;
+
+/// How an allocation ends.
+pub(super) enum Ending {
+    Ended(Exit),
+    Refused(String),
+}
+
+pub(super) fn ended(outcome: Outcome) -> Ending {
+    Ending::Ended(Exit { generation: Generation(0), started_at: None, at: now(), outcome })
+}
+
+impl SlurmDriver {
+    /// Finds out how far an allocation is, and does what follows.
+    pub(super) fn look_at(&mut self, id: AllocationId) {
+        if let Err(error) = self.try_look_at(id) {
+            tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
+        }
+    }
+
+    fn try_look_at(&mut self, id: AllocationId) -> io::Result<()> {
+        let (snapshot, accounts) = self.desk.view();
+        let dir = self.dir(id);
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let rows = snapshot.by_mark.get(&live.mark).map_or(&[][..], Vec::as_slice);
+        let account = accounts.over.get(&live.mark);
+        if live.submission.is_none() && !live.in_flight {
+            if live.stop != Stop::No {
+                return self.conclude(id, ended(never_started(End::Cancelled, "")));
+            }
+            if snapshot.number == 0 || !accounts.tried {
+                return Ok(());
+            }
+            // Looked up before the first submission: an agent that lost its directory finds the
+            // job by its mark.
+            let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
+            let Some(job) = known else { return self.submit(id, 1) };
+            let generation = live.mark.generation;
+            let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
+            dir.write(name::SUBMIT, &submission)?;
+            live.submission = Some(submission);
+        }
+        live.look_for_fence(&dir, rows);
+        let over = over_of(rows, account);
+        let exit = if live.fence { dir.read::<JobExit>(name::EXIT) } else { None };
+        let sight = Sight {
+            stop: live.stop.clone(),
+            fence: live.fence,
+            exit,
+            requeue: live.requeue,
+            live: live_row(rows),
+            over,
+            queue: fresh(!live.in_flight && snapshot.number > 0 && snapshot.asked > live.settled),
+            accounts: fresh(accounts.asked > Some(live.since)),
+            attempts: live.submission.map_or(0, |submission| submission.attempt),
+            silent: live.silent(&dir),
+        };
+        let stage = judge::stage(&sight);
+        if stage != live.stage {
+            live.stage = stage;
+            live.since = Instant::now();
+        }
+        if matches!(stage, Stage::Missing | Stage::Over | Stage::Doubtful)
+            && accounts.asked <= Some(live.since)
+        {
+            self.desk.want_accounts();
+        }
+        let verdict = judge::verdict(stage, &sight, live.since.elapsed());
+        let exit = sight.exit.clone();
+        self.desk.cancel(spare(rows));
+        let ids = rows.iter().filter(|row| is_live(row)).map(|row| row.id).collect();
+        self.carry_out(id, verdict, exit, ids)
+    }
+
+    fn carry_out(
+        &mut self,
+        id: AllocationId,
+        verdict: Verdict,
+        exit: Option<JobExit>,
+        ids: Vec<u64>,
+    ) -> io::Result<()> {
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        match verdict {
+            Verdict::Wait(progress) => self.set(id, progress),
+            Verdict::Cancel(progress) => {
+                if live.cancelled.is_none_or(|at| at.elapsed() > CANCEL_PERIOD) {
+                    live.cancelled = Some(Instant::now());
+                    self.desk.cancel(ids);
+                }
+                self.set(id, progress);
+            }
+            Verdict::Withdraw(reason) => {
+                tracing::info!(allocation = id.0, %reason, "taken back from the site");
+                live.stop = Stop::Withdrawn(reason);
+                self.desk.cancel(ids);
+            }
+            Verdict::Submit => {
+                let attempt = live.submission.map_or(0, |submission| submission.attempt) + 1;
+                tracing::warn!(allocation = id.0, attempt, "the site lost it; submitted again");
+                self.submit(id, attempt)?;
+            }
+            Verdict::Exit(over) => {
+                if let Some(exit) = exit {
+                    let outcome = judge::merge(&exit, over);
+                    self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
+                    self.desk.cancel(ids);
+                }
+            }
+            Verdict::End(end, payload, message) => {
+                let started_at = live.started;
+                let usage = Usage {
+                    wall_us: match (payload, started_at) {
+                        (PayloadReach::Started, Some(at)) => now().micros_since(at),
+                        _ => 0,
+                    },
+                    ..Usage::default()
+                };
+                if end == End::Lost && payload == PayloadReach::Started {
+                    // If it still runs on a node that Slurm lost, its supervisor ends it.
+                    let generation = live.mark.generation;
+                    let _ = self.dir(id).create_mark(&format!("stop.{generation}"));
+                }
+                let outcome = Outcome { end, payload, usage, message };
+                self.conclude(id, ended(outcome))?;
+                self.desk.cancel(ids);
+            }
+            Verdict::Refuse(reason) => {
+                self.conclude(id, Ending::Refused(reason))?;
+                self.desk.cancel(ids);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how it ended; from here on nothing changes any more.
+    pub(super) fn conclude(&mut self, id: AllocationId, ending: Ending) -> io::Result<()> {
+        let dir = self.dir(id);
+        let seen = self.observed.get(&id).map_or(Generation(0), |seen| seen.generation);
+        let generation = seen.max(dir.marked("stop").unwrap_or_default());
+        let conclusion = match ending {
+            Ending::Ended(exit) => {
+                let started_at =
+                    exit.started_at.or(self.live.get(&id).and_then(|live| live.started));
+                Conclusion::Ended(Exit { generation, started_at, ..exit })
+            }
+            Ending::Refused(reason) => Conclusion::Refused { generation, at: now(), reason },
+        };
+        crate::failpoint::reached("slurm-before-end-file");
+        dir.write(name::END, &conclusion)?;
+        self.live.remove(&id);
+        self.observed.insert(id, Observed { generation, progress: Progress::Ended });
+        self.changed.insert(id);
+        Ok(())
+    }
+
+    fn submit(&mut self, id: AllocationId, attempt: u32) -> io::Result<()> {
+        let dir = self.dir(id);
+        let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
+        let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
+        let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
+        let run = given.run().ok_or_else(|| missing("an order to run"))?;
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let files = files(&dir, run, &launch).map_err(|trouble| io::Error::other(trouble.0))?;
+        let words = submit::options(&live.mark, &given, run, &launch, &files);
+        let script = submit::site_script(&self.settings.exe, &dir.0, &live.mark);
+        fs::write(dir.file(name::SITE_SCRIPT), script)?;
+        live.in_flight = true;
+        live.stage = Stage::Unknown;
+        live.since = Instant::now();
+        let (allocation, mark) = (id, live.mark.clone());
+        self.desk.submit(Task { allocation, mark, dir, words, attempt });
+        Ok(())
+    }
+
+    pub(super) fn take_submitted(&mut self) {
+        for Submitted { allocation: id, answer, attempt, at } in self.desk.take_submitted() {
+            let Some(live) = self.live.get_mut(&id) else { continue };
+            live.in_flight = false;
+            live.settled = Some(at);
+            let job = answer.as_ref().ok().copied();
+            let generation = live.mark.generation;
+            live.submission = Some(Submission { generation, attempt, at: now(), job });
+            let done = match answer {
+                Ok(_) => Ok(()),
+                Err(Failure::Stopped) => {
+                    self.conclude(id, ended(never_started(End::Cancelled, "")))
+                }
+                Err(Failure::Refused(Refusal::Site, reason)) => {
+                    tracing::info!(allocation = id.0, %reason, "refused");
+                    self.conclude(id, Ending::Refused(reason))
+                }
+                Err(Failure::Refused(Refusal::Unknown, reason)) => {
+                    tracing::warn!(allocation = id.0, %reason, "it may or may not be submitted");
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
+            }
+        }
+    }
+
+    /// Jobs of ours that are over for the control plane and still in the queue: the rests of
+    /// submissions that were repeated, or of starts that the controller lost.
+    pub(super) fn cancel_strays(&mut self) {
+        if self.strays_at.elapsed() < CANCEL_PERIOD {
+            return;
+        }
+        self.strays_at = Instant::now();
+        let (snapshot, _) = self.desk.view();
+        let over = |mark: &Mark| {
+            let seen = self.observed.get(&mark.allocation).map(|seen| seen.progress);
+            matches!(seen, Some(Progress::Ended | Progress::Forgotten))
+        };
+        let strays = snapshot.by_mark.iter().filter(|(mark, _)| over(mark));
+        let pending = |row: &&QueueRow| row.state == SlurmState::Pending;
+        let ids: Vec<u64> =
+            strays.flat_map(|(_, rows)| rows.iter().filter(pending).map(|row| row.id)).collect();
+        self.desk.cancel(ids);
+    }
+}

@@ -8,6 +8,8 @@ use crate::driver::{Driver, LaunchDocument};
 use crate::local::{LocalDriver, LocalSettings};
 use crate::noop::NoopDriver;
 use crate::reporter::{self, Outbox, Pause};
+use crate::sitefile::Site;
+use crate::slurm::{self, SlurmDriver, SlurmSettings};
 use crate::{failpoint, logs, sitefile};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -45,18 +47,16 @@ const LAUNCHES_KEPT: usize = 256;
 pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     failpoint::set_up();
     let client = Arc::new(Client::new(config)?);
-    let mut inventory = sitefile::read(&config.site_file)?.inventory;
+    let site = sitefile::read(&config.site_file, config.driver)?;
+    let mut inventory = site.inventory.clone();
     let state_dir = open_state_dir(&config.state_dir)?;
     let _lock = lock(&state_dir)?;
     let exe = match &config.exe {
         Some(exe) => exe.clone(),
         None => std::env::current_exe().context("finding the running binary")?,
     };
-    let settings = LocalSettings { state_dir, exe, grace_s: config.grace_s };
-    let driver: Box<dyn Driver> = match inventory.driver {
-        DriverKind::Local => Box::new(LocalDriver::open(settings, &inventory)?),
-        DriverKind::Noop => Box::new(NoopDriver::default()),
-    };
+    let mut driver = open_driver(config, &site, state_dir, exe)?;
+    inventory = driver.take_inventory().unwrap_or(inventory);
     inventory.enforced = driver.enforced();
     tracing::info!(site = inventory.site, cluster = inventory.cluster, "agent starts");
     let shared = Arc::new(Shared::new(inventory.clone()));
@@ -73,7 +73,7 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
-    let site_file = SiteFile::new(&config.site_file);
+    let site_file = SiteFile::new(&config.site_file, inventory.driver);
     Main {
         client,
         shared,
@@ -88,6 +88,27 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     .run(shutdown);
     tracing::info!("agent ends; its jobs go on");
     Ok(())
+}
+
+fn open_driver(
+    config: &AgentConfig,
+    site: &Site,
+    state_dir: PathBuf,
+    exe: PathBuf,
+) -> anyhow::Result<Box<dyn Driver>> {
+    let grace_s = config.grace_s;
+    Ok(match site.inventory.driver {
+        DriverKind::Local => {
+            let settings = LocalSettings { state_dir, exe, grace_s };
+            Box::new(LocalDriver::open(settings, &site.inventory)?)
+        }
+        DriverKind::Noop => Box::new(NoopDriver::default()),
+        DriverKind::Slurm => {
+            let network = slurm::network(&state_dir, &config.token_file)?;
+            let settings = SlurmSettings { state_dir, exe, grace_s, network };
+            Box::new(SlurmDriver::open(settings, site)?)
+        }
+    })
 }
 
 fn open_state_dir(path: &Path) -> anyhow::Result<PathBuf> {
@@ -217,6 +238,9 @@ impl Main {
             }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());
+            if let Some(inventory) = self.driver.take_inventory() {
+                self.tell_inventory(inventory);
+            }
             if self.full_at.elapsed() >= FULL_PERIOD {
                 self.full_at = Instant::now();
                 let book = self.shared.book.lock().expect("no holder of this lock panics");
@@ -319,7 +343,7 @@ impl Main {
         let Some(read) = self.site_file.changed() else { return };
         match read {
             Ok(site) => {
-                let mut inventory = site.inventory;
+                let inventory = &site.inventory;
                 if (&inventory.site, &inventory.cluster, inventory.driver)
                     != (&self.inventory.site, &self.inventory.cluster, self.inventory.driver)
                 {
@@ -329,14 +353,13 @@ impl Main {
                     );
                     return;
                 }
-                inventory.enforced = self.driver.enforced();
-                self.driver.set_inventory(&inventory);
+                self.driver.set_site(&site);
                 tracing::info!("the site file changed");
-                self.inventory = inventory.clone();
-                *self.shared.inventory.lock().expect("no holder of this lock panics") =
-                    inventory.clone();
+                let found = self.driver.take_inventory();
+                let inventory = found.unwrap_or_else(|| site.inventory.clone());
+                self.tell_inventory(inventory);
                 // Told at once; if that fails the polling thread tells it before its next poll.
-                if let Err(error) = self.client.inventory(&inventory) {
+                if let Err(error) = self.client.inventory(&self.inventory) {
                     complain(&error, "the changed inventory is not taken yet");
                 }
             }
@@ -345,17 +368,29 @@ impl Main {
     }
 }
 
+impl Main {
+    /// Has the polling thread tell it before its next poll, if it is another one.
+    fn tell_inventory(&mut self, mut inventory: Inventory) {
+        inventory.enforced = self.driver.enforced();
+        if inventory != self.inventory {
+            self.inventory = inventory.clone();
+            *self.shared.inventory.lock().expect("no holder of this lock panics") = inventory;
+        }
+    }
+}
+
 /// The site file, and when it was last read.
 struct SiteFile {
     path: PathBuf,
+    driver: DriverKind,
     modified: Option<SystemTime>,
     looked: Instant,
 }
 
 impl SiteFile {
-    fn new(path: &Path) -> SiteFile {
+    fn new(path: &Path, driver: DriverKind) -> SiteFile {
         let modified = fs::metadata(path).and_then(|m| m.modified()).ok();
-        SiteFile { path: path.to_owned(), modified, looked: Instant::now() }
+        SiteFile { path: path.to_owned(), driver, modified, looked: Instant::now() }
     }
 
     fn changed(&mut self) -> Option<Result<sitefile::Site, sitefile::SiteFileError>> {
@@ -368,7 +403,7 @@ impl SiteFile {
             return None;
         }
         self.modified = Some(modified);
-        Some(sitefile::read(&self.path))
+        Some(sitefile::read(&self.path, Some(self.driver)))
     }
 }
 

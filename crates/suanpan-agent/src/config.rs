@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
+use suanpan_model::site::DriverKind;
 
 /// What an agent is told when it starts.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct AgentConfig {
     pub token_file: PathBuf,
     /// The site file.
     pub site_file: PathBuf,
+    /// The driver, if the site file does not name it.
+    pub driver: Option<DriverKind>,
     /// Directory for everything that must survive the agent.
     pub state_dir: PathBuf,
     /// PEM file with the authorities that are trusted for `https`; the system's if absent.
@@ -38,6 +41,7 @@ impl AgentConfig {
             server: server.to_owned(),
             token_file: token_file.to_owned(),
             site_file: site_file.to_owned(),
+            driver: None,
             state_dir: state_dir.to_owned(),
             ca_file: None,
             exe: None,

@@ -1,5 +1,6 @@
 //! What runs jobs at a cluster, as the agent sees it.
 
+use crate::sitefile::Site;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use suanpan_model::id::{AllocationId, Generation};
@@ -59,8 +60,12 @@ pub trait Driver: Send {
     /// Which limits on a job are really held, and by what.
     fn enforced(&self) -> Vec<EnforcedLimit>;
 
-    /// Takes a changed inventory.
-    fn set_inventory(&mut self, inventory: &Inventory);
+    /// Takes a changed site file.
+    fn set_site(&mut self, site: &Site);
+
+    /// What was found at the site since the last call, where the driver asks the workload manager
+    /// itself; nothing where the site file says it all.
+    fn take_inventory(&mut self) -> Option<Inventory>;
 }
 
 /// Whether a driver needs launch documents.

@@ -14,7 +14,9 @@
 //! that takes over from it) turns that into the exit file that the agent reports. Whoever dies,
 //! the files say what is certain: no fence, nothing began; no `started`, no user code ran.
 //!
-//! Start with [`run`] for the agent, [`local`] for the driver and its directory layout,
+//! Under the `slurm` driver the supervisor is the batch script of a Slurm job; see [`slurm`].
+//!
+//! Start with [`run`] for the agent, [`local`] and [`slurm`] for the drivers and their directories,
 //! [`dispatch`] for the hidden verbs of the one binary.
 
 pub mod agent;
@@ -29,6 +31,7 @@ pub mod noop;
 mod reporter;
 pub mod shim;
 pub mod sitefile;
+pub mod slurm;
 
 pub use agent::run;
 pub use config::{AgentConfig, Shutdown};
@@ -38,7 +41,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs a hidden verb of the one binary, if the arguments (the first is the program's name) ask
-/// for one: `supervise`, `gate`, `enter` and `shim`. Call it before anything else in `main`.
+/// for one: `supervise`, `slurm-supervise`, `gate`, `enter` and `shim`. Call it before anything else in `main`.
 #[must_use]
 pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     let verb = args.get(1)?.to_str()?;
@@ -46,6 +49,7 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     match verb {
         "supervise" => supervise(&path()?),
         "gate" => local::gate::gate(&path()?),
+        "slurm-supervise" => slurm::supervise::supervise(&path()?, args.get(3)?.to_str()?),
         "enter" => Some(local::enter::enter(&args[2..])),
         "shim" => {
             let name = args.get(2)?.to_str()?.to_owned();

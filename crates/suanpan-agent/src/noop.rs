@@ -5,6 +5,7 @@
 
 use crate::driver::{Driver, LaunchDocument};
 use crate::local::files::now;
+use crate::sitefile::Site;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -94,7 +95,11 @@ impl Driver for NoopDriver {
         ["memory", "cpu", "pids", "time"].map(none).into()
     }
 
-    fn set_inventory(&mut self, _inventory: &Inventory) {}
+    fn set_site(&mut self, _site: &Site) {}
+
+    fn take_inventory(&mut self) -> Option<Inventory> {
+        None
+    }
 }
 
 impl NoopDriver {

@@ -21,6 +21,30 @@ pub struct Site {
     pub inventory: Inventory,
     /// Where it is, for maps; not told.
     pub location: Option<Location>,
+    /// What only the `slurm` driver reads; it asks Slurm itself for nodes and partitions.
+    pub slurm: SlurmSite,
+}
+
+/// What a site file says to the `slurm` driver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlurmSite {
+    /// Which nodes have which flavor: for each flavor, in the file's order.
+    pub rules: Vec<FlavorRule>,
+    /// Partitions that are offered; all if empty.
+    pub partitions: Vec<String>,
+    /// Account for every submission; the submitting account's default if absent.
+    pub account: Option<String>,
+    /// QOS for every submission.
+    pub qos: Option<String>,
+}
+
+/// Which nodes of a Slurm cluster have a flavor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlavorRule {
+    /// Generic resource that they have, `gpu:h20` or `gpu`; none if absent.
+    pub gres: Option<String>,
+    /// Feature that they have; any if absent.
+    pub feature: Option<String>,
 }
 
 /// A point on the earth, degrees.
@@ -55,18 +79,19 @@ impl fmt::Display for SiteFileError {
 
 impl std::error::Error for SiteFileError {}
 
-/// Reads a site file.
+/// Reads a site file. The driver is the one it names, or the one given on the command line; they
+/// must not differ.
 ///
 /// # Errors
 /// If it cannot be read, or something in it is wrong; see [`SiteFileError`].
-pub fn read(path: &Path) -> Result<Site, SiteFileError> {
+pub fn read(path: &Path, driver: Option<DriverKind>) -> Result<Site, SiteFileError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| SiteFileError {
         field: shown.clone(),
         value: String::new(),
         expected: error.to_string(),
     })?;
-    parse(&text)
+    parse(&text, driver)
         .map_err(|error| SiteFileError { field: format!("{shown}: {}", error.field), ..error })
 }
 
@@ -74,18 +99,91 @@ pub fn read(path: &Path) -> Result<Site, SiteFileError> {
 ///
 /// # Errors
 /// If something in it is wrong; see [`SiteFileError`].
-pub fn parse(text: &str) -> Result<Site, SiteFileError> {
+pub fn parse(text: &str, driver: Option<DriverKind>) -> Result<Site, SiteFileError> {
     let written: Written = toml::from_str(text).map_err(|error| SiteFileError {
         field: error.span().map_or_else(|| "site file".into(), |span| line_of(text, span.start)),
         value: String::new(),
         expected: error.message().to_owned(),
     })?;
     let location = written.location;
-    let inventory = Reader::default().inventory(written)?;
-    if let Some((field, value, right)) = inventory.problems().into_iter().next() {
+    let driver = driver_of(&written, driver)?;
+    let slurm = slurm_site(&written, driver)?;
+    let inventory = Reader::default().inventory(written, driver)?;
+    // Slurm says itself what nodes there are.
+    if driver != DriverKind::Slurm
+        && let Some((field, value, right)) = inventory.problems().into_iter().next()
+    {
         return Err(wrong(&field, &value, &right));
     }
-    Ok(Site { inventory, location })
+    Ok(Site { inventory, location, slurm })
+}
+
+/// Reads the name of a driver.
+///
+/// # Errors
+/// If there is no driver of this name.
+pub fn driver(name: &str) -> Result<DriverKind, SiteFileError> {
+    match name {
+        "local" => Ok(DriverKind::Local),
+        "noop" => Ok(DriverKind::Noop),
+        "slurm" => Ok(DriverKind::Slurm),
+        other => Err(wrong("driver", other, "local, noop or slurm")),
+    }
+}
+
+fn driver_of(written: &Written, given: Option<DriverKind>) -> Result<DriverKind, SiteFileError> {
+    match (&written.driver, given) {
+        (Some(name), given) => {
+            let named = driver(name)?;
+            if given.is_some_and(|given| given != named) {
+                return Err(wrong("driver", name, "the driver that --driver names"));
+            }
+            Ok(named)
+        }
+        (None, Some(given)) => Ok(given),
+        (None, None) => Err(wrong("driver", "", "local, noop or slurm, here or with --driver")),
+    }
+}
+
+/// What only the `slurm` driver reads; refused by name for the others.
+fn slurm_site(written: &Written, driver: DriverKind) -> Result<SlurmSite, SiteFileError> {
+    let rules = written
+        .flavor
+        .iter()
+        .map(|flavor| FlavorRule { gres: flavor.gres.clone(), feature: flavor.feature.clone() });
+    let rules: Vec<FlavorRule> = rules.collect();
+    if driver != DriverKind::Slurm {
+        let mut keys = Vec::new();
+        keys.extend(written.slurm.is_some().then(|| "slurm".to_owned()));
+        for (index, rule) in rules.iter().enumerate() {
+            keys.extend(rule.gres.as_ref().map(|_| format!("flavor[{index}].gres")));
+            keys.extend(rule.feature.as_ref().map(|_| format!("flavor[{index}].feature")));
+        }
+        return match keys.first() {
+            Some(key) => Err(wrong(key, "", "no such key: only the driver slurm reads it")),
+            None => Ok(SlurmSite::default()),
+        };
+    }
+    if !written.partition.is_empty() {
+        let right = "no such table: the driver slurm asks Slurm for its partitions; \
+                     slurm.partitions names those that are offered";
+        return Err(wrong("partition[0]", "", right));
+    }
+    if rules.is_empty() {
+        return Err(wrong("flavor", "", "at least one flavor, to price the nodes by"));
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        if let Some(gres) = &rule.gres {
+            let parts: Vec<&str> = gres.split(':').collect();
+            let sound = (1..=2).contains(&parts.len()) && parts.iter().all(|part| !part.is_empty());
+            if !sound {
+                let right = "a generic resource as Slurm names it, such as gpu:h20";
+                return Err(wrong(&format!("flavor[{index}].gres"), gres, right));
+            }
+        }
+    }
+    let WrittenSlurm { partitions, account, qos } = written.slurm.clone().unwrap_or_default();
+    Ok(SlurmSite { rules, partitions, account, qos })
 }
 
 fn line_of(text: &str, offset: usize) -> String {
@@ -102,7 +200,7 @@ fn wrong(field: &str, value: &str, expected: &str) -> SiteFileError {
 struct Written {
     site: String,
     cluster: Option<String>,
-    driver: String,
+    driver: Option<String>,
     zone: Option<String>,
     location: Option<Location>,
     #[serde(default)]
@@ -115,6 +213,16 @@ struct Written {
     partition: Vec<WrittenPartition>,
     #[serde(default)]
     link: Vec<WrittenLink>,
+    slurm: Option<WrittenSlurm>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSlurm {
+    #[serde(default)]
+    partitions: Vec<String>,
+    account: Option<String>,
+    qos: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +231,8 @@ struct WrittenFlavor {
     name: String,
     speed: Option<Number>,
     price: Option<WrittenPrice>,
+    gres: Option<String>,
+    feature: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -195,16 +305,15 @@ struct Reader {
 }
 
 impl Reader {
-    fn inventory(mut self, written: Written) -> Result<Inventory, SiteFileError> {
+    fn inventory(
+        mut self,
+        written: Written,
+        driver: DriverKind,
+    ) -> Result<Inventory, SiteFileError> {
         let site = named("site", &written.site)?;
         let cluster = match &written.cluster {
             Some(cluster) => named("cluster", cluster)?,
             None => site.clone(),
-        };
-        let driver = match written.driver.as_str() {
-            "local" => DriverKind::Local,
-            "noop" => DriverKind::Noop,
-            other => return Err(wrong("driver", other, "local or noop")),
         };
         let zone = written.zone.unwrap_or_else(|| "UTC".into());
         if jiff::tz::TimeZone::get(&zone).is_err() {
@@ -332,7 +441,9 @@ impl Reader {
         let mut features = written.features.clone();
         features.sort();
         for name in names.expand() {
-            let node = Node { name: name.clone(), flavor, capacity, features: features.clone() };
+            let (name, features) = (name.clone(), features.clone());
+            let outside = Tres::default();
+            let node = Node { name: name.clone(), flavor, capacity, features, outside };
             let index = match self.by_name.get(&name) {
                 Some(&index) if self.nodes[index as usize] == node => index,
                 Some(_) => {

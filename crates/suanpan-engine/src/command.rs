@@ -9,6 +9,7 @@ use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::{Placement, Preemption};
+use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::report::Report;
@@ -59,6 +60,8 @@ pub enum Command {
     EndReservation(EndReservation),
     /// How jobs are ordered; nothing means by submission.
     SetPriorities(Option<Box<PriorityPolicy>>),
+    /// What projects may use at the most, and what they lend each other; nothing lifts all quotas.
+    SetQuotas(Option<Arc<QuotaPolicy>>),
     /// The scheduler proposes starts.
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.

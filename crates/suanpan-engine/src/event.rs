@@ -17,6 +17,7 @@ use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 use suanpan_sched::order::priority::{PriorityPolicy, UserShare};
+use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::{Closure, ClosureId, Contact};
 use suanpan_site::order::StopReason;
@@ -184,6 +185,11 @@ pub enum Event {
     JobsPrioritized {
         /// Of each user in each project.
         shares: Vec<UserShare>,
+    },
+    /// Quotas were set or, with nothing, lifted.
+    QuotasSet {
+        /// The tree of quotas.
+        policy: Option<Arc<QuotaPolicy>>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

@@ -3,9 +3,10 @@
 use crate::state::{Gate, State};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, JobId};
-use suanpan_model::job::{Hold, JobState, Shape, TaskRef};
+use suanpan_model::job::{Hold, JobState, TaskRef};
 use suanpan_model::time::Timestamp;
 use suanpan_sched::reason::WaitingFor;
+use suanpan_sched::snapshot::ClassKey;
 
 /// Why a job or task is where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +25,15 @@ pub enum Explained {
         reason: WaitingFor,
         /// The dependency, begin time or limit, in words.
         detail: String,
-        /// What it asks.
-        shape: Arc<Shape>,
+        /// Its class for the scheduler.
+        class: ClassKey,
     },
     /// It may start as soon as the scheduler finds a place.
     Eligible {
         /// The job.
         job: JobId,
-        /// What it asks.
-        shape: Arc<Shape>,
-        /// To be finished by.
-        deadline: Option<Timestamp>,
+        /// Its class for the scheduler.
+        class: ClassKey,
     },
 }
 
@@ -68,10 +67,10 @@ impl State {
         if !placed.is_empty() {
             return Explained::Placed(placed);
         }
-        let shape = Arc::clone(&job.spec.shape);
+        let class = ClassKey { shape: Arc::clone(&job.spec.shape), queue: self.queue(job) };
         match self.blocked(now, job, position) {
-            Some((reason, detail)) => Explained::Blocked { job: job.id, reason, detail, shape },
-            None => Explained::Eligible { job: job.id, shape, deadline: job.spec.deadline },
+            Some((reason, detail)) => Explained::Blocked { job: job.id, reason, detail, class },
+            None => Explained::Eligible { job: job.id, class },
         }
     }
 

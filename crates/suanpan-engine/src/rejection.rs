@@ -3,6 +3,7 @@
 use std::fmt;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
+use suanpan_sched::quota::policy::QuotaFault;
 use suanpan_sched::reason::{Predicate, Unfit};
 
 /// Why something asked did not happen. Nothing was changed.
@@ -60,6 +61,8 @@ pub enum Rejection {
         /// What would be right.
         expected: String,
     },
+    /// The tree of quotas cannot be kept.
+    InvalidQuotas(QuotaFault),
     /// Users cannot ask to go before others.
     NegativeNice {
         /// Which job of the submission, from 0.
@@ -140,6 +143,7 @@ impl Rejection {
             Rejection::ClusterExists(_) => "cluster-exists",
             Rejection::WrongAgent => "wrong-agent",
             Rejection::InvalidInventory { .. } => "invalid-inventory",
+            Rejection::InvalidQuotas(_) => "invalid-quotas",
             Rejection::NegativeNice { .. } => "negative-nice",
             Rejection::UnknownQos { .. } => "unknown-qos",
             Rejection::QosNotAllowed { .. } => "qos-not-allowed",
@@ -182,6 +186,7 @@ impl Rejection {
             | Rejection::HoldOfTask(_)
             | Rejection::NoNodes
             | Rejection::EndsBeforeItBegins
+            | Rejection::InvalidQuotas(_)
             | Rejection::InvalidInventory { .. } => Kind::Invalid,
             Rejection::Impossible { .. }
             | Rejection::UnknownQos { .. }
@@ -215,7 +220,8 @@ impl Rejection {
             Rejection::ReservationExists(name) | Rejection::UnknownReservation(name) => {
                 Some(("name".into(), name.clone()))
             }
-            Rejection::InvalidInventory { field, value, .. } => {
+            Rejection::InvalidInventory { field, value, .. }
+            | Rejection::InvalidQuotas(QuotaFault { field, value, .. }) => {
                 Some((field.clone(), value.clone()))
             }
             _ => None,
@@ -250,7 +256,10 @@ impl Rejection {
             Rejection::NoNodes => "name at least one node",
             Rejection::EndsBeforeItBegins => "give an end that is later than now and its begin",
             Rejection::ReservationExists(_) => "choose another name, or end that one first",
-            Rejection::InvalidInventory { expected, .. } => return Some(expected.clone()),
+            Rejection::InvalidInventory { expected, .. }
+            | Rejection::InvalidQuotas(QuotaFault { expected, .. }) => {
+                return Some(expected.clone());
+            }
             _ => return None,
         };
         Some(text.to_owned())
@@ -274,6 +283,7 @@ fn field_of(predicate: Predicate) -> &'static str {
         Predicate::Budget => "budget",
         Predicate::Network => "inputs",
         Predicate::Deadline => "deadline",
+        Predicate::Quota => "project",
         Predicate::Refused | Predicate::Resources | Predicate::Available | Predicate::Priority => {
             "resources"
         }
@@ -312,6 +322,9 @@ impl fmt::Display for Rejection {
             Rejection::WrongAgent => f.write_str("this agent does not speak for that cluster"),
             Rejection::InvalidInventory { field, value, expected } => {
                 write!(f, "inventory field `{field}` is `{value}`: expected {expected}")
+            }
+            Rejection::InvalidQuotas(QuotaFault { field, value, .. }) => {
+                write!(f, "quota `{field}` is `{value}`")
             }
             Rejection::NegativeNice { nice, .. } => {
                 write!(f, "only operators may raise a priority (nice {nice})")

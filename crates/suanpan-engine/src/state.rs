@@ -16,6 +16,7 @@ mod orders;
 mod outcomes;
 mod priorities;
 mod publish;
+mod quotas;
 
 pub use checkpoint::CheckpointError;
 pub use closures::Closed;
@@ -38,6 +39,8 @@ use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::{Shape, TaskRef};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::fit::catalog::Catalog;
+use suanpan_sched::quota::book::Book;
+use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::snapshot::Change;
 use suanpan_site::order::StopReason;
 
@@ -59,6 +62,8 @@ pub struct State {
     pub(crate) ledger: Ledger,
     #[serde(default, skip_serializing_if = "Priorities::is_unused")]
     pub(crate) priorities: Priorities,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quotas: Option<Arc<QuotaPolicy>>,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }
@@ -103,6 +108,8 @@ pub(crate) struct Derived {
     pub(crate) machine: priorities::Machine,
     /// Allocations whose grace runs, by its end.
     pub(crate) graces: BTreeSet<(Timestamp, AllocationId)>,
+    /// The quotas with what live allocations hold of them.
+    pub(crate) book: Option<Box<Book>>,
     /// Jobs that some cluster refused lately.
     pub(crate) refused: BTreeSet<JobId>,
     /// Whether scheduler changes and touched orders are collected.
@@ -169,6 +176,9 @@ impl State {
             Command::EndReservation(end) => commands::end_reservation::decide(self, caller, end),
             Command::SetPriorities(policy) => {
                 commands::set_priorities::decide(self, at, caller, policy.as_deref())
+            }
+            Command::SetQuotas(policy) => {
+                commands::set_quotas::decide(self, caller, policy.as_ref())
             }
             Command::CommitPlan(plan) => commands::commit_plan::decide(self, at, caller, plan),
             Command::PassTime => commands::pass_time::decide(self, at, caller),

@@ -44,6 +44,8 @@ pub enum DriverKind {
     Local,
     /// Every job ends at once with success: for measuring the control plane, never for work.
     Noop,
+    /// Jobs of a Slurm cluster, submitted by an ordinary account on a login node.
+    Slurm,
 }
 
 /// A kind of resource across partitions.
@@ -69,6 +71,22 @@ pub struct Node {
     /// Words a job's `--constraint` may ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
+    /// What is not for this network now: used by jobs that came to the site another way, or all
+    /// of it while the site has closed the node.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub outside: Tres,
+}
+
+fn is_nothing(amount: &Tres) -> bool {
+    *amount == Tres::default()
+}
+
+impl Node {
+    /// What this network may use of it now.
+    #[must_use]
+    pub fn room(&self) -> Tres {
+        self.capacity.less(&self.outside)
+    }
 }
 
 /// Named set of a cluster's nodes.

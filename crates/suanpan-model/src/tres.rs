@@ -45,6 +45,16 @@ impl Tres {
         })
     }
 
+    /// `self` less `other`, each at least zero.
+    #[must_use]
+    pub fn less(&self, other: &Tres) -> Tres {
+        Tres {
+            cpus: self.cpus.saturating_sub(other.cpus),
+            memory: Mebibytes::new(self.memory.get().saturating_sub(other.memory.get())),
+            gpus: self.gpus.saturating_sub(other.gpus),
+        }
+    }
+
     /// Sum, saturating.
     #[must_use]
     pub fn plus(&self, other: &Tres) -> Tres {

@@ -9,7 +9,7 @@ use crate::plan::cycle::{ClassRun, Cycle, Own, Ranking};
 use crate::plan::run::Run;
 use crate::policy::Policy;
 use crate::reason::{Explanation, Predicate, WaitingFor};
-use crate::snapshot::{ShapeClass, Snapshot};
+use crate::snapshot::{ClassKey, ShapeClass, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
@@ -102,34 +102,49 @@ pub const TASKS_FORETOLD: u32 = 1_000;
 /// Most remedies that are given.
 const REMEDIES: usize = 3;
 
-/// Every candidate for a shape, best first, as if it were submitted now behind all pending jobs.
+/// Every candidate for a shape, best first, as if it were submitted now in a project, behind all
+/// pending jobs.
 #[must_use]
 pub fn candidates(
     snapshot: &Snapshot,
     now: Timestamp,
     policy: &Policy,
+    project: &str,
     shape: &Shape,
-    deadline: Option<Timestamp>,
-    tasks: u32,
 ) -> Explanation {
-    outlook(snapshot, now, policy, shape, deadline, tasks).explanation
+    outlook(snapshot, now, policy, project, shape, None, 1).explanation
 }
 
-/// What is foretold of `tasks` tasks of a shape, as if they were submitted now behind all pending
-/// jobs.
+/// What is foretold of `tasks` tasks of a shape, as if they were submitted now in a project, behind
+/// all pending jobs.
 #[must_use]
 pub fn outlook(
     snapshot: &Snapshot,
     now: Timestamp,
     policy: &Policy,
+    project: &str,
     shape: &Shape,
     deadline: Option<Timestamp>,
     tasks: u32,
 ) -> Outlook {
+    let queue = snapshot.quotas.as_ref().map(|book| book.queue_of(project));
+    let of = ClassKey { shape: Arc::new(shape.clone()), queue };
+    outlook_of(snapshot, now, policy, &of, deadline, tasks)
+}
+
+/// The same of a class of jobs.
+#[must_use]
+pub fn outlook_of(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    policy: &Policy,
+    of: &ClassKey,
+    deadline: Option<Timestamp>,
+    tasks: u32,
+) -> Outlook {
     let mut cycle = Run::new(Cycle::new(snapshot, now, policy)).up_to(None);
-    let shape = Arc::new(shape.clone());
-    let class = ShapeClass::new(&snapshot.catalog, &shape);
-    let mut run = cycle.class(&shape, &class, &[]);
+    let class = ShapeClass::new(&snapshot.catalog, &of.shape);
+    let mut run = cycle.class(of, &class, &[]);
     let own = Own { deadline, ..Own::default() };
     let told = tell(&cycle, &mut run, own);
     let (tasks_now, last) = foretell(&mut cycle, &mut run, own, tasks);
@@ -149,8 +164,8 @@ pub fn outlook(
 pub fn what_if(snapshot: &Snapshot, now: Timestamp, policy: &Policy, job: JobId) -> Option<WhatIf> {
     let pending = &snapshot.pending[snapshot.keys.get(&job)?];
     let cycle = Run::new(Cycle::new(snapshot, now, policy)).up_to(Some(job));
-    let class = &snapshot.shapes[&pending.shape];
-    let mut run = cycle.class(&pending.shape, class, &pending.may_use);
+    let (of, class) = snapshot.shapes.get_key_value(&pending.class())?;
+    let mut run = cycle.class(of, class, &pending.may_use);
     let own = Own::of(pending);
     let mut told = tell(&cycle, &mut run, own);
     if pending.begin.is_some_and(|begin| begin > now) {

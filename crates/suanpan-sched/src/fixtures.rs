@@ -49,6 +49,7 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
                 flavor: 0,
                 capacity,
                 features: Vec::new(),
+                outside: Tres::default(),
             })
             .collect(),
         partitions: vec![partition("main", (0..count).collect())],
@@ -98,6 +99,7 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
         priority: 0,
         submitted: Timestamp(i64::try_from(job).expect("tests use small ids")),
         shape: Arc::new(shape.clone()),
+        queue: None,
         begin: None,
         deadline: None,
         ready: 1,
@@ -110,7 +112,8 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
 
 pub(crate) fn running(nodes: &[u32], per_node: Tres, ends_by: Timestamp) -> Running {
     let (sharing, ending) = (Sharing::Shared, Ending::AtLimit);
-    Running { nodes: nodes.to_vec(), per_node, sharing, ends_by, ending, preemptible: None }
+    let (nodes, preemptible, held) = (nodes.to_vec(), None, None);
+    Running { nodes, per_node, sharing, ends_by, ending, preemptible, held }
 }
 
 /// A snapshot of these clusters, numbered from 1.

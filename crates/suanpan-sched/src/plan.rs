@@ -20,8 +20,14 @@
 //! that make room for it ([`Plan::preemptions`]); it starts in a later cycle. Drained and reserved
 //! nodes are not free for anyone they bind ([`crate::snapshot::Closure`]).
 //!
+//! Where there are quotas, only an offer of a flavor that the quota of the job's project permits now
+//! counts; a job permitted nowhere is passed over, or takes back what others borrow (the module
+//! `ration`). With fair sharing the project that borrows least is served first
+//! ([`crate::quota::Quotas::borrowed_share`]), within a project jobs go by their order.
+//!
 //! A promise is made again in every cycle, in the same order and on what is then known. It is
-//! kept or beaten as long as running jobs keep their limits, sites stay, and no job is put ahead.
+//! kept or beaten as long as running jobs keep their limits, sites stay, no job is put ahead, and
+//! the quota still permits it then.
 //!
 //! # Complexity
 //!
@@ -35,12 +41,12 @@ use crate::plan::cycle::Cycle;
 use crate::plan::run::Run;
 use crate::policy::Policy;
 use crate::reason::{Explanation, PreemptedFor, WaitingFor};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ClassKey, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
-use suanpan_model::job::{Prediction, Shape};
+use suanpan_model::job::Prediction;
 use suanpan_model::time::Timestamp;
 use suanpan_model::walltime::Walltime;
 
@@ -48,6 +54,7 @@ pub(crate) mod cycle;
 mod floor;
 mod preempt;
 mod queue;
+pub(crate) mod ration;
 pub(crate) mod run;
 mod tell;
 #[cfg(test)]
@@ -68,8 +75,8 @@ pub struct Plan {
     pub explanations: Vec<Arc<Explanation>>,
     /// Promised starts of the first jobs that must wait.
     pub shadow_starts: BTreeMap<JobId, Timestamp>,
-    /// Why each shape that did not start entirely waits.
-    pub waiting: BTreeMap<Arc<Shape>, WaitingShape>,
+    /// Why each class that did not start entirely waits.
+    pub waiting: BTreeMap<ClassKey, WaitingShape>,
     /// What is to be stopped so that waiting jobs can start, in the order it was decided. The
     /// jobs themselves start in a later cycle, once it has ended.
     pub preemptions: Vec<Preemption>,

@@ -11,13 +11,18 @@
 //!   without borrowing, or what it lacks.
 //! * [`Quotas::dominant_share`] is the measure of fair sharing: who borrows least goes first.
 //! * [`preemption`] chooses whose use is taken back.
+//! * [`policy`] is the tree as an operator declares it, by names; [`book`] is the two together.
 //!
 //! Complexity, with `d` levels, `a` cells (pairs of flavor and resource) of a request and `n`
 //! queues and cohorts: `check`, `add` and `remove` O(a d log a); setting a quota O(n log a).
 
+use crate::order::drf;
+use crate::order::ratio::Ratio;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod book;
+pub mod policy;
 pub mod preemption;
 #[cfg(test)]
 mod tests;
@@ -112,6 +117,8 @@ pub struct Shortage {
     pub there: i64,
     /// What bounds it.
     pub bound: Bound,
+    /// Whose quota, limit or rest that is: the queue itself or a cohort above it.
+    pub member: MemberId,
 }
 
 /// What bounds the amount a queue may have.
@@ -124,20 +131,6 @@ pub enum Bound {
     BorrowingLimit,
     /// What the cohort has left.
     Cohort,
-}
-
-impl Shortage {
-    /// In words: `asked 4 of cpu on spot, 1 is free within the borrowing limit`.
-    #[must_use]
-    pub fn words(&self, flavor: &str, resource: &str) -> String {
-        let bound = match self.bound {
-            Bound::Nominal => "within the queue's quota",
-            Bound::BorrowingLimit => "within the borrowing limit",
-            Bound::Cohort => "in the cohort",
-        };
-        let there = self.there.max(0);
-        format!("asked {} of {resource} on {flavor}, {there} {bound}", self.asked)
-    }
 }
 
 impl Quotas {
@@ -156,6 +149,14 @@ impl Quotas {
     /// Sets the quota of one cell. What is in use stays in use.
     pub fn set_quota(&mut self, id: MemberId, cell: Cell, quota: Quota) {
         self.members[id.0 as usize].cells.entry(cell).or_default().quota = quota;
+        self.recount(cell);
+    }
+
+    /// Sets many quotas of one cell at once: O(n log a), however many.
+    pub fn set_quotas(&mut self, cell: Cell, quotas: impl IntoIterator<Item = (MemberId, Quota)>) {
+        for (id, quota) in quotas {
+            self.members[id.0 as usize].cells.entry(cell).or_default().quota = quota;
+        }
         self.recount(cell);
     }
 
@@ -193,8 +194,20 @@ impl Quotas {
         self.members[id.0 as usize].parent
     }
 
+    /// Number of queues and cohorts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// A member and the cohorts above it, from itself upward.
-    fn path(&self, id: MemberId) -> impl Iterator<Item = MemberId> + '_ {
+    pub(crate) fn path(&self, id: MemberId) -> impl Iterator<Item = MemberId> + '_ {
         std::iter::successors(Some(id), |id| self.parent(*id))
     }
 
@@ -202,6 +215,32 @@ impl Quotas {
     #[must_use]
     pub fn usage(&self, id: MemberId, cell: Cell) -> i64 {
         self.account(id, cell).usage
+    }
+
+    /// The quota of a cell.
+    #[must_use]
+    pub fn quota(&self, id: MemberId, cell: Cell) -> Quota {
+        self.account(id, cell).quota
+    }
+
+    /// What a queue uses, by cell.
+    pub fn usages(&self, id: MemberId) -> impl Iterator<Item = (Cell, i64)> + '_ {
+        self.members[id.0 as usize].cells.iter().map(|(cell, account)| (*cell, account.usage))
+    }
+
+    /// How a member stands, by cell.
+    pub fn standings(&self, id: MemberId) -> impl Iterator<Item = (Cell, Standing)> + '_ {
+        let member = &self.members[id.0 as usize];
+        member.cells.iter().map(|(cell, account)| {
+            let beyond = (account.usage - account.guaranteed()).max(0);
+            let lendable = account.subtree - account.guaranteed() - beyond;
+            let standing = Standing {
+                subtree: account.subtree,
+                borrowed: member.parent.map_or(0, |_| (account.usage - account.subtree).max(0)),
+                lendable: member.parent.map_or(0, |_| lendable.max(0)),
+            };
+            (*cell, standing)
+        })
     }
 
     /// Counts amounts as used by a queue.
@@ -241,12 +280,12 @@ impl Quotas {
         self.available_and_bound(id, cell).0
     }
 
-    fn available_and_bound(&self, id: MemberId, cell: Cell) -> (i64, Bound) {
+    fn available_and_bound(&self, id: MemberId, cell: Cell) -> (i64, Bound, MemberId) {
         let account = self.account(id, cell);
         let Some(parent) = self.parent(id) else {
-            return (account.subtree - account.usage, Bound::Nominal);
+            return (account.subtree - account.usage, Bound::Nominal, id);
         };
-        let (above, bound) = self.available_and_bound(parent, cell);
+        let (above, bound, by) = self.available_and_bound(parent, cell);
         let bound = if bound == Bound::Nominal { Bound::Cohort } else { bound };
         let guaranteed = account.guaranteed();
         let limited = account.quota.borrowing_limit.map(|limit| {
@@ -254,8 +293,8 @@ impl Quotas {
             stored - (account.usage - guaranteed).max(0) + limit
         });
         match limited.filter(|limited| *limited < above) {
-            Some(limited) => (account.local() + limited, Bound::BorrowingLimit),
-            None => (account.local() + above, bound),
+            Some(limited) => (account.local() + limited, Bound::BorrowingLimit, id),
+            None => (account.local() + above, bound, by),
         }
     }
 
@@ -265,16 +304,16 @@ impl Quotas {
         self.potential_and_bound(id, cell).0
     }
 
-    fn potential_and_bound(&self, id: MemberId, cell: Cell) -> (i64, Bound) {
+    fn potential_and_bound(&self, id: MemberId, cell: Cell) -> (i64, Bound, MemberId) {
         let account = self.account(id, cell);
-        let Some(parent) = self.parent(id) else { return (account.subtree, Bound::Nominal) };
-        let (above, bound) = self.potential_and_bound(parent, cell);
+        let Some(parent) = self.parent(id) else { return (account.subtree, Bound::Nominal, id) };
+        let (above, bound, by) = self.potential_and_bound(parent, cell);
         let bound = if bound == Bound::Nominal { Bound::Cohort } else { bound };
         let most = account.guaranteed() + above;
         let limited = account.quota.borrowing_limit.map(|limit| account.subtree + limit);
         match limited.filter(|limited| *limited < most) {
-            Some(limited) => (limited, Bound::BorrowingLimit),
-            None => (most, bound),
+            Some(limited) => (limited, Bound::BorrowingLimit, id),
+            None => (most, bound, by),
         }
     }
 
@@ -292,13 +331,13 @@ impl Quotas {
     }
 
     fn check_cell(&self, queue: MemberId, cell: Cell, asked: i64) -> Fit {
-        let (most, bound) = self.potential_and_bound(queue, cell);
+        let (most, bound, member) = self.potential_and_bound(queue, cell);
         if asked > most {
-            return Fit::Never(Shortage { cell, asked, there: most, bound });
+            return Fit::Never(Shortage { cell, asked, there: most, bound, member });
         }
-        let (there, bound) = self.available_and_bound(queue, cell);
+        let (there, bound, member) = self.available_and_bound(queue, cell);
         if asked > there {
-            return Fit::Full(Shortage { cell, asked, there, bound });
+            return Fit::Full(Shortage { cell, asked, there, bound, member });
         }
         match self.is_borrowing(queue, cell, asked) {
             true => Fit::Borrowing,
@@ -345,6 +384,31 @@ impl Quotas {
         best
     }
 
+    /// The members from the outermost cohort down to a queue.
+    #[must_use]
+    pub fn path_down(&self, queue: MemberId) -> Vec<MemberId> {
+        let mut path: Vec<MemberId> = self.path(queue).collect();
+        path.reverse();
+        path
+    }
+
+    /// The dominant share ([`drf::dominant_share`]) of what a member borrows, of all that its
+    /// cohort could have; nothing for a member in no cohort. The exact form of
+    /// [`Quotas::dominant_share`], for ordering. O(cells * levels).
+    #[must_use]
+    pub fn borrowed_share(&self, id: MemberId) -> Ratio {
+        let Some(parent) = self.parent(id) else { return Ratio::ZERO };
+        let mut of_resource: BTreeMap<u16, (u64, u64)> = BTreeMap::new();
+        let member = &self.members[id.0 as usize];
+        for (cell, account) in &member.cells {
+            let (borrowed, there) = of_resource.entry(cell.resource).or_default();
+            *borrowed += u64::try_from(account.usage - account.subtree).unwrap_or(0);
+            *there += u64::try_from(self.potential(parent, *cell)).unwrap_or(0);
+        }
+        let (borrowed, there): (Vec<u64>, Vec<u64>) = of_resource.into_values().unzip();
+        drf::dominant_share(&borrowed, &vec![member.weight_milli; borrowed.len()], &there)
+    }
+
     /// Adds everything up anew.
     ///
     /// # Panics
@@ -357,6 +421,17 @@ impl Quotas {
         }
         assert_eq!(fresh, *self, "cohorts hold what their members use and lend");
     }
+}
+
+/// How a member stands in one cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its own and what its children lend it.
+    pub subtree: i64,
+    /// What is used beyond that.
+    pub borrowed: i64,
+    /// What of it others could still use.
+    pub lendable: i64,
 }
 
 /// How much a member borrows.

@@ -1,5 +1,6 @@
 //! Why a job waits, and why a site was or was not chosen.
 
+use crate::quota::preemption::Why;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
@@ -44,6 +45,8 @@ pub enum Predicate {
     Reachable,
     /// It has not refused this job.
     Refused,
+    /// The quota of the job's project permits it, on that flavor.
+    Quota,
     /// Enough is free now.
     Resources,
     /// What is free now is not drained or reserved for others while the job would run.
@@ -119,6 +122,8 @@ pub struct Waiting {
 pub enum PreemptedFor {
     /// The other job's QOS may stop its QOS and has a higher priority.
     Qos,
+    /// The quota that it holds is taken back.
+    Quota(Why),
 }
 
 impl PreemptedFor {
@@ -127,6 +132,7 @@ impl PreemptedFor {
     pub fn words(self) -> &'static str {
         match self {
             PreemptedFor::Qos => "a job of a QOS that goes before its own needs its nodes",
+            PreemptedFor::Quota(why) => why.words(),
         }
     }
 }
@@ -152,6 +158,8 @@ pub enum WaitingFor {
     NoSiteFits,
     /// Every site is above its budget.
     Budget,
+    /// Its project's quota does not permit it now, on any flavor that fits.
+    Quota,
     /// The sites that fit are out of contact.
     SiteUnreachable,
     /// The sites that fit refused it lately.

@@ -10,30 +10,36 @@
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
+//! | `Quotas` | O(members * cells + all allocations) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
+//!
+//! With quotas, `Took` and `Freed` also count what the allocation holds: O(cells * levels).
 //!
 //! Changes about clusters, jobs or allocations that are not known are ignored: the same change
 //! may be folded twice, and a late one does no harm.
 
 use crate::fit::catalog::{Catalog, Rejudge};
+use crate::quota::book::{Book, Held};
+use crate::quota::policy::QuotaPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Shape, Sharing};
-use suanpan_model::memory::Mebibytes;
-use suanpan_model::site::Inventory;
+use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
 mod class;
 mod closure;
+mod pending;
 #[cfg(test)]
 mod tests;
 
-pub use class::ShapeClass;
+pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
+pub use pending::{GOES_FIRST, Pending, PendingKey};
 
 /// What the scheduler sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,12 +51,14 @@ pub struct Snapshot {
     pub pending: BTreeMap<PendingKey, Pending>,
     /// Where each job of `pending` is.
     pub keys: BTreeMap<JobId, PendingKey>,
-    /// Jobs by shape, for judging whole classes at once.
-    pub shapes: BTreeMap<Arc<Shape>, ShapeClass>,
+    /// Jobs by shape and quota, for judging whole classes at once.
+    pub shapes: BTreeMap<ClassKey, ShapeClass>,
     /// Those that may use closures or stop others.
     pub(crate) privileged: BTreeSet<PendingKey>,
     /// The inventories, arranged for judging shapes.
     pub catalog: Catalog,
+    /// The quotas and what the allocations use of them; `None` where nothing is limited.
+    pub quotas: Option<Box<Book>>,
     retired: Retired,
 }
 
@@ -79,76 +87,6 @@ impl PartialEq for Retired {
 }
 
 impl Eq for Retired {}
-
-/// Order of consideration: higher priority first, then earlier submission, then smaller id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PendingKey {
-    /// Priority, highest first.
-    pub priority: std::cmp::Reverse<i64>,
-    /// When it was submitted.
-    pub submitted: Timestamp,
-    /// The job; breaks ties.
-    pub job: JobId,
-}
-
-/// A job that may start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The job.
-    pub job: JobId,
-    /// Priority; larger first.
-    pub priority: i64,
-    /// When it was submitted.
-    pub submitted: Timestamp,
-    /// What it asks.
-    pub shape: Arc<Shape>,
-    /// Not to start before.
-    pub begin: Option<Timestamp>,
-    /// To be finished by.
-    pub deadline: Option<Timestamp>,
-    /// Tasks that may start now (of an array: within its `%limit`); 1 for a single job.
-    pub ready: u32,
-    /// Clusters that refused it since it was submitted.
-    pub refused_by: Vec<ClusterId>,
-    /// Closures that do not bind it, rising: reservations made for its user or project.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub may_use: Vec<ClosureId>,
-    /// QOSs whose allocations may be stopped for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub may_preempt: Vec<String>,
-    /// Priority of its QOS: only lower ones may be stopped for it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub qos_priority: u32,
-}
-
-fn is_zero(priority: &u32) -> bool {
-    *priority == 0
-}
-
-impl Pending {
-    /// Where it stands in the order.
-    #[must_use]
-    pub fn key(&self) -> PendingKey {
-        PendingKey {
-            priority: std::cmp::Reverse(self.priority),
-            submitted: self.submitted,
-            job: self.job,
-        }
-    }
-
-    /// Whether it may use closures or stop others.
-    pub(crate) fn is_privileged(&self) -> bool {
-        !self.may_use.is_empty() || !self.may_preempt.is_empty()
-    }
-
-    /// Whether something besides its shape decides where and when it may start.
-    pub(crate) fn has_own_conditions(&self) -> bool {
-        self.begin.is_some()
-            || self.deadline.is_some()
-            || !self.refused_by.is_empty()
-            || self.is_privileged()
-    }
-}
 
 /// One cluster: what it has and what is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +141,8 @@ pub struct Running {
     pub ending: Ending,
     /// Whether it may be stopped for others, and for whom.
     pub preemptible: Option<Preemptible>,
+    /// What it holds of its project's quota; `None` where there are no quotas.
+    pub held: Option<Box<Held>>,
 }
 
 /// Whether an allocation goes before its time.
@@ -249,6 +189,8 @@ pub enum Change {
     Closed(ClusterId, Closure),
     /// They are back.
     Opened(ClusterId, ClosureId),
+    /// Quotas are set, changed or lifted. What allocations hold is told anew after it.
+    Quotas(Option<Arc<QuotaPolicy>>),
 }
 
 impl Snapshot {
@@ -265,8 +207,10 @@ impl Snapshot {
             Change::NotPending(job) => self.remove_pending(job),
             Change::Took(cluster, allocation, running) => {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
-                    view.free(allocation);
+                    let before = view.free(allocation).and_then(|running| running.held);
+                    let held = running.held.clone();
                     view.take(allocation, running);
+                    self.recount(before, held);
                 }
             }
             Change::EndsBy(cluster, allocation, ends_by) => {
@@ -278,7 +222,8 @@ impl Snapshot {
             }
             Change::Freed(cluster, allocation) => {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
-                    view.free(allocation);
+                    let before = view.free(allocation).and_then(|running| running.held);
+                    self.recount(before, None);
                 }
             }
             Change::Closed(cluster, closure) => {
@@ -291,7 +236,19 @@ impl Snapshot {
                     view.open(closure);
                 }
             }
+            Change::Quotas(policy) => {
+                self.quotas = policy.map(|policy| Box::new(Book::new(policy)));
+                let views = self.clusters.values_mut();
+                views.flat_map(|view| view.running.values_mut()).for_each(|one| one.held = None);
+            }
         }
+    }
+
+    /// Counts that an allocation holds something else than before.
+    fn recount(&mut self, before: Option<Box<Held>>, after: Option<Box<Held>>) {
+        let Some(book) = &mut self.quotas else { return };
+        before.iter().for_each(|held| book.release(held));
+        after.iter().for_each(|held| book.hold(held));
     }
 
     fn set_inventory(&mut self, cluster: ClusterId, inventory: &Arc<Inventory>) {
@@ -307,11 +264,11 @@ impl Snapshot {
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
         self.retired = Retired::default();
-        for (shape, class) in &mut self.shapes {
+        for (key, class) in &mut self.shapes {
             match rejudge {
                 Rejudge::Nothing => break,
-                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, shape),
-                Rejudge::Everything => class.rejudge(&self.catalog, shape),
+                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, &key.shape),
+                Rejudge::Everything => class.rejudge(&self.catalog, &key.shape),
             }
         }
     }
@@ -320,7 +277,7 @@ impl Snapshot {
         let key = pending.key();
         if let Some(&known) = self.keys.get(&pending.job)
             && let Some(before) = self.pending.get(&known)
-            && (known != key || before.shape != pending.shape)
+            && (known != key || before.shape != pending.shape || before.queue != pending.queue)
         {
             self.remove_pending(pending.job);
         }
@@ -328,13 +285,14 @@ impl Snapshot {
             return self.remove_pending(pending.job);
         }
         // The class's own copy of the shape is kept, so that equal shapes share one.
-        let shape = match self.shapes.get_key_value(&pending.shape) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::clone(&pending.shape),
+        let of = match self.shapes.get_key_value(&pending.class()) {
+            Some((known, _)) => known.clone(),
+            None => pending.class(),
         };
+        let shape = Arc::clone(&of.shape);
         let (catalog, retired) = (&self.catalog, &mut self.retired.0);
-        let class = self.shapes.entry(Arc::clone(&shape)).or_insert_with_key(|shape| {
-            retired.remove(shape).unwrap_or_else(|| ShapeClass::new(catalog, shape))
+        let class = self.shapes.entry(of).or_insert_with_key(|key| {
+            retired.remove(&key.shape).unwrap_or_else(|| ShapeClass::new(catalog, &key.shape))
         });
         class.insert(key, &pending);
         match pending.is_privileged() {
@@ -349,12 +307,13 @@ impl Snapshot {
         let Some(key) = self.keys.remove(&job) else { return };
         self.privileged.remove(&key);
         let pending = self.pending.remove(&key).expect("every key points at a pending job");
-        let class = self.shapes.get_mut(&pending.shape).expect("every pending job has a class");
+        let of = pending.class();
+        let class = self.shapes.get_mut(&of).expect("every pending job has a class");
         class.remove(key);
         if class.is_empty()
-            && let Some((shape, class)) = self.shapes.remove_entry(&pending.shape)
+            && let Some((of, class)) = self.shapes.remove_entry(&of)
         {
-            self.retired.keep(shape, class);
+            self.retired.keep(of.shape, class);
         }
     }
 
@@ -369,16 +328,16 @@ impl Snapshot {
             let privileged = self.privileged.contains(key);
             assert_eq!(pending.is_privileged(), privileged, "privileged jobs are indexed");
             assert_eq!(pending.key(), *key, "job {} stands where its key says", pending.job);
-            let class = self.shapes.get(&pending.shape).expect("a pending job's shape is indexed");
+            let class = self.shapes.get(&pending.class()).expect("a pending job is indexed");
             assert!(class.holds(*key, pending), "job {} is in its shape's class", pending.job);
         }
         let known = self.privileged.iter().all(|key| self.pending.contains_key(key));
         assert!(known, "only pending jobs are privileged");
         let classed: usize = self.shapes.values().map(ShapeClass::len).sum();
         assert_eq!(classed, self.pending.len(), "classes hold the pending jobs and no others");
-        for (shape, class) in &self.shapes {
+        for (key, class) in &self.shapes {
             let mut fresh = class.clone();
-            fresh.rejudge(&self.catalog, shape);
+            fresh.rejudge(&self.catalog, &key.shape);
             assert_eq!(fresh, *class, "offers of a shape follow the inventories");
         }
         for (id, view) in &self.clusters {
@@ -386,6 +345,20 @@ impl Snapshot {
             fresh.set_inventory(Arc::clone(&view.inventory));
             assert_eq!(fresh, *view, "free amounts of cluster {id} follow from what runs there");
         }
+        self.check_quotas();
+    }
+
+    fn check_quotas(&self) {
+        let held = self.clusters.values().flat_map(|view| view.running.values());
+        let held = held.filter_map(|running| running.held.as_deref());
+        let Some(book) = &self.quotas else {
+            assert_eq!(held.count(), 0, "without quotas nothing is held of them");
+            return;
+        };
+        let mut fresh = Book::new(Arc::clone(book.policy()));
+        held.for_each(|held| fresh.hold(held));
+        assert_eq!(fresh, **book, "the use of quotas follows from what runs");
+        book.quotas.check_sums();
     }
 }
 
@@ -394,7 +367,7 @@ impl ClusterView {
     fn set_inventory(&mut self, inventory: Arc<Inventory>) {
         self.inventory = inventory;
         self.taken = vec![Vec::new(); self.inventory.nodes.len()];
-        self.free = self.inventory.nodes.iter().map(|node| node.capacity).collect();
+        self.free = self.inventory.nodes.iter().map(Node::room).collect();
         for (allocation, running) in std::mem::take(&mut self.running) {
             self.take(allocation, running);
         }
@@ -427,24 +400,15 @@ impl ClusterView {
         Some(running)
     }
 
-    /// Free is what the node has less all that is taken; nothing if a smaller inventory leaves
+    /// Free is the node's room less all that is taken; nothing if a smaller inventory leaves
     /// less than is taken.
     fn count_free(&mut self, node: usize) {
         let used = self.taken[node].iter().fold(Tres::default(), |sum, t| sum.plus(&t.amount));
-        self.free[node] = less(&self.inventory.nodes[node].capacity, &used);
+        self.free[node] = self.inventory.nodes[node].room().less(&used);
     }
 
     /// What is taken on a node, by end.
     pub(crate) fn taken(&self, node: usize) -> &[Taken] {
         &self.taken[node]
-    }
-}
-
-/// `have` less `used`, each at least zero.
-pub(crate) fn less(have: &Tres, used: &Tres) -> Tres {
-    Tres {
-        cpus: have.cpus.saturating_sub(used.cpus),
-        memory: Mebibytes::new(have.memory.get().saturating_sub(used.memory.get())),
-        gpus: have.gpus.saturating_sub(used.gpus),
     }
 }

@@ -72,6 +72,8 @@ pub enum Verb {
     Reservations(Reservations),
     /// Order jobs by priorities: show, set or clear them, and what they make of jobs and shares
     Priorities(Priorities),
+    /// Show or set what projects may use and lend each other
+    Quotas(Quotas),
     /// List flavors: kinds of resource, their speed and price
     Flavors,
     /// List jobs that have ended, with totals
@@ -112,7 +114,7 @@ pub struct Submit {
     #[arg(long)]
     pub status_code: bool,
     /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
-    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "FILE", trailing_var_arg = true)]
     pub words: Vec<String>,
 }
 
@@ -130,12 +132,7 @@ pub struct Run {
     #[arg(long)]
     pub status_code: bool,
     /// The command and its arguments
-    #[arg(
-        value_name = "COMMAND",
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        required = true
-    )]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, required = true)]
     pub words: Vec<String>,
 }
 
@@ -147,7 +144,7 @@ pub struct Plan {
     #[command(flatten)]
     pub sbatch: SbatchArgs,
     /// A batch script or a YAML job file (`-`: standard input), and the script's arguments
-    #[arg(value_name = "FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "FILE", trailing_var_arg = true)]
     pub words: Vec<String>,
 }
 
@@ -201,6 +198,9 @@ pub struct Show {
     /// Print the script or command it runs, and nothing else
     #[arg(long, conflicts_with = "follow")]
     pub script: bool,
+    /// Print what becomes of its script's directives at a Slurm site
+    #[arg(long, conflicts_with_all = ["follow", "script"])]
+    pub site_script: bool,
     /// Go on with what happens to it, until it is over
     #[arg(short, long)]
     pub follow: bool,
@@ -284,6 +284,28 @@ pub enum SitesAction {
     Undrain(Undrain),
 }
 
+/// `quotas`.
+#[derive(Debug, Args)]
+pub struct Quotas {
+    #[command(subcommand)]
+    pub action: QuotasAction,
+}
+
+/// What is done with quotas.
+#[derive(Debug, Subcommand)]
+pub enum QuotasAction {
+    /// Show every quota and what is used, borrowed and left of it
+    Show,
+    /// Set all quotas from a file; what runs goes on
+    Set {
+        /// Cohorts and projects with their quotas, TOML
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Lift all quotas
+    Clear,
+}
+
 /// `server`. Its settings are those of the server's own table.
 #[derive(Debug, Args)]
 pub struct Server {
@@ -307,9 +329,12 @@ pub struct Agent {
     /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites)
     #[arg(long, value_name = "PATH")]
     pub site_file: PathBuf,
-    /// Directory for what must survive a crash of the agent
+    /// Directory for what must survive a crash of the agent; for slurm the nodes must see it too
     #[arg(long, value_name = "PATH")]
     pub state_dir: PathBuf,
+    /// What runs jobs at the cluster: local, slurm or noop; the site file's if not given
+    #[arg(long, value_name = "NAME")]
+    pub driver: Option<String>,
     /// How log lines are written to standard error
     #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,

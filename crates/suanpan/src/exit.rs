@@ -37,7 +37,7 @@ pub const PLAN_NOW: u8 = 0;
 pub const PLAN_LATER: u8 = 10;
 /// `plan`: no site could ever run it.
 pub const PLAN_NEVER: u8 = 11;
-/// `plan`: every site that fits is above its budget.
+/// `plan`: every site that fits is above its budget, or the quota of its project is in the way.
 pub const PLAN_OVER_BUDGET: u8 = 12;
 
 /// The table of the reference.

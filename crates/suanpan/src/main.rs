@@ -112,3 +112,16 @@ fn failure_of(error: &clap::Error, verb: &str) -> Failure {
     }
     Failure::usage(message.join(" ")).hint(tips.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_options_of_sbatch_may_hold_their_values() {
+        let words = ["suanpan", "submit", "-N2", "-c4", "job.sh", "-N9", "--own"];
+        let cli = cli::Cli::try_parse_from(words).expect("it is understood");
+        let cli::Verb::Submit(submit) = cli.verb else { panic!("submit") };
+        assert_eq!(submit.words, ["job.sh", "-N9", "--own"]);
+    }
+}

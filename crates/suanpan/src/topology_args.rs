@@ -19,6 +19,8 @@ pub enum TopologyAction {
     Map(TopologyMap),
     /// Say what a job takes: time and energy of its links, a training step, the bottleneck
     Estimate(TopologyEstimate),
+    /// Choose links for a job where ports can be set: fixed, torus, by demand, circuits
+    Configure(TopologyConfigure),
     /// Put orders and fabrics side by side for one job
     Compare(TopologyCompare),
     /// Vary fabrics and jobs, and write tables and plots; goes on where it was stopped
@@ -48,6 +50,9 @@ pub struct FabricArgs {
     /// Leave out hosts of ibnetdiscover with fewer cables than this
     #[arg(long, value_name = "COUNT")]
     pub rails: Option<usize>,
+    /// Racks of ibnetdiscover have a network of their own, such as NVLink: its links' terms
+    #[arg(long, value_name = "TERMS")]
+    pub scale_up: Option<String>,
     /// A label of Kubernetes nodes that names a domain, smallest first, beside those known
     #[arg(long = "label", value_name = "LABEL")]
     pub labels: Vec<String>,
@@ -207,6 +212,34 @@ pub struct TopologyEstimate {
     /// training step
     #[arg(long, value_name = "RATE", help_heading = "Options")]
     pub operations: Option<f64>,
+}
+
+/// `topology configure`.
+#[derive(Debug, Args)]
+pub struct TopologyConfigure {
+    /// A fabric with reconfigurable ports: a file or a name of the library
+    #[arg(value_name = "FABRIC")]
+    pub fabric: String,
+    #[command(flatten)]
+    pub read: FabricArgs,
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Iterations of the job, over which the time of setting links is spread
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, help_heading = "Options",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub iterations: u64,
+    /// Moves to price in each mapping; the default takes about a tenth of a second
+    #[arg(long, value_name = "COUNT", help_heading = "Options")]
+    pub evaluations: Option<u64>,
+    /// The same seed and evaluations give the same links
+    #[arg(long, value_name = "SEED", default_value_t = 1, help_heading = "Options")]
+    pub seed: u64,
+    /// Write the links that are set and the order as TOML (`-`: standard output)
+    #[arg(long, value_name = "PATH", help_heading = "Options")]
+    pub to: Option<PathBuf>,
+    /// Write the fabric with its first setting, as a document to map onto or draw
+    #[arg(long, value_name = "PATH", help_heading = "Options")]
+    pub fabric_to: Option<PathBuf>,
 }
 
 /// `topology compare`.

@@ -161,6 +161,50 @@ fn what_a_job_takes_is_estimated() {
     assert!(mapped["energy_j"].as_f64() > Some(0.0), "{document}");
 }
 
+/// Eight chips on a line whose ports may join any two of them.
+const PORTS: &str = r#"
+name = "line"
+[generate]
+shape = "mesh"
+lengths = [8]
+element = "chip"
+links = [{ bandwidth = "10 GB/s", latency = "100 ns" }]
+[[ports]]
+elements = "*"
+degree = 2
+bandwidth = "10 GB/s"
+switching_time = "1 ms"
+"#;
+
+#[test]
+fn links_are_set_for_a_job_and_written() {
+    let folder = folder();
+    fs::write(folder.path().join("line.fabric.toml"), PORTS).expect("the file is written");
+    let args = ["configure", "line.fabric.toml", "--all-to-all", "8", "--evaluations", "2000"];
+    let mut all = args.to_vec();
+    all.extend(["--to", "links.toml", "--fabric-to", "set.fabric.toml", "--json"]);
+    let answer = topology(folder.path(), &all);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let document: serde_json::Value = serde_json::from_str(&answer.out).expect("it is JSON");
+    let ways = document["data"]["ways"].as_array().expect("a list");
+    let seconds = |policy: &str| {
+        let way = ways.iter().find(|way| way["policy"] == policy).expect("it was tried");
+        way["seconds"].as_f64().unwrap_or(f64::MAX)
+    };
+    let best = document["data"]["seconds"].as_f64().expect("a number");
+    assert!(best < seconds("fixed") && best <= seconds("torus"), "{document}");
+    let links = fs::read_to_string(folder.path().join("links.toml")).expect("it was written");
+    assert!(links.contains("settings") && links.contains("c0"), "{links}");
+    let set = topology(folder.path(), &["describe", "set.fabric.toml", "--json"]);
+    let set: serde_json::Value = serde_json::from_str(&set.out).expect("it is JSON");
+    assert!(set["data"]["links"].as_u64() > Some(7), "{set}");
+    let few = topology(folder.path(), &args);
+    assert!(few.out.contains("chosen"), "{}", few.out);
+    let none = topology(folder.path(), &["configure", "mesh:4", "--all-to-all", "4"]);
+    assert_eq!(none.code, 2, "{}", none.out);
+    assert!(none.err.contains("at least one reconfigurable port"), "{}", none.err);
+}
+
 #[test]
 fn a_fabric_that_was_read_is_written_and_read_again() {
     let folder = folder();
@@ -226,6 +270,96 @@ fn bad_input_is_told_by_place_value_and_remedy() {
         wrong.extend(golden(name, &text).err());
     }
     assert!(wrong.is_empty(), "{}\nUPDATE=1 rewrites them", wrong.join("\n"));
+}
+
+const STUDY: &str = r#"
+name = "A ring against a mesh"
+sources = ["made up"]
+assumptions = ["all of it"]
+evaluations = 300
+seeds = [1, 2]
+baseline = "ring"
+
+[systems.ring]
+element_watts = 10.0
+packet_bytes = 1024
+port_bandwidth = "10 GB/s"
+port_latency = "10 ns"
+fabric.name = "ring"
+fabric.generate.shape = "torus"
+fabric.generate.lengths = [9]
+fabric.generate.links = [{ bandwidth = "10 GB/s", latency = "9 ns" }]
+
+[systems.mesh]
+element_watts = 10.0
+packet_bytes = 1024
+port_bandwidth = "10 GB/s"
+port_latency = "10 ns"
+fabric.name = "mesh"
+fabric.generate.shape = "mesh"
+fabric.generate.lengths = [3, 3]
+fabric.generate.links = [{ bandwidth = "10 GB/s", latency = "9 ns" }]
+fabric.defects = { seed = 1, link_chance = 0.01 }
+
+[jobs.stencil]
+compute_s = 1e-6
+traffic = { kind = "stencil", lengths = [2, 4], bytes = [1000] }
+
+[[axis]]
+name = "ranks"
+values = [
+    { label = "8", set = {} },
+    { label = "6", set = { "jobs.stencil.traffic.lengths" = [2, 3] } },
+]
+
+[[sensitivity]]
+name = "links of the mesh"
+[[sensitivity.values]]
+label = "20 GB/s"
+set = { "systems.mesh.fabric.generate.links.bandwidth" = "20 GB/s" }
+
+[[claim]]
+metric = "throughput"
+from = 2.0
+to = 3.0
+text = "nobody's"
+"#;
+
+/// A study goes on where it was, does nothing twice, and writes the same bytes on any threads.
+#[test]
+fn a_study_is_kept_run_by_run() {
+    let folder = folder();
+    fs::write(folder.path().join("study.toml"), STUDY).expect("the file is written");
+    let explore = |more: &[&str]| {
+        let mut args = vec!["explore", "study.toml"];
+        args.extend(more);
+        let answer = topology(folder.path(), &args);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        answer
+    };
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("it was written");
+    let runs = |out: &str| fs::read_dir(folder.path().join(out)).expect("runs").count();
+    let first = explore(&["--threads", "1"]);
+    assert!(first.out.contains("mesh    stencil"), "{}", first.out);
+    // Two systems at two points with two seeds, and the mesh alone with other links.
+    assert_eq!(runs("study.results/runs"), 8 + 2);
+    let again = explore(&[]);
+    assert!(again.err.contains("10 runs of before kept"), "{}", again.err);
+    explore(&["--threads", "3", "--out", "other", "--fresh"]);
+    for file in ["results.csv", "report.html", "study.toml"] {
+        assert_eq!(read(&format!("study.results/{file}")), read(&format!("other/{file}")));
+    }
+    assert_eq!(read("other/results.csv").lines().count(), 1 + 8 + 4);
+    let page = read("other/report.html");
+    for words in ["simulation", "nobody&#39;s", "20 GB/s", "made up", "all of it", "By ranks"] {
+        let plain = words.replace("&#39;", "'");
+        assert!(page.contains(words) || page.contains(&plain), "{words}");
+    }
+    let changed = STUDY.replace("\"jobs.stencil.traffic.lengths\"", "\"jobs.none.lengths\"");
+    fs::write(folder.path().join("wrong.toml"), changed).expect("the file is written");
+    let wrong = topology(folder.path(), &["explore", "wrong.toml"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("wrong.toml: set is `jobs.none.lengths`"), "{}", wrong.err);
 }
 
 /// The console blocks of the guide, typed as they stand.

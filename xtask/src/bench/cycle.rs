@@ -161,7 +161,7 @@ impl World {
             self.snapshot.apply(change);
         }
         let has_reason = |job: &&suanpan_sched::snapshot::Pending| {
-            waiting.contains_key(&job.shape) || waiting_jobs.contains_key(&job.job)
+            waiting.contains_key(&job.class()) || waiting_jobs.contains_key(&job.job)
         };
         let explained = self.snapshot.pending.values().filter(has_reason).count();
         let unexplained = self.snapshot.pending.len() - explained;
@@ -295,6 +295,7 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
             flavor: (node % 2) as u16,
             capacity: Tres { cpus: 32, memory: Mebibytes::new(131_072), gpus: 0 },
             features: Vec::new(),
+            outside: Tres::default(),
         })
         .collect();
     let limit = Walltime::from_seconds(86_400).expect("a day is not zero");

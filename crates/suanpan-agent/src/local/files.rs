@@ -6,10 +6,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use suanpan_model::id::Generation;
+use std::time::Duration;
+use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::time::Timestamp;
 use suanpan_site::order::{Order, RunOrder};
 use suanpan_site::report::Outcome;
+use suanpan_wire::agent::LogStream;
 
 /// What a supervisor needs beside the launch document (`order.json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,4 +233,64 @@ pub fn now() -> Timestamp {
         .duration_since(std::time::UNIX_EPOCH)
         .expect("the clock is after 1970");
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The directories in `parent` that are named by allocation numbers, smallest first.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn numbered(parent: &Path) -> io::Result<Vec<(AllocationId, Dir)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        found.extend(id.map(|id| (AllocationId(id), Dir(entry.path()))));
+    }
+    found.sort_by_key(|(id, _)| *id);
+    Ok(found)
+}
+
+/// Finished allocations older than this are removed with their files.
+const FINISHED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// At most so many finished allocations are kept.
+const FINISHED_MAX: usize = 20_000;
+
+/// Removes finished allocations that are old or too many; answers which.
+#[must_use]
+pub fn prune_finished(state_dir: &Path) -> Vec<AllocationId> {
+    let Ok(found) = numbered(&state_dir.join("finished")) else { return Vec::new() };
+    let surplus = found.len().saturating_sub(FINISHED_MAX);
+    let is_old = |dir: &Dir| {
+        let age = fs::metadata(&dir.0).and_then(|m| m.modified());
+        age.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > FINISHED_KEPT))
+    };
+    let mut gone = Vec::new();
+    for (position, (id, dir)) in found.into_iter().enumerate() {
+        if (position < surplus || is_old(&dir)) && fs::remove_dir_all(&dir.0).is_ok() {
+            gone.push(id);
+        }
+    }
+    gone
+}
+
+/// Path of an output file of an allocation: in `live` while it is not over, then in `finished`.
+#[must_use]
+pub fn output(live: &Dir, finished: &Dir, stream: LogStream) -> Option<PathBuf> {
+    for (dir, moved) in [(live, false), (finished, true)] {
+        let Some(files) = dir.read::<OutputFiles>("outputs.json") else { continue };
+        let path = match stream {
+            LogStream::Stdout => files.stdout,
+            LogStream::Stderr => files.stderr,
+        };
+        if !moved {
+            return Some(path);
+        }
+        // The files of a copied working directory moved with the allocation.
+        return Some(match path.strip_prefix(&live.0) {
+            Ok(inside) => dir.0.join(inside),
+            Err(_) => path,
+        });
+    }
+    None
 }

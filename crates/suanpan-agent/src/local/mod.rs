@@ -30,13 +30,14 @@ pub mod supervisor;
 mod watch;
 
 use crate::driver::{Driver, LaunchDocument};
+use crate::sitefile::Site;
 use cgroup::JobGroups;
-use files::{Assignment, Dir, Exit, OutputFiles, PayloadStart, now, private_dir};
+use files::{Assignment, Dir, Exit, PayloadStart, now, numbered, private_dir, prune_finished};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use suanpan_model::id::{AllocationId, Generation};
@@ -57,12 +58,6 @@ pub struct LocalSettings {
     /// Seconds between TERM and KILL.
     pub grace_s: u32,
 }
-
-/// Finished allocations older than this are removed with their files.
-const FINISHED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// At most so many finished allocations are kept.
-const FINISHED_MAX: usize = 20_000;
 
 /// How often a supervisor that is no child of this agent is looked for.
 const PROBE_PERIOD: Duration = Duration::from_millis(400);
@@ -297,14 +292,8 @@ impl LocalDriver {
     }
 
     fn prune(&mut self) {
-        let Ok(found) = numbered(&self.settings.state_dir.join("finished")) else { return };
-        let surplus = found.len().saturating_sub(FINISHED_MAX);
-        for (position, (id, dir)) in found.into_iter().enumerate() {
-            let age = fs::metadata(dir.file("exit.json")).and_then(|m| m.modified());
-            let old = age.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > FINISHED_KEPT));
-            if (position < surplus || old) && fs::remove_dir_all(&dir.0).is_ok() {
-                self.observed.remove(&id);
-            }
+        for gone in prune_finished(&self.settings.state_dir) {
+            self.observed.remove(&gone);
         }
     }
 }
@@ -423,31 +412,19 @@ impl Driver for LocalDriver {
     }
 
     fn output(&self, id: AllocationId, stream: LogStream) -> Option<PathBuf> {
-        for (dir, moved) in [(self.dir(id), false), (self.finished_dir(id), true)] {
-            let Some(files) = dir.read::<OutputFiles>("outputs.json") else { continue };
-            let path = match stream {
-                LogStream::Stdout => files.stdout,
-                LogStream::Stderr => files.stderr,
-            };
-            if !moved {
-                return Some(path);
-            }
-            // The files of a copied working directory moved with the allocation.
-            let before = self.dir(id).0;
-            return Some(match path.strip_prefix(&before) {
-                Ok(inside) => dir.0.join(inside),
-                Err(_) => path,
-            });
-        }
-        None
+        files::output(&self.dir(id), &self.finished_dir(id), stream)
     }
 
     fn enforced(&self) -> Vec<EnforcedLimit> {
         self.enforced.clone()
     }
 
-    fn set_inventory(&mut self, inventory: &Inventory) {
-        self.inventory = inventory.clone();
+    fn set_site(&mut self, site: &Site) {
+        self.inventory = site.inventory.clone();
+    }
+
+    fn take_inventory(&mut self) -> Option<Inventory> {
+        None
     }
 }
 
@@ -482,16 +459,4 @@ pub fn group_name(assignment: &Assignment) -> String {
 fn used_gpus(assignment: &Assignment) -> Vec<(String, Vec<u32>)> {
     let nodes = assignment.run().map(|run| run.nodes.clone()).unwrap_or_default();
     nodes.into_iter().zip(assignment.gpus.iter().cloned()).collect()
-}
-
-/// The directories in `parent` that are named by allocation numbers, smallest first.
-fn numbered(parent: &Path) -> io::Result<Vec<(AllocationId, Dir)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(parent)? {
-        let entry = entry?;
-        let id = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        found.extend(id.map(|id| (AllocationId(id), Dir(entry.path()))));
-    }
-    found.sort_by_key(|(id, _)| *id);
-    Ok(found)
 }

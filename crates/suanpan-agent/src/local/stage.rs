@@ -19,7 +19,8 @@ use suanpan_site::order::RunOrder;
 pub struct Trouble(pub String);
 
 impl Trouble {
-    fn about(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
+    /// With what was being done.
+    pub fn about(what: impl std::fmt::Display, error: &io::Error) -> Trouble {
         Trouble(format!("{what}: {error}"))
     }
 }
@@ -53,27 +54,9 @@ pub fn stage(
     run: &RunOrder,
     launch: &Launch,
 ) -> Result<Staged, Trouble> {
+    prepare_workdir(dir, &assignment.site, launch)?;
+    fill_workdir(dir, launch)?;
     let workdir = workdir(dir, launch);
-    match &launch.workdir {
-        Workdir::Path(path) if !workdir.is_dir() => {
-            let site = &assignment.site;
-            return Err(Trouble(format!(
-                "the working directory {path} does not exist at site {site}; name one that does \
-                 with --chdir, or let it be copied (workdir in a job file)"
-            )));
-        }
-        Workdir::Path(_) => {}
-        Workdir::CopyOf(from) => {
-            copy_tree(Path::new(from), &workdir, &dir.0)
-                .map_err(|error| Trouble::about(format!("copying workdir {from}"), &error))?;
-        }
-    }
-    private_dir(&dir.file("tmp")).map_err(|error| Trouble::about("making TMPDIR", &error))?;
-    for copy in &launch.copies {
-        let to = inside(&workdir, &copy.to)?;
-        copy_tree(Path::new(&copy.from), &to, &dir.0)
-            .map_err(|error| Trouble::about(format!("copying {}", copy.from), &error))?;
-    }
     let env = environment::environment(assignment, run, launch, &dir.0, &workdir);
     let (files, stdout, stderr) = open_outputs(run, launch, &workdir)?;
     dir.write_unsynced("outputs.json", &files)
@@ -81,15 +64,55 @@ pub fn stage(
     if let Some(setup) = &launch.setup {
         run_setup(dir, assignment, setup, &env, &workdir, [&stdout, &stderr])?;
     }
-    let (program, args) = payload(dir, assignment, run, launch)?;
+    let (program, args) = payload(dir, &assignment.shims.join("srun"), run, launch)?;
     let stdin = launch.stdin.as_deref().map(|pattern| named(pattern, run, &workdir)).transpose()?;
     let plan = PayloadPlan { program, args, env, workdir, stdin };
     Ok(Staged { plan, stdout, stderr })
 }
 
-fn payload(
+/// Makes sure that the directory a job works in is there.
+///
+/// # Errors
+/// One line that says which directory is missing at the site.
+pub fn prepare_workdir(dir: &Dir, site: &str, launch: &Launch) -> Result<(), Trouble> {
+    let workdir = workdir(dir, launch);
+    match &launch.workdir {
+        Workdir::Path(path) if !workdir.is_dir() => Err(Trouble(format!(
+            "the working directory {path} does not exist at site {site}; name one that does \
+             with --chdir, or let it be copied (workdir in a job file)"
+        ))),
+        Workdir::Path(_) => Ok(()),
+        Workdir::CopyOf(_) => private_dir(&workdir)
+            .map_err(|error| Trouble::about("making the working directory", &error)),
+    }
+}
+
+/// Copies what the job is to find in its directory.
+///
+/// # Errors
+/// One line that says what could not be copied.
+pub fn fill_workdir(dir: &Dir, launch: &Launch) -> Result<(), Trouble> {
+    let workdir = workdir(dir, launch);
+    if let Workdir::CopyOf(from) = &launch.workdir {
+        copy_tree(Path::new(from), &workdir, &dir.0)
+            .map_err(|error| Trouble::about(format!("copying workdir {from}"), &error))?;
+    }
+    private_dir(&dir.file("tmp")).map_err(|error| Trouble::about("making TMPDIR", &error))?;
+    for copy in &launch.copies {
+        let to = inside(&workdir, &copy.to)?;
+        copy_tree(Path::new(&copy.from), &to, &dir.0)
+            .map_err(|error| Trouble::about(format!("copying {}", copy.from), &error))?;
+    }
+    Ok(())
+}
+
+/// What is started, with its arguments: the script, written into the directory, or the command.
+///
+/// # Errors
+/// One line that says what is wrong with it at this site.
+pub fn payload(
     dir: &Dir,
-    assignment: &Assignment,
+    srun: &Path,
     run: &RunOrder,
     launch: &Launch,
 ) -> Result<(PathBuf, Vec<String>), Trouble> {
@@ -115,7 +138,7 @@ fn payload(
         let mut words: Vec<String> = each.map(str::to_owned).into();
         words.push(path.display().to_string());
         words.append(&mut args);
-        return Ok((assignment.shims.join("srun"), words));
+        return Ok((srun.to_owned(), words));
     }
     Ok((path, args))
 }
@@ -141,7 +164,11 @@ pub fn shell() -> &'static str {
     if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }
 
-fn write_script(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that can be run.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn write_script(path: &Path, text: &str) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o700).open(path)?;
     file.write_all(text.as_bytes())
@@ -214,17 +241,30 @@ fn open_output(path: &Path, append: bool) -> Result<File, Trouble> {
 }
 
 fn named(pattern: &str, run: &RunOrder, workdir: &Path) -> Result<PathBuf, Trouble> {
+    let first = run.nodes.first().map(String::as_str).unwrap_or_default();
+    named_on(pattern, run, workdir, first.split('.').next().unwrap_or(first))
+}
+
+/// The file that a pattern names for a job whose script runs on this node.
+///
+/// # Errors
+/// If it is no pattern.
+pub fn named_on(
+    pattern: &str,
+    run: &RunOrder,
+    workdir: &Path,
+    node_name: &str,
+) -> Result<PathBuf, Trouble> {
     let pattern: FilePattern =
         pattern.parse().map_err(|error: suanpan_model::parse::ParseError| {
             Trouble(format!("output file name: {error}"))
         })?;
-    let first = run.nodes.first().map(String::as_str).unwrap_or_default();
     let fields = Fields {
         job: run.job.0,
         array: run.array.as_ref().map(|array| (array.job.0, array.index)),
         name: &run.name,
         user: &run.user,
-        node_name: first.split('.').next().unwrap_or(first),
+        node_name,
         node: 0,
         task: 0,
         step: None,

@@ -58,12 +58,12 @@ throughput_mbps = 1000
 
 fn refusal(from: &str, to: &str) -> String {
     assert!(SITE.contains(from), "{from}");
-    parse(&SITE.replacen(from, to, 1)).expect_err("it is wrong").to_string()
+    parse(&SITE.replacen(from, to, 1), None).expect_err("it is wrong").to_string()
 }
 
 #[test]
 fn everything_is_read() {
-    let site = parse(SITE).expect("it is right");
+    let site = parse(SITE, None).expect("it is right");
     let inventory = site.inventory;
     assert_eq!(site.location.map(|at| at.latitude), Some(26.65));
     assert_eq!(inventory.flavors[0].speed_milli, 1250);
@@ -82,7 +82,7 @@ fn everything_is_read() {
 #[test]
 fn errors_name_field_value_and_what_is_right() {
     let cases = [
-        ("driver = \"local\"", "driver = \"slurm\"", "driver: `slurm`: expected local or noop"),
+        ("driver = \"local\"", "driver = \"pbs\"", "driver: `pbs`"),
         ("Asia/Shanghai", "Asia/Peking2", "zone: `Asia/Peking2`: expected an IANA"),
         ("latitude = 26.65", "latitude = 126.65", "location.latitude: `126.65`"),
         ("[\"/home\"]", "[\"home\"]", "shared_paths[0]: `home`"),
@@ -115,12 +115,49 @@ fn unknown_keys_and_bad_toml_are_refused_with_their_line() {
     assert!(message.starts_with("line 7:") && message.contains("hoem"), "{message}");
     let message = refusal("gpus = 8", "gpu = 8");
     assert!(message.contains("unknown field `gpu`"), "{message}");
-    assert!(parse("site = ").expect_err("not TOML").to_string().starts_with("line 1"));
-    assert!(parse("").expect_err("empty").to_string().contains("missing field"));
+    assert!(parse("site = ", None).expect_err("not TOML").to_string().starts_with("line 1"));
+    assert!(parse("", None).expect_err("empty").to_string().contains("missing field"));
 }
 
 #[test]
 fn a_site_without_partitions_is_refused() {
-    let message = parse("site = 'a'\ndriver = 'noop'").expect_err("no partition").to_string();
+    let message = parse("site = 'a'\ndriver = 'noop'", None).expect_err("no partition").to_string();
     assert!(message.contains("at least one partition"), "{message}");
+}
+
+const SLURM: &str = r#"
+site = "shanghai"
+driver = "slurm"
+[[flavor]]
+name = "nvidia-h20-96g"
+gres = "gpu:h20"
+[slurm]
+partitions = ["gpu"]
+account = "suanpan"
+"#;
+
+#[test]
+fn a_slurm_site_says_which_nodes_have_which_flavor() {
+    let site = parse(SLURM, Some(DriverKind::Slurm)).expect("it is right");
+    assert_eq!(site.slurm.rules[0].gres.as_deref(), Some("gpu:h20"));
+    assert_eq!(site.slurm.partitions, ["gpu"]);
+    assert_eq!(site.slurm.account.as_deref(), Some("suanpan"));
+    let unnamed = SLURM.replace("driver = \"slurm\"\n", "");
+    assert_eq!(parse(&unnamed, Some(DriverKind::Slurm)), Ok(site));
+    assert!(parse(&unnamed, None).expect_err("no driver").to_string().contains("--driver"));
+}
+
+#[test]
+fn keys_of_another_driver_are_refused_by_name() {
+    let refused = |text: &str, driver| parse(text, driver).expect_err("it is wrong").to_string();
+    let message = refused(SLURM, Some(DriverKind::Local));
+    assert!(message.contains("driver: `slurm`"), "{message}");
+    let message = refused(&SLURM.replace("\"slurm\"", "\"local\""), None);
+    assert!(message.starts_with("slurm: no such key"), "{message}");
+    let message = refused(&SLURM.replace("gpu:h20", "gpu:"), None);
+    assert!(message.starts_with("flavor[0].gres: `gpu:`"), "{message}");
+    let message = refused(&format!("{SLURM}[[partition]]\nname = \"gpu\"\ntime_max = 5\n"), None);
+    assert!(message.starts_with("partition[0]: no such table"), "{message}");
+    let message = refused(&SLURM.replace("\"slurm\"", "\"pbs\""), None);
+    assert_eq!(message, "driver: `pbs`: expected local, noop or slurm");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use suanpan_agent::{AgentConfig, Shutdown};
 use suanpan_model::id::{AllocationId, BlobHash, JobId};
-use suanpan_model::job::{Launch, OpenMode, Payload, Source, Workdir};
+use suanpan_model::job::{Launch, OpenMode, Payload, SiteRequest, Source, Workdir};
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
@@ -138,6 +138,7 @@ impl Rig {
             comment: None,
             qos: None,
             source: Source::Sbatch,
+            site: SiteRequest::default(),
         }
     }
 

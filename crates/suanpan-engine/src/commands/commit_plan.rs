@@ -4,7 +4,7 @@
 use crate::command::{Caller, CommitPlan};
 use crate::event::{Event, PlacedAllocation};
 use crate::rejection::Rejection;
-use crate::state::{Job, State};
+use crate::state::{Allocation, Job, State};
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -13,6 +13,9 @@ use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 use suanpan_sched::plan::{Placement, Preemption};
+use suanpan_sched::quota::book::Book;
+use suanpan_sched::quota::{Amounts, Fit, MemberId};
+use suanpan_sched::reason::PreemptedFor;
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::order::StopReason;
 
@@ -25,7 +28,8 @@ pub(crate) fn decide(
     if *caller != Caller::System {
         return Err(Rejection::SystemOnly);
     }
-    let mut judge = Judge { state, at, taken: BTreeMap::new(), ready: BTreeMap::new() };
+    let (taken, ready, book) = (BTreeMap::new(), BTreeMap::new(), state.derived.book.clone());
+    let mut judge = Judge { state, at, taken, ready, book };
     let mut allocations: Vec<PlacedAllocation> = Vec::with_capacity(plan.placements.len());
     for placement in &plan.placements {
         let number = allocations.len() as u64;
@@ -55,19 +59,26 @@ pub(crate) fn decide(
 fn stop(state: &State, at: Timestamp, preemption: &Preemption) -> Option<Event> {
     let job = state.jobs.get(&preemption.by).filter(|job| job.ready_count() > 0)?;
     let live = state.allocations.get(&preemption.allocation)?;
-    let rank = state.preemptible(live)?;
-    let (may_preempt, priority) = state.may_preempt(job);
     let may = live.stopping.is_none()
         && live.preempted.is_none()
-        && rank.not_before <= at
-        && rank.priority < priority
-        && may_preempt.contains(&rank.qos);
+        && match preemption.why {
+            PreemptedFor::Qos => goes_before(state, at, job, live),
+            PreemptedFor::Quota(_) => state.may_take_back(job, live),
+        };
     let stop_at = at.plus(state.grace(live));
     may.then(|| match stop_at > at {
         true => {
             Event::AllocationPreempted { allocation: preemption.allocation, by: job.id, stop_at }
         }
         false => live.stopping(StopReason::Preempted, Some(job.id)),
+    })
+}
+
+/// Whether the QOS of a job lets it stop an allocation.
+fn goes_before(state: &State, at: Timestamp, job: &Job, live: &Allocation) -> bool {
+    let (may_preempt, priority) = state.may_preempt(job);
+    state.preemptible(live).is_some_and(|rank| {
+        rank.not_before <= at && rank.priority < priority && may_preempt.contains(&rank.qos)
     })
 }
 
@@ -83,6 +94,8 @@ struct Judge<'a> {
     at: Timestamp,
     taken: BTreeMap<(ClusterId, u32), Tres>,
     ready: BTreeMap<JobId, Ready<'a>>,
+    /// The quotas with what this plan holds too.
+    book: Option<Box<Book>>,
 }
 
 impl<'a> Judge<'a> {
@@ -93,7 +106,12 @@ impl<'a> Judge<'a> {
         let cluster = state.clusters.get(&placement.cluster)?;
         let inventory = cluster.inventory.as_deref()?;
         let shape = &job.spec.shape;
-        if cluster.contact.0 != Contact::Reachable || job.spec.begin.is_some_and(|b| b > self.at) {
+        let length = placement.prediction.stage.0.saturating_add(placement.prediction.run.0);
+        let finish = self.at.plus(Seconds(length));
+        if cluster.contact.0 != Contact::Reachable
+            || job.spec.begin.is_some_and(|begin| begin > self.at)
+            || job.spec.deadline.is_some_and(|deadline| finish > deadline)
+        {
             return None;
         }
         let partition = inventory.partitions.get(usize::from(placement.partition))?;
@@ -119,9 +137,14 @@ impl<'a> Judge<'a> {
         if shape.budget.is_some_and(|budget| cost > budget) {
             return None;
         }
+        let node = |index: &u32| &inventory.nodes[*index as usize];
+        let flavor = &inventory.flavor_of(node(&placement.nodes[0])).name;
+        let held = self.permitted(job, flavor, &per_node)?;
         self.take(placement, &cluster.free, &per_node)?;
         let position = self.next_ready(job)?;
-        let node = |index: &u32| &inventory.nodes[*index as usize];
+        if let (Some(book), Some((queue, amounts))) = (&mut self.book, held) {
+            book.quotas.add(queue, &amounts);
+        }
         Some(PlacedAllocation {
             id: AllocationId(0),
             job: job.id,
@@ -130,7 +153,7 @@ impl<'a> Judge<'a> {
             partition: partition.name.clone(),
             nodes: placement.nodes.clone(),
             node_names: placement.nodes.iter().map(|index| node(index).name.clone()).collect(),
-            flavor: inventory.flavor_of(node(&placement.nodes[0])).name.clone(),
+            flavor: flavor.clone(),
             time_limit: placement.time_limit,
             per_node,
             sharing: shape.sharing,
@@ -139,6 +162,21 @@ impl<'a> Judge<'a> {
             prediction: Prediction { cost, ..placement.prediction },
             explanation: placement.explanation,
         })
+    }
+
+    /// What a start would hold of its project's quota, or nothing if the quota does not permit it.
+    fn permitted(
+        &self,
+        job: &Job,
+        flavor: &str,
+        per_node: &Tres,
+    ) -> Option<Option<(MemberId, Amounts)>> {
+        let Some(book) = &self.book else { return Some(None) };
+        let Some(flavor) = book.flavor(flavor) else { return Some(None) };
+        let queue = book.queue_of(&job.spec.project);
+        let amounts = book.amounts(flavor, per_node, job.spec.shape.nodes as usize);
+        let fits = matches!(book.quotas.check(queue, &amounts), Fit::Nominal | Fit::Borrowing);
+        fits.then_some(Some((queue, amounts)))
     }
 
     /// Takes the nodes' amounts, all or none.

@@ -16,5 +16,6 @@ pub(crate) mod release_job;
 pub(crate) mod requeue_job;
 pub(crate) mod reserve_nodes;
 pub(crate) mod set_priorities;
+pub(crate) mod set_quotas;
 pub(crate) mod submit_jobs;
 pub(crate) mod undrain_nodes;

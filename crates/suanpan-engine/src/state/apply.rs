@@ -24,7 +24,8 @@ impl State {
             Event::JobHeld { job } => self.set_hold(*job, Hold::User),
             Event::JobReleased { job } => self.set_hold(*job, Hold::None),
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
-            Event::AllocationStopping { allocation, generation, reason, .. } => {
+            Event::AllocationStopping { allocation, generation, reason, by } => {
+                by.iter().for_each(|job| self.took_back(at, *job));
                 let live = self.allocation_mut(*allocation);
                 live.generation = *generation;
                 live.stopping = Some(*reason);
@@ -33,6 +34,7 @@ impl State {
                 self.publish_running(*allocation);
             }
             Event::AllocationPreempted { allocation, by, stop_at } => {
+                self.took_back(at, *by);
                 self.preempted(*allocation, *by, *stop_at);
             }
             Event::AllocationStaging { allocation, at } => {
@@ -80,6 +82,7 @@ impl State {
             }
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
+            Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
     }
@@ -93,6 +96,7 @@ impl State {
             contact: (Contact::Silent, at),
             closures: BTreeMap::new(),
             free: Vec::new(),
+            used: Vec::new(),
             allocations: BTreeSet::new(),
         };
         self.clusters.insert(id, cluster);
@@ -121,6 +125,7 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            took_back_at: None,
             priority: 0,
             gate: super::Gate::Closed,
         };
@@ -152,12 +157,12 @@ impl State {
         let position = placed.index.and_then(|index| job.position_of(index));
         let restarts = job.tasks.restarts(position.unwrap_or(0));
         job.take_pending(position, placed.id);
+        job.took_back_at = None;
         let project = job.spec.project.clone();
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
         cluster.allocations.insert(placed.id);
         for node in &placed.nodes {
-            let free = &mut cluster.free[*node as usize];
-            *free = free.checked_sub(&placed.per_node).expect("placed on free resources");
+            cluster.take(*node, &placed.per_node);
         }
         let transfer = Transfer {
             debit: AccountId::Project(project),
@@ -176,6 +181,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
     }
@@ -197,13 +203,12 @@ impl State {
     fn ended(&mut self, id: AllocationId, charge: Option<MicroCredits>, then: Then) {
         self.end_grace(id);
         let allocation = self.allocations.remove(&id).expect("an allocation ends once");
+        self.release_held(&allocation);
         let placed = &allocation.placed;
         let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters are never removed");
         cluster.allocations.remove(&id);
         for node in &placed.nodes {
-            if let Some(free) = cluster.free.get_mut(*node as usize) {
-                *free = free.plus(&placed.per_node);
-            }
+            cluster.give_back(*node, &placed.per_node);
         }
         match charge {
             Some(amount) => self.ledger.post(placed.transfer, amount),
@@ -289,7 +294,7 @@ impl State {
     fn inventory_recorded(&mut self, id: ClusterId, inventory: &Arc<Inventory>) {
         let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
         cluster.inventory = Some(Arc::clone(inventory));
-        cluster.free = inventory.nodes.iter().map(|node| node.capacity).collect();
+        cluster.clear_used();
         let live: Vec<AllocationId> = cluster.allocations.iter().copied().collect();
         self.derived.catalog.set(id, Arc::clone(inventory));
         self.count_machine();
@@ -301,8 +306,7 @@ impl State {
             allocation.renumber(inventory);
             let cluster = self.clusters.get_mut(&id).expect("the cluster was added");
             for node in &allocation.placed.nodes {
-                let free = &mut cluster.free[*node as usize];
-                *free = free.checked_sub(&allocation.placed.per_node).unwrap_or_default();
+                cluster.take(*node, &allocation.placed.per_node);
             }
             self.publish_running(allocation_id);
         }

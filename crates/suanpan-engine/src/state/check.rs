@@ -57,6 +57,7 @@ impl State {
         assert_eq!(mine.graces, other.graces, "graces are indexed");
         assert_eq!(mine.machine, other.machine, "nodes are counted");
         assert_eq!(mine.refused, other.refused, "refused jobs are indexed");
+        assert_eq!(mine.book, other.book, "what is held of quotas adds up");
     }
 
     fn check_tasks(&self) {

@@ -50,8 +50,7 @@ impl State {
             if let Some(inventory) = &cluster.inventory {
                 self.derived.catalog.set(*id, Arc::clone(inventory));
             }
-            let nodes = cluster.inventory.iter().flat_map(|inventory| &inventory.nodes);
-            cluster.free = nodes.map(|node| node.capacity).collect();
+            cluster.clear_used();
             cluster.allocations.clear();
         }
         self.count_machine();
@@ -66,8 +65,7 @@ impl State {
             let cluster = self.clusters.get_mut(&placed.cluster).expect("clusters stay");
             cluster.allocations.insert(id);
             for node in &placed.nodes {
-                let free = &mut cluster.free[*node as usize];
-                *free = free.checked_sub(&placed.per_node).unwrap_or_default();
+                cluster.take(*node, &placed.per_node);
             }
         }
         let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
@@ -80,6 +78,7 @@ impl State {
             self.index_job(&job);
             self.jobs.insert(*id, job);
         }
+        self.count_quotas();
         jobs.into_iter().for_each(|id| self.refresh_gate(id));
     }
 }

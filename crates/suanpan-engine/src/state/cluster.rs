@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::AllocationId;
-use suanpan_model::site::Inventory;
+use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_sched::snapshot::{ClosureId, Contact};
@@ -28,12 +28,44 @@ pub struct Cluster {
     /// Free amount of each node, in the inventory's order. Derived.
     #[serde(skip)]
     pub free: Vec<Tres>,
+    /// What our allocations hold on each node. Derived.
+    #[serde(skip)]
+    pub(super) used: Vec<Tres>,
     /// Its live allocations. Derived.
     #[serde(skip)]
     pub allocations: BTreeSet<AllocationId>,
 }
 
 impl Cluster {
+    /// Begins counting anew: nothing of ours is on its nodes.
+    pub(super) fn clear_used(&mut self) {
+        let nodes = self.inventory.iter().flat_map(|inventory| &inventory.nodes);
+        self.free = nodes.map(Node::room).collect();
+        self.used = vec![Tres::default(); self.free.len()];
+    }
+
+    /// An allocation takes so much of a node.
+    pub(super) fn take(&mut self, node: u32, amount: &Tres) {
+        if let Some(used) = self.used.get_mut(node as usize) {
+            *used = used.plus(amount);
+            self.count_free(node as usize);
+        }
+    }
+
+    /// An allocation gives it back.
+    pub(super) fn give_back(&mut self, node: u32, amount: &Tres) {
+        if let Some(used) = self.used.get_mut(node as usize) {
+            *used = used.checked_sub(amount).expect("what is given back was taken");
+            self.count_free(node as usize);
+        }
+    }
+
+    /// Nothing is free where the site uses more than our allocations leave.
+    fn count_free(&mut self, node: usize) {
+        let room = self.inventory.as_ref().map(|inventory| inventory.nodes[node].room());
+        self.free[node] = room.unwrap_or_default().less(&self.used[node]);
+    }
+
     /// The site it belongs to; its own name until its inventory is known.
     #[must_use]
     pub fn site(&self) -> &str {

@@ -27,6 +27,10 @@ pub struct Job {
     /// When the last of them did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
+    /// When something was last stopped for it because of what that held of a quota; it goes
+    /// before all others until it starts, or what was stopped might start again in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_back_at: Option<Timestamp>,
     /// As last worked out; larger first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: i64,

@@ -229,7 +229,17 @@ impl State {
             if job.priority != priority {
                 job.priority = priority;
                 self.publish_pending(id);
+                self.publish_held(id);
             }
+        }
+    }
+
+    /// Tells the scheduler of a job's allocations, where their priority decides what they hold.
+    fn publish_held(&mut self, id: JobId) {
+        if self.quotas.is_some() {
+            let placed: Vec<AllocationId> =
+                self.jobs[&id].tasks.placed().map(|(_, allocation)| allocation).collect();
+            placed.into_iter().for_each(|id| self.publish_running(id));
         }
     }
 

@@ -8,7 +8,8 @@ use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::OnInvalidDependency;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
-use suanpan_sched::snapshot::{Change, Ending, Pending, Running, Snapshot};
+use suanpan_sched::quota::MemberId;
+use suanpan_sched::snapshot::{Change, Ending, GOES_FIRST, Pending, Running, Snapshot};
 use suanpan_site::order::StopReason;
 
 impl State {
@@ -31,6 +32,9 @@ impl State {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();
+        if let Some(policy) = &self.quotas {
+            snapshot.apply(Change::Quotas(Some(Arc::clone(policy))));
+        }
         for (id, cluster) in &self.clusters {
             let Some(inventory) = &cluster.inventory else { continue };
             snapshot.apply(Change::Inventory(*id, Arc::clone(inventory)));
@@ -48,25 +52,37 @@ impl State {
         snapshot
     }
 
-    /// What the scheduler needs to know of a job, if any task may start. Jobs that may stop others
-    /// come before all that may not, as in Slurm, by their QOS: what they stop does not start again
-    /// in their place.
+    /// Whose quota a job would use; `None` where there are no quotas.
+    pub(crate) fn queue(&self, job: &Job) -> Option<MemberId> {
+        self.quotas().map(|book| book.queue_of(&job.spec.project))
+    }
+
+    /// What a job is ordered by. Jobs that may stop others come before all that may not, as in
+    /// Slurm, by their QOS: what they stop does not start again in their place.
+    pub(super) fn rank(&self, job: &Job) -> i64 {
+        let (may_preempt, qos_priority) = self.may_preempt(job);
+        let tier = if may_preempt.is_empty() { 0 } else { i64::from(qos_priority) << 32 };
+        job.priority.saturating_add(tier)
+    }
+
+    /// What the scheduler needs to know of a job, if any task may start.
     fn as_pending(&self, job: &Job) -> Option<Pending> {
         let ready = job.ready_count();
         if ready == 0 {
             return None;
         }
         let (may_preempt, qos_priority) = self.may_preempt(job);
-        let tier = if may_preempt.is_empty() { 0 } else { i64::from(qos_priority) << 32 };
+        let first = job.took_back_at.map_or(0, |_| GOES_FIRST);
         let not_before = match &job.gate {
             Gate::Open { not_before } if not_before.0 > 0 => Some(*not_before),
             _ => None,
         };
         Some(Pending {
             job: job.id,
-            priority: job.priority.saturating_add(tier),
+            priority: self.rank(job).saturating_add(first),
             submitted: job.submitted,
             shape: Arc::clone(&job.spec.shape),
+            queue: self.queue(job),
             begin: job.spec.begin.max(not_before),
             deadline: job.spec.deadline,
             ready,
@@ -86,6 +102,7 @@ impl State {
             ends_by: allocation.ends_by(),
             ending: allocation.ending(),
             preemptible: self.preemptible(allocation),
+            held: self.held(allocation).map(Box::new),
         };
         Change::Took(placed.cluster, placed.id, running)
     }

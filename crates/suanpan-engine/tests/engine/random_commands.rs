@@ -14,6 +14,16 @@ fn priorities() -> impl Strategy<Value = String> {
     ])
 }
 
+fn quotas() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "quotas off".to_owned(),
+        "quotas cohorts=c projects=default:c:cpu-sh:2:2::any,physics:c:cpu-sh:2:::any".to_owned(),
+        "quotas fair=yes cohorts=c projects=default:c:cpu-sh:0,physics:c:cpu-sh:3::1:any"
+            .to_owned(),
+        "quotas projects=physics::cpu-sh:1".to_owned(),
+    ])
+}
+
 fn closure() -> impl Strategy<Value = String> {
     let nodes = prop::sample::select(vec!["1 sh1", "1 sh1,sh2", "1 all", "2 all", "2 gy2"]);
     let times = prop::sample::select(vec!["", "from=5", "until=20", "from=3 until=9"]);
@@ -88,6 +98,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => job.prop_map(|id| format!("why {id}")),
         1 => closure(),
         1 => priorities(),
+        1 => quotas(),
         2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),
         1 => Just("orders".to_owned()),
     ]

@@ -27,6 +27,10 @@ use suanpan_sched::order::multifactor::Weights;
 use suanpan_sched::order::priority::{Entitlement, PriorityPolicy, Qos, UserShare};
 use suanpan_sched::plan::Plan;
 use suanpan_sched::policy::Policy;
+use suanpan_sched::quota::Quota;
+use suanpan_sched::quota::book::Entry;
+use suanpan_sched::quota::policy::{CohortQuota, FlavorQuota, ProjectQuota, QuotaPolicy};
+use suanpan_sched::quota::preemption::{Reclaim, Rules, Sharing};
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::{Fact, Outcome, Report};
 
@@ -130,6 +134,7 @@ impl World {
             "requeue" => self.ask(user(&named), Command::RequeueJob(target(&plain[0]))),
             "drain" | "undrain" | "reserve" | "end-reservation" => self.close(verb, &plain, &named),
             "priorities" => self.priorities(&named),
+            "quotas" => self.quotas(&plain, &named),
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "orders" => self.orders(),
@@ -259,6 +264,56 @@ impl World {
         let policy = (!words.contains_key("off")).then(|| Box::new(policy));
         let caller = if words.contains_key("user") { user(words) } else { Caller::System };
         self.ask(caller, Command::SetPriorities(policy))
+    }
+
+    /// `quotas off`, or `quotas [fair=yes] [cohorts=NAME[:PARENT],..]
+    /// projects=NAME:COHORT:FLAVOR:CPUS[:BORROW[:LEND[:RECLAIM]]],..`; `quotas` prints them.
+    fn quotas(&mut self, plain: &[String], words: &Words) -> Vec<String> {
+        if plain.is_empty() && words.is_empty() {
+            let Some(book) = self.sequencer.state().quotas() else { return vec!["none".into()] };
+            let line = |one: Entry| {
+                let Entry { name, flavor, used, borrowed, lendable, available, .. } = one;
+                let nominal = one.quota.nominal;
+                format!(
+                    "{name} {flavor}: {used} of {nominal} used, {borrowed} borrowed, \
+                     {lendable} to lend, {available} left"
+                )
+            };
+            return book.entries().into_iter().map(line).collect();
+        }
+        let list = |key: &str| {
+            let text = words.get(key).map_or("", String::as_str);
+            let some = text.split(',').filter(|item| !item.is_empty());
+            some.map(|item| item.split(':').map(str::to_owned).collect()).collect::<Vec<Vec<_>>>()
+        };
+        let given = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
+        let mut policy = QuotaPolicy::default();
+        if words.contains_key("fair") {
+            policy.sharing = Sharing::Fair;
+        }
+        for one in list("cohorts") {
+            let (parent, flavors) = (given(one.get(1)), BTreeMap::new());
+            let cohort = CohortQuota { parent, weight_milli: 1_000, flavors };
+            policy.cohorts.insert(one[0].clone(), cohort);
+        }
+        for one in list("projects") {
+            let number = |place| given(one.get(place)).map(|text| text.parse().expect("CPUs"));
+            let (borrowing_limit, lending_limit) = (number(4), number(5));
+            let quota = Quota { nominal: number(3).unwrap_or(0), borrowing_limit, lending_limit };
+            let quota = FlavorQuota { cpus: Some(quota), ..FlavorQuota::default() };
+            let reclaim = if one.get(6).is_some() { Reclaim::Any } else { Reclaim::Never };
+            let known = policy.projects.entry(one[0].clone());
+            let project = known.or_insert_with(|| ProjectQuota {
+                cohort: given(one.get(1)),
+                weight_milli: 1_000,
+                rules: Rules { reclaim, ..Rules::default() },
+                flavors: BTreeMap::new(),
+            });
+            project.flavors.insert(one[2].clone(), quota);
+        }
+        let policy = (plain.is_empty()).then(|| Arc::new(policy));
+        let caller = if words.contains_key("user") { user(words) } else { Caller::System };
+        self.ask(caller, Command::SetQuotas(policy))
     }
 
     /// Waiting jobs in the order in which they are considered, with their priority.
@@ -415,6 +470,10 @@ fn told(event: &Event) -> String {
         Event::PrioritiesSet { policy: Some(policy) } => {
             format!("jobs go by priority, anew every {} s", policy.every.0)
         }
+        Event::QuotasSet { policy: None } => "no quotas".into(),
+        Event::QuotasSet { policy: Some(policy) } => {
+            format!("quotas of {} projects", policy.projects.len())
+        }
         Event::JobsPrioritized { shares } => {
             let share = |one: &UserShare| {
                 format!("{}/{} {}", one.project, one.user, one.factor.billionths() / 1_000)
@@ -529,7 +588,13 @@ fn inventory(name: &str, words: &Words) -> Inventory {
     let price = words.get("price").map_or("0.36", String::as_str);
     let capacity = Tres { cpus: number("cpus", 4), memory, gpus: 0 };
     let nodes: Vec<Node> = (1..=number("nodes", 2))
-        .map(|n| Node { name: format!("{name}{n}"), flavor: 0, capacity, features: Vec::new() })
+        .map(|n| Node {
+            name: format!("{name}{n}"),
+            flavor: 0,
+            capacity,
+            features: Vec::new(),
+            outside: Tres::default(),
+        })
         .collect();
     let limit = "1-00:00:00".parse().expect("a time limit");
     Inventory {

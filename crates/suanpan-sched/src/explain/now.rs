@@ -3,8 +3,11 @@
 use crate::explain::standing::nth_largest;
 use crate::explain::{Effect, REMEDIES, Remedy, Tweak};
 use crate::plan::cycle::{ClassRun, Cycle, Own, Ranking, need};
-use crate::snapshot::ShapeClass;
+use crate::plan::ration::Rationed;
+use crate::quota::policy::Resource;
+use crate::snapshot::{ClassKey, ShapeClass};
 use crate::timeline::NodeLine;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::memory::Mebibytes;
@@ -42,11 +45,15 @@ pub(super) fn remedies_now(
             found.extend(tweaks.map(|tweak| (tweak.size(run.shape), choice.offer, tweak)));
         }
     }
+    for one in &ranking.rationed {
+        let tweaks = within_quota(run, one).into_iter().chain(other_flavors(cycle, run));
+        found.extend(tweaks.map(|tweak| (tweak.size(run.shape), one.offer, tweak)));
+    }
     found.sort();
     found.dedup_by(|one, other| one.2 == other.2);
     found
         .into_iter()
-        .filter(|(_, _, tweak)| starts_now(cycle, run.shape, own, tweak))
+        .filter(|(_, _, tweak)| starts_now(cycle, run, own, tweak))
         .map(|(_, offer, tweak)| remedy(cycle, run, offer, tweak, Effect::StartsNow))
         .take(REMEDIES)
         .collect()
@@ -64,14 +71,52 @@ fn remedy(
 }
 
 /// Whether the shape with this change would start now.
-fn starts_now(cycle: &Cycle<'_>, shape: &Shape, own: Own<'_>, tweak: &Tweak) -> bool {
-    let mut changed = shape.clone();
+fn starts_now(cycle: &Cycle<'_>, run: &ClassRun<'_>, own: Own<'_>, tweak: &Tweak) -> bool {
+    let (mut changed, queue) = (Shape::clone(run.shape), run.queue);
     tweak.apply(&mut changed);
-    let changed = Arc::new(changed);
-    let class = ShapeClass::new(&cycle.snapshot.catalog, &changed);
-    let mut run = cycle.class(&changed, &class, own.may_use);
+    let of = ClassKey { shape: Arc::new(changed), queue };
+    let class = ShapeClass::new(&cycle.snapshot.catalog, &of.shape);
+    let mut run = cycle.class(&of, &class, own.may_use);
     let best = cycle.rank(&mut run, own, 1).choices;
     best.first().is_some_and(|best| best.start == cycle.now)
+}
+
+/// The single changes that would bring an offer within what the quota has left.
+fn within_quota(run: &ClassRun<'_>, one: &Rationed) -> Vec<Tweak> {
+    let shape = run.shape;
+    let left = one.shortage.there.max(0);
+    let nodes = i64::from(shape.nodes);
+    let resource = Resource::ALL[usize::from(one.shortage.cell.resource)];
+    let per_node = resource.of(&shape.per_node);
+    let mut found = Vec::new();
+    if shape.sharing == Sharing::Exclusive && per_node.saturating_mul(nodes) <= left {
+        found.push(Tweak::Share);
+    }
+    let fewer = if per_node > 0 { left / per_node } else { 0 };
+    if (1..nodes).contains(&fewer) {
+        found.push(Tweak::Nodes(fewer as u32));
+    }
+    let less = left / nodes.max(1);
+    if (1..per_node).contains(&less) {
+        found.push(match resource {
+            Resource::Cpus => Tweak::Cpus(less as u32),
+            Resource::Memory => Tweak::Memory(Mebibytes::new(less.unsigned_abs())),
+            Resource::Gpus => Tweak::Gpus(less as u32),
+        });
+    }
+    found
+}
+
+/// The flavors that a request leaves out, each with the first offer there is to speak of.
+fn other_flavors(cycle: &Cycle<'_>, run: &ClassRun<'_>) -> Vec<Tweak> {
+    if run.shape.flavors.is_empty() {
+        return Vec::new();
+    }
+    let clusters = cycle.snapshot.catalog.clusters();
+    let names = clusters.flat_map(|(_, inventory)| &inventory.flavors).map(|flavor| &flavor.name);
+    let others: BTreeSet<&String> =
+        names.filter(|name| !run.shape.flavors.contains(name)).collect();
+    others.into_iter().map(|name| Tweak::AllowFlavor(name.clone())).collect()
 }
 
 /// The single changes that would let one offer start now.

@@ -12,10 +12,11 @@ use suanpan_model::id::ClusterId;
 use suanpan_model::job::{Shape, Sharing};
 
 /// The conditions that change from cycle to cycle, in order.
-const PASSING: [Predicate; 6] = [
+const PASSING: [Predicate; 7] = [
     Predicate::Deadline,
     Predicate::Reachable,
     Predicate::Refused,
+    Predicate::Quota,
     Predicate::Resources,
     Predicate::Available,
     Predicate::Priority,
@@ -35,6 +36,9 @@ pub(super) fn steps(
     let closures = cycle.snapshot.clusters.values().any(|view| !view.closures.is_empty());
     for predicate in STANDING.into_iter().chain(PASSING) {
         if predicate == Predicate::Available && !closures {
+            continue;
+        }
+        if predicate == Predicate::Quota && run.queue.is_none() {
             continue;
         }
         let Some(condition) = condition(run.shape, own, predicate) else { continue };
@@ -61,6 +65,8 @@ fn passed(
             Some(Predicate::Reachable)
         } else if ranking.refused.contains(&offer) {
             Some(Predicate::Refused)
+        } else if cycle.shortage(run, offer).is_some() {
+            Some(Predicate::Quota)
         } else if !cycle.free_now(run, offer) {
             Some(Predicate::Resources)
         } else if !cycle.available_now(run, offer) {
@@ -116,6 +122,7 @@ fn condition(shape: &Shape, own: Own<'_>, predicate: Predicate) -> Option<String
         Predicate::Refused => {
             unless(own.refused_by.is_empty(), "has not refused this job".to_owned())
         }
+        Predicate::Quota => Some("its project's quota permits it".to_owned()),
         Predicate::Resources => Some("enough is free now".to_owned()),
         Predicate::Available => Some("what is free stays in service".to_owned()),
         Predicate::Priority => Some("what is free is not promised to jobs ahead".to_owned()),

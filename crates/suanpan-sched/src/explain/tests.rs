@@ -133,20 +133,20 @@ fn a_goal_that_waits_is_told_where_it_could_start() {
 fn an_outlook_counts_tasks() {
     let mut snapshot = two_sites();
     let task = shape(1, tres(4, 1, 0), HOUR);
-    let told = outlook(&snapshot, NOW, &policy(), &task, None, 9);
+    let told = outlook(&snapshot, NOW, &policy(), "p", &task, None, 9);
     assert_eq!(told.reason, None);
     assert_eq!(told.tasks_now, 8, "waiting for the fast site is no better than the slow one");
     assert_eq!(told.last_start, Some(at(u64::from(HOUR))), "ends are by limits");
     assert_eq!(told.cost, Some(MicroCredits(4 * 40_000 + 5 * 160_000)));
     assert_eq!(told.explanation.candidates.len(), 2);
-    let one = candidates(&snapshot, NOW, &policy(), &task, None, 1);
+    let one = candidates(&snapshot, NOW, &policy(), "p", &task);
     assert_eq!(one, told.explanation);
-    let large = outlook(&snapshot, NOW, &policy(), &shape(1, tres(64, 1, 0), HOUR), None, 1);
+    let large = outlook(&snapshot, NOW, &policy(), "p", &shape(1, tres(64, 1, 0), HOUR), None, 1);
     assert_eq!(large.reason, Some(WaitingFor::NoSiteFits));
     assert_eq!(large.remedies[0].effect, Effect::CanRun);
     // Behind the pending jobs.
     add(&mut snapshot, [Pending { ready: 4, ..pending(1, &task) }]);
-    let behind = candidates(&snapshot, NOW, &policy(), &task, None, 1);
+    let behind = candidates(&snapshot, NOW, &policy(), "p", &task);
     assert_eq!((behind.candidates[0].site.as_str(), behind.candidates[0].start), ("slow", NOW));
 }
 

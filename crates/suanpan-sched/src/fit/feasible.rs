@@ -142,6 +142,7 @@ impl<'a> Funnel<'a> {
             Predicate::Deadline
             | Predicate::Reachable
             | Predicate::Refused
+            | Predicate::Quota
             | Predicate::Resources
             | Predicate::Available
             | Predicate::Priority => unreachable!("standing conditions only"),

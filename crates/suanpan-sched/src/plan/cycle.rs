@@ -5,10 +5,12 @@ use crate::fit::gang::{self, Rule, Seat};
 use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
 use crate::plan::floor::Floor;
+use crate::plan::ration::{Ration, Rationed};
 use crate::policy::Policy;
-use crate::snapshot::less;
+use crate::quota::MemberId;
 use crate::snapshot::{
-    Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass, Snapshot,
+    ClassKey, Closure, ClosureId, ClusterView, Contact, Ending, Pending, Running, ShapeClass,
+    Snapshot,
 };
 use crate::timeline::{Need, NodeLine, earliest_gang};
 use std::cmp::Reverse;
@@ -24,6 +26,8 @@ pub(crate) struct Cycle<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
+    /// The quotas, where there are any.
+    pub(crate) ration: Option<Ration<'a>>,
     stands: Vec<Stand<'a>>,
 }
 
@@ -54,6 +58,8 @@ pub(crate) struct Lane<'a> {
 pub(crate) struct ClassRun<'a> {
     pub(crate) shape: &'a Arc<Shape>,
     pub(crate) class: &'a ShapeClass,
+    /// Whose quota its jobs would use.
+    pub(crate) queue: Option<MemberId>,
     /// For each offer, the position of its cluster.
     stands: Vec<u32>,
     /// The offers that may start, by the best score they could still have. Within a cycle free
@@ -107,6 +113,18 @@ pub(crate) struct Ranking {
     pub(crate) refused: Vec<usize>,
     /// Offers that would finish after the deadline.
     pub(crate) late: Vec<Choice>,
+    /// Offers for which the quota does not permit a start now.
+    pub(crate) rationed: Vec<Rationed>,
+}
+
+impl Ranking {
+    /// Whether it is the quota alone that keeps a job from starting or being promised a start.
+    pub(crate) fn is_rationed(&self) -> bool {
+        self.choices.is_empty()
+            && self.late.is_empty()
+            && self.refused.is_empty()
+            && !self.rationed.is_empty()
+    }
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +140,7 @@ impl<'a> Cycle<'a> {
         let overdue_end = now.plus(policy.overdue);
         let users = users_of_closures(snapshot);
         let preempting = is_preempting(snapshot, policy);
+        let ration = snapshot.quotas.as_deref().map(|book| Ration::new(snapshot, book));
         let stand = |(&id, view): (&ClusterId, &'a ClusterView)| {
             let lane = |may_use: &&'a [ClosureId]| {
                 let nodes = 0..view.free.len() as u32;
@@ -137,17 +156,18 @@ impl<'a> Cycle<'a> {
             Stand { id, view, lanes, free, soon, stopped: Vec::new() }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
-        Cycle { snapshot, policy, now, stands }
+        Cycle { snapshot, policy, now, ration, stands }
     }
 
     /// Starts with a class of jobs that may use these closures, knowing only what no start can
     /// beat.
     pub(crate) fn class<'r>(
         &self,
-        shape: &'r Arc<Shape>,
+        of: &'r ClassKey,
         class: &'r ShapeClass,
         may_use: &[ClosureId],
     ) -> ClassRun<'r> {
+        let (shape, queue) = (&of.shape, of.queue);
         let lanes = self.stands.first().map_or(&[][..], |stand| &stand.lanes);
         let lane = lanes.iter().position(|lane| lane.may_use == may_use).unwrap_or(0);
         let (mut stands, mut silent) = (Vec::with_capacity(class.offers.len()), Vec::new());
@@ -172,7 +192,7 @@ impl<'a> Cycle<'a> {
             }
         }
         let open = open.into();
-        ClassRun { shape, class, stands, open, silent, closed, lane, round: 0 }
+        ClassRun { shape, class, queue, stands, open, silent, closed, lane, round: 0 }
     }
 
     pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {
@@ -181,6 +201,23 @@ impl<'a> Cycle<'a> {
 
     pub(crate) fn stand_mut(&mut self, run: &ClassRun<'_>, offer: usize) -> &mut Stand<'a> {
         &mut self.stands[run.stands[offer] as usize]
+    }
+
+    /// Notes that an allocation is stopped in this cycle.
+    pub(crate) fn stopped_at(&mut self, cluster: ClusterId, id: AllocationId) {
+        let place = self.stands.binary_search_by_key(&cluster, |stand| stand.id);
+        let stand = &mut self.stands[place.expect("what runs is on a known cluster")];
+        let running = &stand.view.running[&id];
+        for &node in &running.nodes {
+            let Some(about) = stand.view.inventory.nodes.get(node as usize) else { continue };
+            let amount = match running.sharing {
+                Sharing::Shared => running.per_node,
+                Sharing::Exclusive => about.capacity,
+            };
+            let soon = &mut stand.soon[node as usize];
+            *soon = soon.plus(&amount);
+        }
+        stand.stopped.push(id);
     }
 
     pub(crate) fn stand(&self, run: &ClassRun<'_>, offer: usize) -> &Stand<'a> {
@@ -206,6 +243,11 @@ impl<'a> Cycle<'a> {
             }
             if entry.round == run.round {
                 ranking.choices.push(Choice { offer, start: entry.score.start() });
+                passed.push(Reverse(entry));
+                continue;
+            }
+            if let Some(short) = self.shortage(run, offer) {
+                ranking.rationed.push(short);
                 passed.push(Reverse(entry));
                 continue;
             }
@@ -260,7 +302,9 @@ impl<'a> Cycle<'a> {
     pub(crate) fn any_now(&self, run: &ClassRun<'_>) -> bool {
         run.open.iter().any(|Reverse(entry)| {
             let offer = entry.offer as usize;
-            entry.score.start() == self.now && self.fit(run, offer) == Some(self.now)
+            entry.score.start() == self.now
+                && self.shortage(run, offer).is_none()
+                && self.fit(run, offer) == Some(self.now)
         })
     }
 
@@ -334,9 +378,12 @@ impl<'a> Cycle<'a> {
                 let free = &mut stand.free[node as usize];
                 *free = free.checked_sub(&amount).expect("a start now is free now");
                 if let Some(soon) = stand.soon.get_mut(node as usize) {
-                    *soon = less(soon, &amount);
+                    *soon = soon.less(&amount);
                 }
             }
+        }
+        if choice.start == self.now {
+            self.count(run, choice.offer, &chosen);
         }
         chosen
     }
@@ -360,7 +407,8 @@ pub(crate) fn need<'o>(shape: &Shape, offer: &'o Offer) -> Need<'o> {
 fn is_preempting(snapshot: &Snapshot, policy: &Policy) -> bool {
     let mut privileged = snapshot.privileged.iter();
     policy.preemptions_max > 0
-        && privileged.any(|key| !snapshot.pending[key].may_preempt.is_empty())
+        && (snapshot.quotas.as_ref().is_some_and(|book| book.takes_back())
+            || privileged.any(|key| !snapshot.pending[key].may_preempt.is_empty()))
 }
 
 /// What is free now, is past its limit or is to be stopped, on each node.

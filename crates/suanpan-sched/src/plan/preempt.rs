@@ -21,7 +21,7 @@ use suanpan_model::job::Sharing;
 use suanpan_model::tres::Tres;
 
 /// Most offers of a job that are searched for what could be stopped.
-const OFFERS: usize = 16;
+pub(super) const OFFERS: usize = 16;
 
 /// What would be stopped for a start on an offer, and on which nodes.
 struct Found {
@@ -40,42 +40,35 @@ impl Cycle<'_> {
     ) -> Option<(suanpan_model::id::ClusterId, Vec<AllocationId>)> {
         let best = self.fewest_stops(run, own)?;
         let about = &run.class.offers[best.offer];
-        let hold = need(run.shape, about).hold;
+        self.keep(run, best.offer, &best.nodes, need(run.shape, about).hold);
+        self.stand_mut(run, best.offer).stopped.extend(&best.stopped);
+        Some((about.cluster, best.stopped))
+    }
+
+    /// Keeps what is free on nodes, and what soon will be, for a job that something ends for.
+    pub(super) fn keep(
+        &mut self,
+        run: &ClassRun<'_>,
+        offer: usize,
+        nodes: &[u32],
+        hold: suanpan_model::time::Seconds,
+    ) {
         let now = self.now;
-        let stand = self.stand_mut(run, best.offer);
-        for &node in &best.nodes {
+        let stand = self.stand_mut(run, offer);
+        for &node in nodes {
             let capacity = stand.view.inventory.nodes[node as usize].capacity;
             let amount = amount_on(run.shape, &capacity);
             let place = node as usize;
-            stand.soon[place] = less(&stand.soon[place], &amount);
-            stand.free[place] = less(&stand.free[place], &amount);
+            stand.soon[place] = stand.soon[place].less(&amount);
+            stand.free[place] = stand.free[place].less(&amount);
             for lane in &mut stand.lanes {
                 lane.lines[place].take_from_what_is_left(now, &amount, hold);
             }
         }
-        stand.stopped.extend(&best.stopped);
-        Some((about.cluster, best.stopped))
     }
 
-    fn fewest_stops(&self, run: &ClassRun<'_>, own: Own<'_>) -> Option<Found> {
-        let score_now = |offer: &usize| {
-            score(run.shape.goal, &run.class.offers[*offer], self.now, &run.class.yardstick)
-        };
-        let may = |offer: &usize| {
-            let about = &run.class.offers[*offer];
-            self.view(run, *offer).contact == Contact::Reachable
-                && !own.refused_by.contains(&about.cluster)
-                && own.deadline.is_none_or(|by| self.now.plus(about.length()) <= by)
-        };
-        let mut offers: Vec<usize> = (0..run.class.offers.len()).filter(may).collect();
-        offers.sort_by_cached_key(score_now);
-        offers.truncate(OFFERS);
-        let found = offers.into_iter().filter_map(|offer| self.stops_on(run, own, offer));
-        // The first of equals: the better one by the job's goal.
-        found.min_by_key(|found| found.stopped.len())
-    }
-
-    fn stops_on(&self, run: &ClassRun<'_>, own: Own<'_>, offer: usize) -> Option<Found> {
+    /// What is free soon on the nodes that an offer could use now.
+    pub(super) fn room<'r>(&self, run: &'r ClassRun<'_>, offer: usize) -> Room<'r> {
         let about = &run.class.offers[offer];
         let stand = self.stand(run, offer);
         let mut room = Room {
@@ -90,6 +83,31 @@ impl Cycle<'_> {
                 room.amounts[node as usize] = Some(amount_on(run.shape, capacity));
             }
         }
+        room
+    }
+
+    fn fewest_stops(&self, run: &ClassRun<'_>, own: Own<'_>) -> Option<Found> {
+        let score_now = |offer: &usize| {
+            score(run.shape.goal, &run.class.offers[*offer], self.now, &run.class.yardstick)
+        };
+        let may = |offer: &usize| {
+            let about = &run.class.offers[*offer];
+            self.view(run, *offer).contact == Contact::Reachable
+                && !own.refused_by.contains(&about.cluster)
+                && own.deadline.is_none_or(|by| self.now.plus(about.length()) <= by)
+                && self.shortage(run, *offer).is_none()
+        };
+        let mut offers: Vec<usize> = (0..run.class.offers.len()).filter(may).collect();
+        offers.sort_by_cached_key(score_now);
+        offers.truncate(OFFERS);
+        let found = offers.into_iter().filter_map(|offer| self.stops_on(run, own, offer));
+        // The first of equals: the better one by the job's goal.
+        found.min_by_key(|found| found.stopped.len())
+    }
+
+    fn stops_on(&self, run: &ClassRun<'_>, own: Own<'_>, offer: usize) -> Option<Found> {
+        let stand = self.stand(run, offer);
+        let mut room = self.room(run, offer);
         let mut taken: Vec<(AllocationId, &Running)> = Vec::new();
         if !room.fits() {
             for (id, running) in self.stoppable(stand.view, own, &stand.stopped, &room) {
@@ -105,7 +123,7 @@ impl Cycle<'_> {
         }
         let mut stopped: Vec<AllocationId> = Vec::new();
         for (place, (id, running)) in taken.iter().enumerate().rev() {
-            room.change(stand.view, running, less);
+            room.change(stand.view, running, Tres::less);
             // The last one made it fit, so it is needed.
             if place + 1 == taken.len() || !room.fits() {
                 room.change(stand.view, running, |have, amount| have.plus(amount));
@@ -146,7 +164,7 @@ impl Cycle<'_> {
 }
 
 /// The nodes of an offer while allocations are taken away from them.
-struct Room<'a> {
+pub(super) struct Room<'a> {
     soon: Vec<Tres>,
     /// What the job takes on each node that it could use.
     amounts: Vec<Option<Tres>>,
@@ -159,14 +177,14 @@ impl Room<'_> {
         self.amounts[node].is_some_and(|amount| self.soon[node].covers(&amount))
     }
 
-    fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         self.required.iter().all(|&node| self.is_free(node as usize))
             && (0..self.soon.len()).filter(|&node| self.is_free(node)).take(self.needed).count()
                 == self.needed
     }
 
     /// The nodes of the start: those that must be among them, then the first that fit.
-    fn chosen(&self) -> Vec<u32> {
+    pub(super) fn chosen(&self) -> Vec<u32> {
         let free = (0..self.soon.len() as u32).filter(|&node| self.is_free(node as usize));
         let (mut chosen, others): (Vec<u32>, Vec<u32>) =
             free.partition(|node| self.required.binary_search(node).is_ok());
@@ -176,7 +194,8 @@ impl Room<'_> {
         chosen
     }
 
-    fn change(
+    /// Gives what an allocation takes back to its nodes, or takes it again.
+    pub(super) fn change(
         &mut self,
         view: &ClusterView,
         running: &Running,
@@ -192,9 +211,4 @@ impl Room<'_> {
             *soon = with(soon, &amount);
         }
     }
-}
-
-/// What is left of `have` without `amount`; nothing of what there is less of.
-fn less(have: &Tres, amount: &Tres) -> Tres {
-    crate::snapshot::less(have, amount)
 }

@@ -2,15 +2,16 @@
 
 use crate::fit::gang::Rule;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Own, Ranking};
-use crate::plan::queue::{Kind, Next, Queue};
+use crate::plan::queue::{Kind, Next, Queue, Turn};
+use crate::plan::ration::Ration;
 use crate::plan::tell::KEPT;
 use crate::plan::{Placement, Plan, Preemption, WaitingShape};
 use crate::policy::AllRefused;
 use crate::reason::{Explanation, PreemptedFor, WaitingFor};
-use crate::snapshot::{Pending, ShapeClass, Snapshot};
+use crate::snapshot::{ClassKey, Pending, ShapeClass, Snapshot};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
-use suanpan_model::job::{Prediction, Shape};
+use suanpan_model::job::Prediction;
 use suanpan_model::time::Timestamp;
 
 /// A cycle with what it has decided so far.
@@ -26,7 +27,7 @@ pub(crate) struct Run<'a> {
 
 /// One class and what was found of it.
 struct Judged<'a> {
-    shape: &'a Arc<Shape>,
+    of: &'a ClassKey,
     class: &'a ShapeClass,
     /// Its offers in order, from the first look at it until it is settled: a thousand of these at
     /// once would not stay in the processor's cache.
@@ -40,6 +41,20 @@ struct Judged<'a> {
     waiting: Option<(WaitingShape, Kind)>,
 }
 
+/// How the stream of a job goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// With the job after it.
+    GoOn,
+    /// Not at all.
+    Leave,
+    /// With this job, once all others have had their turn.
+    SetAside {
+        /// Its tasks that are not decided on.
+        left: u32,
+    },
+}
+
 /// Whether more jobs of a class need to be tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -47,21 +62,23 @@ enum Standing {
     Open,
     /// Its jobs wait for a better offer; one with its own conditions might still start.
     Waits,
+    /// Its quota does not permit any of its jobs anywhere.
+    Rationed,
     /// Nowhere is enough free for it.
     Full,
 }
 
 impl<'a> Judged<'a> {
     fn run(&mut self, cycle: &Cycle<'a>) -> &mut ClassRun<'a> {
-        self.run.get_or_insert_with(|| cycle.class(self.shape, self.class, &[]))
+        self.run.get_or_insert_with(|| cycle.class(self.of, self.class, &[]))
     }
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(cycle: Cycle<'a>) -> Run<'a> {
         let snapshot = cycle.snapshot;
-        let judged = |(shape, class)| Judged {
-            shape,
+        let judged = |(of, class)| Judged {
+            of,
             class,
             run: None,
             told: None,
@@ -76,14 +93,38 @@ impl<'a> Run<'a> {
     /// Decides on the jobs in order, up to but without `until`.
     fn decide(&mut self, until: Option<JobId>) {
         let mut queue = Queue::new(self.snapshot);
-        while let Some(next) = queue.next() {
-            if Some(next.job) == until {
+        loop {
+            let Some(next) = queue.next(self.cycle.ration.as_ref().and_then(Ration::shares)) else {
+                match queue.turn() {
+                    Turn::First if queue.turn_over() => continue,
+                    _ => return,
+                }
+            };
+            let may_wait = queue.turn() == Turn::First && !next.key.goes_first();
+            if Some(next.job) == until && !(may_wait && self.borrows(&next)) {
                 return;
             }
-            if self.consider(&next) {
-                queue.go_on(&next);
+            match self.consider(&next, queue.turn()) {
+                Then::GoOn => queue.go_on(&next),
+                Then::Leave => {}
+                Then::SetAside { left } => queue.set_aside(&next, left),
             }
         }
+    }
+
+    /// Whether the best that there is for a job would have its project borrow.
+    fn borrows(&mut self, next: &Next) -> bool {
+        if self.cycle.ration.is_none() {
+            return false;
+        }
+        let own = match next.kind {
+            Kind::Plain => Own::default(),
+            Kind::Own => self.own(next, &self.snapshot.pending[&next.key]),
+        };
+        let judged = &self.classes[next.class as usize];
+        let mut run = self.cycle.class(judged.of, judged.class, own.may_use);
+        let best = self.cycle.rank(&mut run, own, 1).choices;
+        best.first().is_some_and(|best| self.cycle.borrows(&run, best.offer))
     }
 
     /// The plan, once all jobs are decided on.
@@ -91,7 +132,7 @@ impl<'a> Run<'a> {
         self.decide(None);
         let waiting = self.classes.into_iter().filter_map(|judged| {
             let (waiting, _) = judged.waiting?;
-            Some((Arc::clone(judged.shape), waiting))
+            Some((judged.of.clone(), waiting))
         });
         self.plan.waiting = waiting.collect();
         self.plan
@@ -103,45 +144,65 @@ impl<'a> Run<'a> {
         self.cycle
     }
 
-    /// Decides on one job; says whether its stream is worth going on with.
-    fn consider(&mut self, next: &Next) -> bool {
+    /// Decides on one job; says how its stream goes on.
+    fn consider(&mut self, next: &Next, turn: Turn) -> Then {
+        let unless_plain = || match next.kind {
+            Kind::Plain => Then::Leave,
+            Kind::Own => Then::GoOn,
+        };
         let pending = match next.kind {
             Kind::Plain => None,
             Kind::Own => Some(&self.snapshot.pending[&next.key]),
         };
         if pending.and_then(|about| about.begin).is_some_and(|begin| begin > self.cycle.now) {
             self.plan.waiting_jobs.insert(next.job, WaitingFor::BeginTime);
-            return true;
+            return Then::GoOn;
+        }
+        if self.classes[next.class as usize].standing == Standing::Rationed {
+            return unless_plain();
         }
         if !self.promising() && self.is_settled(next) {
             // Jobs with begin times further on still get their own reason.
-            return next.kind == Kind::Own;
+            return unless_plain();
         }
         let own = pending.map_or_else(Own::default, |about| self.own(next, about));
-        let ready = pending.map_or(next.ready, |about| about.ready);
-        if own.may_use.is_empty() {
-            self.consider_tasks(next, own, ready);
+        let ready = match (next.ready, pending) {
+            (0, Some(about)) => about.ready,
+            (ready, _) => ready,
+        };
+        let left = if own.may_use.is_empty() {
+            self.consider_tasks(next, own, ready, turn)
         } else {
-            self.consider_user_of_closures(next, own, ready);
-        }
-        true
+            self.consider_user_of_closures(next, own, ready, turn)
+        };
+        if left > 0 { Then::SetAside { left } } else { Then::GoOn }
     }
 
     /// A job that may use a reservation sees more than the others of its shape: it looks at the
     /// offers for itself.
-    fn consider_user_of_closures(&mut self, next: &Next, own: Own<'a>, ready: u32) {
+    fn consider_user_of_closures(
+        &mut self,
+        next: &Next,
+        own: Own<'a>,
+        ready: u32,
+        turn: Turn,
+    ) -> u32 {
         let judged = &mut self.classes[next.class as usize];
         let shared = judged.run.take();
-        judged.run = Some(self.cycle.class(judged.shape, judged.class, own.may_use));
-        self.consider_tasks(next, own, ready);
+        judged.run = Some(self.cycle.class(judged.of, judged.class, own.may_use));
+        let left = self.consider_tasks(next, own, ready, turn);
         self.classes[next.class as usize].run = shared;
+        left
     }
 
     /// Starts or promises a job's ready tasks, one by one: a task that waits for a better offer
-    /// may leave room for the next one to start elsewhere.
-    fn consider_tasks(&mut self, next: &Next, own: Own<'_>, ready: u32) {
+    /// may leave room for the next one to start elsewhere. Gives the number of those that are set
+    /// aside: they would have their project borrow, and in the first turn only what projects have
+    /// themselves is given out (as in Kueue, where what does not borrow goes first). So what an
+    /// owner took back is not borrowed again before the owner has it.
+    fn consider_tasks(&mut self, next: &Next, own: Own<'_>, ready: u32, turn: Turn) -> u32 {
         let mut told = false;
-        for _ in 0..ready {
+        for done in 0..ready {
             let judged = &mut self.classes[next.class as usize];
             // The first look at a class is explained, so it keeps the runners-up.
             let first = judged.told.is_none() && judged.standing == Standing::Open;
@@ -149,6 +210,13 @@ impl<'a> Run<'a> {
             let ranking = self.cycle.rank(judged.run(&self.cycle), own, keep);
             let room = self.plan.placements.len() < self.cycle.policy.starts_max as usize;
             let best = ranking.choices.first().copied();
+            if let Some(best) = best
+                && turn == Turn::First
+                && !next.key.goes_first()
+                && self.cycle.borrows(judged.run(&self.cycle), best.offer)
+            {
+                return ready - done;
+            }
             if let Some(best) = best
                 && best.start == self.cycle.now
                 && room
@@ -160,21 +228,28 @@ impl<'a> Run<'a> {
                 told = true;
                 self.wait(next, &ranking);
             }
-            if self.preempt(next, own) {
+            if self.preempt(next, own) || self.take_back(next, own, &ranking) {
                 continue;
+            }
+            if ranking.is_rationed() && own.may_use.is_empty() {
+                let judged = &mut self.classes[next.class as usize];
+                judged.standing = Standing::Rationed;
+                judged.run = None;
+                return 0;
             }
             match best {
                 Some(best) if self.promising() => self.promise(next, best),
-                _ if self.promising() => return,
+                _ if self.promising() => return 0,
                 _ => {
                     if next.kind == Kind::Own && own.may_use.is_empty() {
                         self.close_if_full(next);
                     }
                     self.classes[next.class as usize].run = None;
-                    return;
+                    return 0;
                 }
             }
         }
+        0
     }
 
     /// Has allocations stopped for a job, if it may and that makes room.
@@ -191,6 +266,24 @@ impl<'a> Run<'a> {
         let why = PreemptedFor::Qos;
         let stop = |allocation| Preemption { allocation, cluster, by, why };
         self.plan.preemptions.extend(stopped.into_iter().map(stop));
+        true
+    }
+
+    /// Has allocations stopped for a job that its quota does not permit now, if its project may
+    /// take back what they hold and that makes room.
+    fn take_back(&mut self, next: &Next, own: Own<'_>, ranking: &Ranking) -> bool {
+        if !ranking.is_rationed() || self.preempting >= self.cycle.policy.preemptions_max {
+            return false;
+        }
+        let judged = &mut self.classes[next.class as usize];
+        judged.run(&self.cycle);
+        let run = judged.run.as_ref().expect("it was just made");
+        let Some(stops) = self.cycle.take_back(run, own, &next.key, ranking) else { return false };
+        self.preempting += 1;
+        let by = next.job;
+        self.plan.preemptions.extend(stops.into_iter().map(|(cluster, allocation, why)| {
+            Preemption { allocation, cluster, by, why: PreemptedFor::Quota(why) }
+        }));
         true
     }
 
@@ -212,7 +305,7 @@ impl<'a> Run<'a> {
         }
         match (judged.standing, next.kind) {
             (Standing::Open, _) => false,
-            (Standing::Full, _) | (Standing::Waits, Kind::Plain) => true,
+            (Standing::Full | Standing::Rationed, _) | (Standing::Waits, Kind::Plain) => true,
             (Standing::Waits, Kind::Own) => !self.is_bound(next) || self.close_if_full(next),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::fit::score::shown;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Ranking};
+use crate::plan::ration::Rationed;
 use crate::reason::{Candidate, Explanation, Predicate, Unfit, WaitingFor};
 use crate::words;
 use std::collections::BTreeSet;
@@ -42,7 +43,8 @@ impl Cycle<'_> {
     /// The clusters that can never run the shape, and those that cannot for now.
     fn unfit(&self, run: &ClassRun<'_>, ranking: &Ranking) -> Arc<[Unfit]> {
         let told_anew = [&ranking.silent, &ranking.refused, &ranking.closed];
-        if told_anew.iter().all(|offers| offers.is_empty()) && ranking.late.is_empty() {
+        let told_anew = told_anew.iter().all(|offers| offers.is_empty());
+        if told_anew && ranking.late.is_empty() && ranking.rationed.is_empty() {
             return Arc::clone(&run.class.unfit);
         }
         let mut all: Vec<Unfit> = run.class.unfit.to_vec();
@@ -69,12 +71,22 @@ impl Cycle<'_> {
             let there = "refused this job".to_owned();
             tell(offer, Predicate::Refused, "a site that takes it".into(), there);
         }
+        for one in &ranking.rationed {
+            let (asked, there) = self.rationed_in_words(one);
+            tell(one.offer, Predicate::Quota, asked, there);
+        }
         for &offer in &ranking.closed {
             let there = self.closed_in_words(run, offer);
             tell(offer, Predicate::Available, "nodes in service".into(), there);
         }
         all.sort_by_key(|entry| entry.cluster);
         all.into()
+    }
+
+    /// What was asked of the quota, and what it has left.
+    pub(crate) fn rationed_in_words(&self, one: &Rationed) -> (String, String) {
+        let ration = self.ration.as_ref().expect("without quotas nothing is short of one");
+        ration.book.words(&one.shortage, one.reach)
     }
 
     /// Why a job that was ranked and did not start waits.
@@ -86,7 +98,9 @@ impl Cycle<'_> {
                 (true, true) => WaitingFor::Priority,
             };
         }
-        if !ranking.late.is_empty() {
+        if !ranking.rationed.is_empty() {
+            WaitingFor::Quota
+        } else if !ranking.late.is_empty() {
             WaitingFor::Deadline
         } else if !ranking.refused.is_empty() {
             WaitingFor::SiteRefused

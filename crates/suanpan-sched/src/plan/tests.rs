@@ -2,10 +2,11 @@ use crate::fixtures::{
     HOUR, NOW, add, at, flavor, link, network, partition, pending, policy, running, shape, site,
     take, tres, wall,
 };
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, WaitingShape, plan};
 use crate::policy::{AllRefused, Policy};
 use crate::reason::{Predicate, WaitingFor};
-use crate::snapshot::{Change, Contact, Pending, Snapshot};
+use crate::snapshot::{Change, ClassKey, Contact, Pending, Snapshot};
+use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::{Goal, InputNeed, Shape, Sharing};
 use suanpan_model::money::MicroCredits;
@@ -14,6 +15,7 @@ use suanpan_model::time::Seconds;
 mod closures;
 mod preemptions;
 mod properties;
+mod quotas;
 
 /// Two sites: `fast` is twice as fast at four times the price of `slow`.
 fn two_sites() -> Snapshot {
@@ -42,7 +44,13 @@ fn clusters(plan: &Plan) -> Vec<u32> {
 }
 
 fn reason(plan: &Plan, shape: &Shape) -> WaitingFor {
-    plan.waiting.get(shape).expect("the shape waits").reason
+    told(plan, shape).reason
+}
+
+/// Why a shape waits, where there are no quotas.
+fn told<'p>(plan: &'p Plan, shape: &Shape) -> &'p WaitingShape {
+    let of = ClassKey { shape: Arc::new(shape.clone()), queue: None };
+    plan.waiting.get(&of).expect("the shape waits")
 }
 
 #[test]
@@ -228,7 +236,7 @@ fn a_silent_cluster_is_possible_but_not_now() {
     snapshot.apply(Change::Contact(ClusterId(1), Contact::Silent));
     let plan = planned(&snapshot);
     assert_eq!(reason(&plan, &small), WaitingFor::SiteUnreachable);
-    assert_eq!(plan.waiting[&small].explanation.unfit[0].predicate, Predicate::Reachable);
+    assert_eq!(told(&plan, &small).explanation.unfit[0].predicate, Predicate::Reachable);
     assert_eq!(snapshot.catalog.possible(&small), Ok(()));
 }
 

@@ -95,7 +95,7 @@ pub struct Target {
 }
 
 /// Why a workload may be stopped for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// Its own queue has something more important.
@@ -143,10 +143,7 @@ pub fn targets(
     incoming: &Workload,
     admitted: &[Workload],
 ) -> Vec<Target> {
-    let lacking = |(&cell, &asked): (&Cell, &i64)| {
-        matches!(quotas.check_cell(incoming.queue, cell, asked), Fit::Full(_)).then_some(cell)
-    };
-    let needed: BTreeSet<Cell> = incoming.amounts.iter().filter_map(lacking).collect();
+    let needed = lacking(quotas, incoming);
     if needed.is_empty() || matches!(quotas.check(incoming.queue, &incoming.amounts), Fit::Never(_))
     {
         return Vec::new();
@@ -159,6 +156,23 @@ pub fn targets(
         (own, candidate.priority, Reverse(candidate.admitted), candidate.id)
     });
     search.decide(sharing, &candidates)
+}
+
+/// Whether `candidate` may be stopped for `incoming` at all, as things stand: it holds something
+/// that is lacking, and the rules permit it.
+#[must_use]
+pub fn may_stop(quotas: &Quotas, rules: &Rules, incoming: &Workload, candidate: &Workload) -> bool {
+    let lacking = lacking(quotas, incoming);
+    let search = Search { quotas: quotas.clone(), rules, incoming, needed: lacking };
+    search.may_take(candidate)
+}
+
+/// The cells of which a request finds too little free.
+fn lacking(quotas: &Quotas, incoming: &Workload) -> BTreeSet<Cell> {
+    let lacking = |(&cell, &asked): (&Cell, &i64)| {
+        matches!(quotas.check_cell(incoming.queue, cell, asked), Fit::Full(_)).then_some(cell)
+    };
+    incoming.amounts.iter().filter_map(lacking).collect()
 }
 
 struct Search<'a> {

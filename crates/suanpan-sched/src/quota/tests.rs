@@ -45,15 +45,16 @@ fn what_is_lent_can_be_borrowed_and_no_more() {
     let (mut quotas, ids) = cohort(&[nominal(2), lends(3, 2)]);
     quotas.add(ids[0], &of(&[(CPU, 2)]));
     assert_eq!(quotas.available(ids[0], CPU), 2, "one of the other's three is not lent");
-    let shortage = Shortage { cell: CPU, asked: 3, there: 2, bound: Bound::Cohort };
+    let shortage =
+        Shortage { cell: CPU, asked: 3, there: 2, bound: Bound::Cohort, member: MemberId(0) };
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 3)])), Fit::Full(shortage));
-    assert_eq!(shortage.words("spot", "cpu"), "asked 3 of cpu on spot, 2 in the cohort");
     quotas.remove(ids[0], &of(&[(CPU, 1)]));
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 3)])), Fit::Borrowing);
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 1)])), Fit::Nominal);
     quotas.add(ids[0], &of(&[(CPU, 3)]));
     assert_eq!(quotas.available(ids[1], CPU), 1, "what is guaranteed is still there");
-    let never = Shortage { cell: CPU, asked: 5, there: 4, bound: Bound::Cohort };
+    let never =
+        Shortage { cell: CPU, asked: 5, there: 4, bound: Bound::Cohort, member: MemberId(0) };
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 5)])), Fit::Never(never));
     quotas.check_sums();
 }
@@ -63,7 +64,8 @@ fn the_borrowing_limit_holds() {
     let (mut quotas, ids) = cohort(&[borrows(5, 1), nominal(10)]);
     assert_eq!(quotas.potential(ids[0], CPU), 6);
     quotas.add(ids[0], &of(&[(CPU, 4)]));
-    let shortage = Shortage { cell: CPU, asked: 3, there: 2, bound: Bound::BorrowingLimit };
+    let shortage =
+        Shortage { cell: CPU, asked: 3, there: 2, bound: Bound::BorrowingLimit, member: ids[0] };
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 3)])), Fit::Full(shortage));
     assert_eq!(quotas.check(ids[0], &of(&[(CPU, 2)])), Fit::Borrowing);
 }

@@ -3,6 +3,7 @@
 use crate::fit::Offer;
 use crate::fit::catalog::Catalog;
 use crate::fit::score::Yardstick;
+use crate::quota::MemberId;
 use crate::reason::Unfit;
 use crate::snapshot::{Pending, PendingKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,16 @@ use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::Shape;
 
-/// Pending jobs of one shape, and what the network offers that shape.
+/// What the jobs of one class have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClassKey {
+    /// What they ask.
+    pub shape: Arc<Shape>,
+    /// Whose quota they would use; `None` where there are no quotas.
+    pub queue: Option<MemberId>,
+}
+
+/// Pending jobs of one shape and quota, and what the network offers that shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeClass {
     /// Jobs that only their shape decides on, with their ready tasks.

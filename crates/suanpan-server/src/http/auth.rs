@@ -103,6 +103,8 @@ pub enum Right {
     CloseNodes,
     /// Say how jobs are ordered, and which QOSs there are.
     SetPriorities,
+    /// Say what projects may use.
+    SetQuotas,
 }
 
 impl Role {
@@ -116,7 +118,8 @@ impl Role {
                 | Right::Look
                 | Right::AddSites
                 | Right::CloseNodes
-                | Right::SetPriorities,
+                | Right::SetPriorities
+                | Right::SetQuotas,
             ) => true,
         }
     }

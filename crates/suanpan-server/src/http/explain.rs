@@ -151,7 +151,7 @@ mod tests {
     fn next(reason: WaitingFor) -> Option<WaitingFor> {
         use WaitingFor::{
             BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, JobArrayTaskLimit,
-            JobHeldUser, NoSiteFits, Priority, ReqNodeNotAvail, Resources, SiteRefused,
+            JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail, Resources, SiteRefused,
             SiteUnreachable,
         };
         Some(match reason {
@@ -163,7 +163,8 @@ mod tests {
             JobHeldUser => JobArrayTaskLimit,
             JobArrayTaskLimit => NoSiteFits,
             NoSiteFits => Budget,
-            Budget => SiteUnreachable,
+            Budget => Quota,
+            Quota => SiteUnreachable,
             SiteUnreachable => SiteRefused,
             SiteRefused => Deadline,
             Deadline => ReqNodeNotAvail,

@@ -220,6 +220,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
         | Event::PrioritiesSet { .. }
+        | Event::QuotasSet { .. }
         | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }

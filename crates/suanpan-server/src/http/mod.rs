@@ -24,6 +24,7 @@ mod ops;
 mod params;
 mod plan;
 mod priorities;
+mod quotas;
 mod rows;
 mod sites;
 mod sse;

@@ -2,7 +2,9 @@
 
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
-use super::{agent, closures, events, jobs, logs, ops, plan, priorities, sites, submit, why};
+use super::{
+    agent, closures, events, jobs, logs, ops, plan, priorities, quotas, sites, submit, why,
+};
 use serde::Serialize;
 use suanpan_wire::v1;
 use utoipa::openapi::header::Header;
@@ -90,7 +92,7 @@ pub(super) struct LogChunkBody {
         jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
-        events::all,
+        quotas::list, quotas::set, quotas::clear, events::all,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),

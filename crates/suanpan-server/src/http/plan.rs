@@ -42,9 +42,12 @@ pub(super) async fn plan(
         .plane
         .ask(move |state, _| state.check_rank(&caller, 0, &rank).map(|()| Names::of(state)));
     let names = question.await?.map_err(Refusal::from)?;
-    let (shape, deadline) = (Arc::clone(&spec.shape), spec.deadline);
-    let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
-        (suanpan_sched::explain::outlook(snapshot, now, policy, &shape, deadline, tasks), now)
+    let asked = app.plane.ask_scheduler({
+        let (project, shape, deadline) = (spec.project, spec.shape, spec.deadline);
+        move |snapshot, now, policy| {
+            use suanpan_sched::explain::outlook;
+            (outlook(snapshot, now, policy, &project, &shape, deadline, tasks), now)
+        }
     });
     let (mut outlook, now) = asked.await?;
     outlook.explanation.candidates.truncate(CANDIDATES_MAX);
@@ -99,6 +102,7 @@ fn feasibility(outlook: &Outlook, begin: Option<Timestamp>) -> Feasibility {
         (false, _) if outlook.tasks_now > 0 && begin.is_none() => Feasibility::Now,
         (false, _) => Feasibility::Later,
         (true, Some(WaitingFor::Budget)) => Feasibility::OverBudget,
+        (true, Some(WaitingFor::Quota)) => Feasibility::OverQuota,
         (true, Some(WaitingFor::SiteUnreachable | WaitingFor::SiteRefused)) => Feasibility::Later,
         (true, _) => Feasibility::Never,
     }

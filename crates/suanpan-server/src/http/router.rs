@@ -2,7 +2,8 @@
 
 use super::problem::Refusal;
 use super::{
-    App, agent, closures, events, guard, jobs, logs, ops, plan, priorities, sites, submit, why,
+    App, agent, closures, events, guard, jobs, logs, ops, plan, priorities, quotas, sites, submit,
+    why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -50,6 +51,9 @@ routes! {
     get "/v1/priorities/jobs" => priorities::jobs;
     get "/v1/priorities/shares" => priorities::shares;
     get "/v1/flavors" => sites::flavors;
+    get "/v1/quotas" => quotas::list;
+    post "/v1/quotas" => quotas::set;
+    post "/v1/quotas/clear" => quotas::clear;
     get "/v1/events" => events::all;
     post "/v1/agent/inventory" => agent::inventory;
     get "/v1/agent/orders" => agent::orders;

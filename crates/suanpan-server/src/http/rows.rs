@@ -192,8 +192,8 @@ async fn reasons(app: &App, tasks: Vec<TaskRef>) -> Answer<Vec<Option<String>>> 
     });
     let reason = |explained| match explained {
         Explained::Blocked { reason, .. } => Some(word(&reason)),
-        Explained::Eligible { job, shape, .. } => {
-            app.plane.waiting(job, &shape).map(|waits| word(&waits.reason))
+        Explained::Eligible { job, class } => {
+            app.plane.waiting(job, &class).map(|waits| word(&waits.reason))
         }
         Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
     };

@@ -13,9 +13,10 @@ use axum::http::HeaderMap;
 use std::sync::Arc;
 use suanpan_engine::explain::Explained;
 use suanpan_model::id::JobId;
-use suanpan_model::job::{Goal, Shape};
+use suanpan_model::job::Goal;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::reason::WaitingFor;
+use suanpan_sched::snapshot::ClassKey;
 use suanpan_wire::v1;
 
 /// Candidates shown.
@@ -55,12 +56,12 @@ pub(super) async fn why(
     app.plane.views().wait_for(app.plane.durable_seq(), std::time::Duration::from_secs(5)).await;
     let detail = rows::detail(&app, task, rows::Launch::Left).await?;
     let pending = match explained {
-        Explained::Blocked { job, reason, detail, shape } => {
-            let found = Found { job, reason: Some((reason, detail)), shape };
+        Explained::Blocked { job, reason, detail, class } => {
+            let found = Found { job, reason: Some((reason, detail)), class };
             Some(waits(&app, found, &names, now).await?)
         }
-        Explained::Eligible { job, shape, .. } => {
-            Some(waits(&app, Found { job, reason: None, shape }, &names, now).await?)
+        Explained::Eligible { job, class } => {
+            Some(waits(&app, Found { job, reason: None, class }, &names, now).await?)
         }
         Explained::Unknown | Explained::Finished(_) | Explained::Placed(_) => None,
     };
@@ -120,17 +121,17 @@ fn sentence(
 struct Found {
     job: JobId,
     reason: Option<(WaitingFor, String)>,
-    shape: Arc<Shape>,
+    class: ClassKey,
 }
 
 async fn waits(app: &App, found: Found, names: &Names, now: Timestamp) -> Answer<v1::WhyPending> {
-    let Found { job, reason, shape } = found;
-    let last = app.plane.waiting(job, &shape);
+    let Found { job, reason, class } = found;
+    let last = app.plane.waiting(job, &class);
     let asked = app.plane.ask_scheduler(move |snapshot, now, policy| {
-        use suanpan_sched::explain::{WhatIf, outlook, what_if};
+        use suanpan_sched::explain::{WhatIf, outlook_of, what_if};
         // A job that may not start yet is not among the scheduler's: it is judged by its shape.
         what_if(snapshot, now, policy, job).unwrap_or_else(|| {
-            let foretold = outlook(snapshot, now, policy, &shape, None, 1);
+            let foretold = outlook_of(snapshot, now, policy, &class, None, 1);
             WhatIf {
                 reason: foretold.reason,
                 explanation: foretold.explanation,

@@ -12,7 +12,7 @@ use suanpan_model::job::Shape;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::policy::Policy;
 use suanpan_sched::reason::Explanation;
-use suanpan_sched::snapshot::Snapshot;
+use suanpan_sched::snapshot::{ClassKey, Snapshot};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, oneshot};
 
@@ -156,23 +156,24 @@ impl ControlPlane {
 
     /// What the scheduler's last cycle found of a waiting job; `None` where it knows no reason.
     #[must_use]
-    pub fn waiting(&self, job: JobId, shape: &Shape) -> Option<Waits> {
-        self.shared().scheduler.waits(job, shape)
+    pub fn waiting(&self, job: JobId, class: &ClassKey) -> Option<Waits> {
+        self.shared().scheduler.waits(job, class)
     }
 
-    /// What the scheduler would do with a shape now: candidates, best first, at most
+    /// What the scheduler would do with a shape of a project now: candidates, best first, at most
     /// `candidates_max`, and why the other clusters are ruled out.
     ///
     /// # Errors
     /// [`Failure::Stopping`] where the scheduler has stopped.
     pub async fn candidates(
         &self,
+        project: String,
         shape: Arc<Shape>,
         candidates_max: usize,
     ) -> Result<Explanation, Failure> {
         self.ask_scheduler(move |snapshot, now, policy| {
             let mut found =
-                suanpan_sched::explain::candidates(snapshot, now, policy, &shape, None, 1);
+                suanpan_sched::explain::candidates(snapshot, now, policy, &project, &shape);
             found.candidates.truncate(candidates_max);
             found
         })

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use suanpan_engine::command::{Caller, Command, CommitPlan};
 use suanpan_engine::sequencer::Reply;
 use suanpan_model::id::JobId;
-use suanpan_model::job::Shape;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::plan::Plan;
 use suanpan_sched::policy::Policy;
 use suanpan_sched::reason::{Explanation, WaitingFor};
-use suanpan_sched::snapshot::{Change, Snapshot};
+use suanpan_sched::snapshot::{Change, ClassKey, Snapshot};
 use tokio::sync::oneshot;
 
 use super::checkpoint_thread::{alarm, in_words};
@@ -122,9 +121,9 @@ impl SchedulerDesk {
     }
 
     /// What the last cycle found of a waiting job.
-    pub(crate) fn waits(&self, job: JobId, shape: &Shape) -> Option<Waits> {
+    pub(crate) fn waits(&self, job: JobId, of: &ClassKey) -> Option<Waits> {
         let last = Arc::clone(&self.last.read().expect("no thread panics while it holds the lock"));
-        let class = last.plan.waiting.get(shape);
+        let class = last.plan.waiting.get(of);
         let own = last.plan.waiting_jobs.get(&job).copied();
         let by_class = class.map(|class| match class.first == job {
             true => class.reason,

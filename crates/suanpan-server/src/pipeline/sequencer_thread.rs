@@ -195,6 +195,7 @@ fn kind_of(command: &Command) -> &'static str {
         Command::ReserveNodes(_) => "reserve_nodes",
         Command::EndReservation(_) => "end_reservation",
         Command::SetPriorities(_) => "set_priorities",
+        Command::SetQuotas(_) => "set_quotas",
         Command::CommitPlan(_) => "commit_plan",
         Command::PassTime => "pass_time",
     }

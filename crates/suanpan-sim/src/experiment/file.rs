@@ -11,6 +11,7 @@ use std::path::Path;
 mod network;
 mod policies;
 mod priorities;
+mod quotas;
 mod sites;
 mod workload;
 
@@ -51,6 +52,10 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Experiment, Proble
     let names: Vec<&str> = rules.iter().map(|(name, _)| *name).collect();
     let list = top.need("policies", &format!("a list of policies: {}", names.join(", ")))?;
     let policies = policies::policies(list, &site.model)?;
+    if policies::leave_priorities_unused(&policies, &site.model) {
+        let expected = "a policy with `order = \"priority\"`, or no such table";
+        return Err(top.wrong("priorities", "a table", expected));
+    }
     let metrics = match top.take("metrics") {
         Some(value) => metrics(value.section("a table [metrics]")?, &site.model)?,
         None => default_metrics(&site.model),
@@ -67,7 +72,7 @@ fn place(top: &mut Section<'_>, folder: &Path) -> Result<Site, Problem> {
         return network::network(top, value);
     }
     let site = sites::site(value.section(expected)?, folder)?;
-    for key in ["flavor", "link", "priorities"] {
+    for key in ["flavor", "link", "priorities", "quotas"] {
         if let Some(value) = top.take(key) {
             return Err(
                 value.wrong("nothing: it is for a network, whose sites are tables [[site]]")

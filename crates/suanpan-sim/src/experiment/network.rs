@@ -19,6 +19,7 @@ use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 use suanpan_sched::order::priority::PriorityPolicy;
+use suanpan_sched::quota::policy::QuotaPolicy;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,8 @@ pub struct NetworkModel {
     pub sites: Vec<Arc<Inventory>>,
     /// For policies that order jobs by priority.
     pub priorities: Option<PriorityPolicy>,
+    /// What its projects may use.
+    pub quotas: Option<Arc<QuotaPolicy>>,
 }
 
 /// What the jobs of a source ask of a network, besides what the source knows.

@@ -29,12 +29,14 @@ use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::{Plan, plan};
 use suanpan_sched::policy::Policy;
+use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::reason::Explanation;
 use suanpan_sched::snapshot::Snapshot;
 use suanpan_site::report::Report;
 
 mod agent;
 mod audit;
+mod quota_audit;
 #[cfg(test)]
 mod tests;
 
@@ -336,6 +338,20 @@ impl Network {
                 return;
             }
         }
+    }
+
+    /// Limits what projects may use.
+    ///
+    /// # Errors
+    /// What the engine says of quotas that cannot be kept.
+    pub fn with_quotas(
+        mut self,
+        start: Timestamp,
+        quotas: Arc<QuotaPolicy>,
+    ) -> Result<Network, Rejection> {
+        let command = Command::SetQuotas(Some(quotas));
+        self.handle(start, Caller::System, command, &mut |_| {})?;
+        Ok(self)
     }
 
     /// Sends agents the orders that changed; what they then do enters the agenda.

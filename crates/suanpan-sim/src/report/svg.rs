@@ -47,9 +47,8 @@ impl Svg {
     /// A rectangle, its corners as round as `radius`.
     pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), radius: f64) {
         let [x, y, width, height] = [at.0, at.1, size.0, size.1].map(short);
-        self.add(format_args!(
-            r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}" rx="{radius}"/>"#
-        ));
+        let size = format!("width=\"{width}\" height=\"{height}\" rx=\"{radius}\"");
+        self.add(format_args!(r#"<rect class="{class}" x="{x}" y="{y}" {size}/>"#));
     }
 
     /// A dot.

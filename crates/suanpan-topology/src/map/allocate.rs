@@ -86,8 +86,9 @@ pub struct Allocator<'a> {
 }
 
 impl<'a> Allocator<'a> {
-    /// Finds the sets on the fabric of the mapper's slots; each gets an equal part of the mapper's effort. An allocation may be worse
-    /// than the best one found by `tolerance` thousandths, to leave less behind.
+    /// Finds the sets of the mapper's slots, elements of `fabric`; each gets an equal part of the
+    /// mapper's effort. An allocation may be worse than the best one found by `tolerance`
+    /// thousandths, to leave less behind.
     #[must_use]
     pub fn new(fabric: &Fabric, mapper: Mapper<'a>, tolerance: u32) -> Self {
         let sets = sets(fabric, mapper.distances, mapper.traffic.ranks());

@@ -98,7 +98,7 @@ impl SubmitJob {
         let mut check = Check::default();
         let directories = launch::directories(self, &mut check);
         let shape = shape::shape(self, context, &directories, &mut check);
-        let launch = launch::launch(self, &directories, &shape.layout, &mut check);
+        let launch = launch::launch(self, &directories, &shape, &mut check);
         let (begin, deadline) = self.times(context, &mut check);
         let array = check.read("array", self.array.as_ref(), parse::<ArraySpec>);
         let dependency = check.read("dependency", self.dependency.as_ref(), parse::<Dependency>);

@@ -17,6 +17,7 @@ pub mod ops;
 pub mod plan;
 pub mod priority;
 pub mod problem;
+pub mod quota;
 pub mod site;
 pub mod submission;
 pub mod submit;
@@ -43,6 +44,10 @@ pub use priority::{
     PriorityWeights, ProjectShares, Qos, Share, ShareList, WhenPreempted,
 };
 pub use problem::{FieldProblem, Problem};
+pub use quota::{
+    QuotaAmount, QuotaAmounts, QuotaBorrow, QuotaCohort, QuotaKind, QuotaLimits, QuotaList,
+    QuotaProject, QuotaReclaim, QuotaSharing, QuotaTree, QuotaUse, QuotaWithin,
+};
 pub use site::{
     AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
     SiteList, SiteToken,

@@ -51,6 +51,8 @@ pub enum Feasibility {
     Never,
     /// Every site that fits is above its budget.
     OverBudget,
+    /// The quota of its project does not permit it now, on any flavor that fits.
+    OverQuota,
 }
 
 /// One way to run a job: a pool of one flavor in one partition of one cluster.
@@ -195,7 +197,7 @@ pub struct Why {
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
     /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `JobArrayTaskLimit`, `NoSiteFits`,
-    /// `Budget`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.
@@ -242,6 +244,7 @@ pub const WAITING_REASONS: &[WaitingReason] = &[
     reason("JobArrayTaskLimit", "as many of its tasks run as its own limit allows"),
     reason("NoSiteFits", "no site of the network could ever run it"),
     reason("Budget", "every site that fits is above its budget"),
+    reason("Quota", "the quota of its project does not permit it now"),
     reason("SiteUnreachable", "the sites that fit are out of contact"),
     reason("SiteRefused", "the sites that fit refused it lately"),
     reason("Deadline", "no site could finish it by its deadline"),

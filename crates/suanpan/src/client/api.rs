@@ -9,8 +9,8 @@ use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
     JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer, PriorityAnswer,
-    PriorityPolicy, ReservationAnswer, ReservationList, ShareList, SiteList, SiteToken,
-    SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList, ShareList, SiteList,
+    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -239,6 +239,21 @@ impl Client {
     /// Projects and users with their shares and usage.
     pub fn shares(&self) -> Result<ShareList, Failure> {
         self.get("/v1/priorities/shares", &[])
+    }
+
+    /// The quotas of projects.
+    pub fn quotas(&self) -> Result<QuotaList, Failure> {
+        self.get("/v1/quotas", &[])
+    }
+
+    /// Sets them all.
+    pub fn set_quotas(&self, tree: &QuotaTree) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas", Some(tree), None)
+    }
+
+    /// Lifts them all.
+    pub fn clear_quotas(&self) -> Result<QuotaList, Failure> {
+        self.post("/v1/quotas/clear", None::<&()>, None)
     }
 
     /// All flavors.

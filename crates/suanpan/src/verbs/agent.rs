@@ -25,6 +25,13 @@ pub fn run(context: &Context<'_>, args: &Agent) -> Outcome {
     let mut config =
         AgentConfig::new(&reach.server, &reach.token_file, &args.site_file, &args.state_dir);
     config.ca_file = reach.ca_file;
+    if let Some(name) = &args.driver {
+        let driver = suanpan_agent::sitefile::driver(name);
+        config.driver = Some(driver.map_err(|error| {
+            Failure::usage(format!("--driver: there is no driver `{}`", error.value))
+                .hint(format!("write {}", error.expected))
+        })?);
+    }
     let shutdown = Shutdown::default();
     let interrupts = Interrupts::watch()?;
     let ending = shutdown.clone();

@@ -13,11 +13,13 @@ mod logs;
 mod plan;
 mod priorities;
 mod ps;
+mod quotas;
 mod reservations;
 mod run;
 mod server;
 mod show;
 mod sim;
+mod site_script;
 mod sites;
 mod submit;
 mod topology;
@@ -73,6 +75,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
+        Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
         Verb::Server(args) => server::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
@@ -103,6 +106,7 @@ pub const NAMES: &[&str] = &[
     "reservations",
     "priorities",
     "flavors",
+    "quotas",
     "history",
     "server",
     "agent",
@@ -132,6 +136,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",
+        Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",
         Verb::Server(_) => "server",
         Verb::Agent(_) => "agent",

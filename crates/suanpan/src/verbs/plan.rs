@@ -33,7 +33,7 @@ pub fn answer(context: &Context<'_>, job: &SubmitJob) -> Outcome {
         Feasibility::Now => exit::PLAN_NOW,
         Feasibility::Later => exit::PLAN_LATER,
         Feasibility::Never => exit::PLAN_NEVER,
-        Feasibility::OverBudget => exit::PLAN_OVER_BUDGET,
+        Feasibility::OverBudget | Feasibility::OverQuota => exit::PLAN_OVER_BUDGET,
     })
 }
 

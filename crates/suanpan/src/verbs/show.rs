@@ -1,6 +1,6 @@
 //! `show`: everything about one job.
 
-use super::{Context, follow, ps};
+use super::{Context, follow, ps, site_script};
 use crate::cli::Show;
 use crate::client::{Client, LONG_PATIENCE};
 use crate::exit;
@@ -15,6 +15,15 @@ pub fn run(context: &Context<'_>, args: &Show) -> Outcome {
     let client = context.client()?;
     if args.script {
         return script(context, &client.job_with_launch(&args.job)?);
+    }
+    if args.site_script {
+        let detail = client.job_with_launch(&args.job)?;
+        let launch = detail.launch.as_ref().map(|launch| &launch["payload"]["script"]);
+        let Some(text) = launch.and_then(Value::as_str) else {
+            return Err(Failure::other(format!("job {} has no script", args.job))
+                .hint("a command is given to Slurm under the same supervisor"));
+        };
+        return site_script::print(context.output, text);
     }
     if args.follow {
         return follow_events(context, &client.patient(LONG_PATIENCE), &args.job);

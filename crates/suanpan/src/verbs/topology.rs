@@ -1,6 +1,7 @@
 //! `topology`: fabrics, jobs on them, and where the ranks go.
 
 mod compare;
+mod configure;
 mod describe;
 mod draw;
 mod estimate;
@@ -30,6 +31,7 @@ pub fn run(context: &Context<'_>, args: Topology) -> Outcome {
         TopologyAction::Map(args) => map::run(context.output, &args),
         TopologyAction::Estimate(args) => estimate::run(context.output, &args),
         TopologyAction::Compare(args) => compare::run(context.output, &args),
+        TopologyAction::Configure(args) => configure::run(context.output, &args),
         TopologyAction::Explore(args) => explore::run(context.output, &args),
         TopologyAction::Draw(args) => draw::run(context.output, &args),
     }

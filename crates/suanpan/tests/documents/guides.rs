@@ -101,11 +101,10 @@ impl Scene {
         let dir = tempfile::Builder::new().prefix("suanpan-test-").tempdir();
         let dir = dir.expect("there is room for a temporary directory");
         // The files the guides speak of.
-        for (example, name) in
-            [("three-sites/guiyang.toml", "guiyang.toml"), ("priorities.toml", "priorities.toml")]
-        {
-            let example = root.join("examples").join(example);
-            fs::copy(example, dir.path().join(name)).expect("the example is copied");
+        for example in ["three-sites/guiyang.toml", "priorities.toml", "quotas.toml"] {
+            let file = root.join("examples").join(example);
+            let name = file.file_name().expect("an example is a file");
+            fs::copy(&file, dir.path().join(name)).expect("the example is copied");
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound address").to_string();

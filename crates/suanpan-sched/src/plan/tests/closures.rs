@@ -1,6 +1,6 @@
 //! Drains and reservations.
 
-use super::{one_site, planned, reason};
+use super::{one_site, planned, reason, told};
 use crate::explain::what_if;
 use crate::fixtures::{HOUR, NOW, add, at, pending, policy, running, shape, take, tres};
 use crate::reason::{Predicate, WaitingFor};
@@ -29,7 +29,7 @@ fn a_drained_node_takes_nothing_new_until_it_is_back() {
     let plan = planned(&snapshot);
     assert_eq!(reason(&plan, &wide), WaitingFor::ReqNodeNotAvail);
     assert_eq!(plan.placements[0].nodes, [1], "the other node takes the single one");
-    let unfit = &plan.waiting[&wide].explanation.unfit;
+    let unfit = &told(&plan, &wide).explanation.unfit;
     assert_eq!(unfit[0].predicate, Predicate::Available);
     assert_eq!(unfit[0].there, "drained: new disks");
     snapshot.apply(Change::Opened(ClusterId(1), ClosureId(1)));

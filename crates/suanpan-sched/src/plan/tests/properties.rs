@@ -35,7 +35,7 @@ prop_compose! {
     }
 }
 
-fn any_network() -> impl Strategy<Value = Vec<Inventory>> {
+pub(super) fn any_network() -> impl Strategy<Value = Vec<Inventory>> {
     prop::collection::vec(any_site(), 1..4).prop_map(|mut sites| {
         for (number, site) in sites.iter_mut().enumerate() {
             site.site = format!("s{number}");
@@ -59,7 +59,7 @@ prop_compose! {
     }
 }
 
-fn any_jobs() -> impl Strategy<Value = Vec<Pending>> {
+pub(super) fn any_jobs() -> impl Strategy<Value = Vec<Pending>> {
     let deadline = prop::option::weighted(0.15, 60u64..3_000);
     let may_use = prop::option::weighted(0.2, prop::collection::btree_set(0u64..4, 1..3));
     let one = (any_shape(), 0i64..3, 1u32..4, deadline, may_use);
@@ -129,7 +129,7 @@ fn occupied_until(placement: &Placement, now: Timestamp) -> Timestamp {
 }
 
 /// Takes a plan's placements into the snapshot as the engine would.
-fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) {
+pub(super) fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) {
     for placement in &plan.placements {
         let key = snapshot.keys[&placement.job];
         let job = snapshot.pending[&key].clone();
@@ -140,6 +140,7 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) 
             ends_by: occupied_until(placement, now),
             ending: Ending::AtLimit,
             preemptible: None,
+            held: None,
         };
         *next += 1;
         snapshot.apply(Change::Took(placement.cluster, AllocationId(*next), running));
@@ -148,7 +149,7 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next: &mut u64) 
 }
 
 /// Frees what has reached its end.
-fn finish(snapshot: &mut Snapshot, now: Timestamp) {
+pub(super) fn finish(snapshot: &mut Snapshot, now: Timestamp) {
     let ended: Vec<(ClusterId, AllocationId)> = snapshot
         .clusters
         .iter()
@@ -163,7 +164,7 @@ fn finish(snapshot: &mut Snapshot, now: Timestamp) {
 }
 
 /// The next time at which something ends or is opened.
-fn next_end(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_end(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     let views = snapshot.clusters.values();
     let ends = views.flat_map(|view| {
         let opened = view.closures.values().map(|closure| closure.until);
@@ -245,7 +246,7 @@ proptest! {
         }
         for pending in snapshot.pending.values() {
             let all = started.get(&pending.job) == Some(&pending.ready);
-            let told = plan.waiting.contains_key(&pending.shape)
+            let told = plan.waiting.contains_key(&pending.class())
                 || plan.waiting_jobs.contains_key(&pending.job);
             prop_assert!(all || told, "job {} has neither", pending.job);
         }

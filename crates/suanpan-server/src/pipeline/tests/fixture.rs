@@ -258,6 +258,7 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
         flavor: 0,
         capacity,
         features: Vec::new(),
+        outside: Tres::default(),
     };
     Inventory {
         site: name.to_owned(),

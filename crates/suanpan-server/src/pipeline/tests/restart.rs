@@ -6,6 +6,7 @@ use std::time::Duration;
 use suanpan_engine::command::{Caller, Command};
 use suanpan_engine::rejection::Rejection;
 use suanpan_model::id::JobId;
+use suanpan_sched::snapshot::ClassKey;
 use suanpan_site::report::Fact;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,8 +154,9 @@ async fn the_scheduler_says_why_a_job_waits_and_what_a_shape_could_have() {
     let ids = running.submit(1, vec![job("one"), job("two"), job("three")]).await;
     let wanted = Arc::new(shape(1));
     let mut found = None;
+    let class = ClassKey { shape: Arc::clone(&wanted), queue: None };
     for _ in 0..500 {
-        found = running.plane.waiting(ids[2], &wanted);
+        found = running.plane.waiting(ids[2], &class);
         if found.is_some() {
             break;
         }
@@ -163,9 +165,9 @@ async fn the_scheduler_says_why_a_job_waits_and_what_a_shape_could_have() {
     let waits = found.expect("the third job has no place and a reason");
     assert!(waits.explanation.is_some() && waits.shadow_start.is_some(), "{waits:?}");
     assert_eq!(waits.first, Some(ids[2]));
-    let seen = running.plane.candidates(Arc::clone(&wanted), 5).await.unwrap();
+    let seen = running.plane.candidates("p".into(), Arc::clone(&wanted), 5).await.unwrap();
     assert_eq!(seen.candidates.len(), 1, "{seen:?}");
-    let impossible = running.plane.candidates(Arc::new(shape(64)), 5).await.unwrap();
+    let impossible = running.plane.candidates("p".into(), Arc::new(shape(64)), 5).await.unwrap();
     assert_eq!(impossible.unfit.len(), 1, "{impossible:?}");
     // The first one ends, and the third one starts in its place.
     let orders = running.plane.orders().poll(cluster, 0, Duration::ZERO).await.whole.unwrap();

@@ -153,6 +153,7 @@ impl<'a> Folder<'a> {
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
             | Event::PrioritiesSet { .. }
+            | Event::QuotasSet { .. }
             | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }

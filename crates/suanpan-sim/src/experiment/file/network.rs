@@ -1,7 +1,7 @@
 //! The sites of a network, their flavors, prices, partitions and links, by the keys that site
 //! files have for them.
 
-use super::{priorities, title, whole};
+use super::{priorities, quotas, title, whole};
 use crate::experiment::network::NetworkModel;
 use crate::experiment::section::{Section, Value};
 use crate::experiment::{Site, SiteModel};
@@ -20,7 +20,8 @@ const FEATURES_MAX: usize = 16;
 /// The longest time limit of a partition that states none: a week.
 const WEEK: &str = "7-00:00:00";
 
-/// Reads the tables `[[site]]`, and `[[flavor]]`, `[[link]]` and `[priorities]` around them.
+/// Reads the tables `[[site]]`, and `[[flavor]]`, `[[link]]`, `[priorities]` and `[quotas]` around
+/// them.
 pub(super) fn network(top: &mut Section<'_>, sites: Value<'_>) -> Result<Site, Problem> {
     let empty = sites.wrong("at least one table [[site]]");
     let common = match top.take("flavor") {
@@ -52,12 +53,13 @@ pub(super) fn network(top: &mut Section<'_>, sites: Value<'_>) -> Result<Site, P
         Some(value) => Some(priorities::priorities(value.section("a table [priorities]")?)?),
         None => None,
     };
+    let quotas = top.take("quotas").map(quotas::quotas).transpose()?.map(Arc::new);
     let name = match inventories.as_slice() {
         [one] => one.site.clone(),
         several => format!("{} sites", several.len()),
     };
     let sites = inventories.into_iter().map(Arc::new).collect();
-    Ok(Site { name, model: SiteModel::Network(NetworkModel { sites, priorities }) })
+    Ok(Site { name, model: SiteModel::Network(NetworkModel { sites, priorities, quotas }) })
 }
 
 fn site(
@@ -210,7 +212,13 @@ fn nodes(
     let capacity = Tres { cpus, memory, gpus };
     for _ in 0..many {
         let name = format!("{}-{:05}", site.site, site.nodes.len() + 1);
-        site.nodes.push(Node { name, flavor, capacity, features: features.clone() });
+        site.nodes.push(Node {
+            name,
+            flavor,
+            capacity,
+            features: features.clone(),
+            outside: Tres::default(),
+        });
     }
     Ok(())
 }

@@ -68,6 +68,14 @@ fn needs_priorities(rule: Rule, model: &SiteModel) -> Option<&'static str> {
     lacks.then_some("a table [priorities] in this file, which says how jobs are given priorities")
 }
 
+/// Whether a network says how jobs are given priorities and no policy asks for it.
+pub(super) fn leave_priorities_unused(policies: &[Policy], model: &SiteModel) -> bool {
+    let has_priorities =
+        matches!(model, SiteModel::Network(network) if network.priorities.is_some());
+    let asks = |policy: &Policy| matches!(policy.rule, Rule::Network(rule) if rule.order == Order::Priority);
+    has_priorities && !policies.iter().any(asks)
+}
+
 /// Options as they are taken, with what they say in short.
 struct Options<'s, 't> {
     section: &'s mut Section<'t>,
@@ -217,7 +225,11 @@ fn network(
     if let Some(value) = options.take("starts_max") {
         rule.starts_max = value.whole(1..=DEPTH_MAX, "starts of one cycle")? as u32;
     }
-    if let Some(most) = options.whole("preemptions_max", DEPTH_MAX, "jobs that others stop for")? {
+    // Only a QOS lets a job stop others.
+    if rule.order == Order::Priority
+        && let Some(most) =
+            options.whole("preemptions_max", DEPTH_MAX, "jobs that others stop for")?
+    {
         rule.preemptions_max = most as u32;
     }
     rule.cycle_s = options.whole("cycle_s", 86_400, "seconds, 0 for every change")?.unwrap_or(0);

@@ -1,4 +1,6 @@
 use super::*;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 const GOOD: &str = r#"
 name = "Backfill"
@@ -100,13 +102,13 @@ between = ["one", "two"]
 delay_ms = 10.5
 throughput_mbps = 800
 [priorities]
-weights = { age = 1000, fair_share = 2000 }
+weights = { age = 500, fair_share = 2000 }
 half_life = "never"
-shares = { physics = 3 }
+shares.physics = { shares = 3, users = { ann = 2 } }
 [priorities.qos.urgent]
 priority = 10
 preempts = ["normal"]
-grace_s = 60
+grace = "01:00"
 [priorities.qos.normal]
 [[workload]]
 generator = "lublin"
@@ -149,7 +151,10 @@ fn reads_a_network() {
     );
     assert_eq!(experiment.policies[1].name, "conservative reservation_depth=8 order=priority");
     let priorities = network.priorities.as_ref().expect("they are there");
-    assert_eq!((priorities.weights.job_size, priorities.half_life), (0, None));
+    let weights = (priorities.weights.age, priorities.weights.job_size);
+    assert_eq!((weights, priorities.half_life), ((500, 1000), None));
+    assert_eq!(priorities.shares["physics"].users["ann"], 2);
+    assert_eq!(priorities.qos["urgent"].preempts, ["normal"]);
 }
 
 /// What is changed, into what, and what is told of it.
@@ -229,7 +234,7 @@ const WRONG: [(&str, &str, &str); 19] = [
     (
         "preempts = [\"normal\"]",
         "preempts = [\"nomal\"]",
-        "x.toml:38: priorities.qos.urgent.preempts[0] is `nomal`: expected",
+        "x.toml:38: priorities.qos.urgent.preempts[0] is `nomal`: expected names of QOSs",
     ),
     (
         "budget = \"12.5\"",
@@ -260,6 +265,12 @@ fn what_is_wrong_with_a_network_is_told_by_line_and_remedy() {
     let error = read(&lines.collect::<Vec<_>>().join("\n")).expect_err("it has no priorities");
     let told = "x.toml:3: policies[1].name is `conservative`: expected a table [priorities]";
     assert!(error.starts_with(told), "{error}");
+    let unasked = NETWORK.replace(", order = \"priority\"", "");
+    let error = read(&unasked).expect_err("no policy asks for them");
+    assert!(error.contains("priorities is `a table`: expected a policy with `order"), "{error}");
+    let vain = NETWORK.replace("\"live\"", "{ name = \"live\", preemptions_max = 1 }");
+    let error = read(&vain).expect_err("nothing is stopped for another");
+    assert!(error.contains("key of policies[0] is `preemptions_max`"), "{error}");
 }
 
 #[test]
@@ -304,4 +315,93 @@ fn policies_take_options() {
         error.contains("policies[0] is `easy-sjbf`: expected a policy without `scan`"),
         "{error}"
     );
+}
+
+/// Quotas of the projects of [`NETWORK`].
+const QUOTAS: &str = r#"
+[quotas]
+sharing = "fair"
+[quotas.cohorts.city]
+[quotas.projects.physics]
+cohort = "city"
+reclaim = "any"
+flavors.gpu = { gpus = { nominal = 4, borrow = 2 }, memory = { nominal = "256G" } }
+"#;
+
+#[test]
+fn reads_the_quotas_of_a_network() {
+    let experiment = read(&format!("{NETWORK}{QUOTAS}")).expect("it is right");
+    let SiteModel::Network(network) = &experiment.site.model else { panic!("a network") };
+    let quotas = network.quotas.as_ref().expect("they are there");
+    let gpu = &quotas.projects["physics"].flavors["gpu"];
+    assert_eq!(gpu.gpus.map(|quota| (quota.nominal, quota.borrowing_limit)), Some((4, Some(2))));
+    assert_eq!(gpu.memory.map(|quota| quota.nominal), Some(256 << 10));
+    for (from, to, expected) in [
+        ("cohort = \"city\"", "cohort = \"town\"", "quotas.projects.physics.cohort is `town`"),
+        ("nominal = 4", "nominal = -4", "quotas.projects.physics.flavors.gpu.gpus.nominal is `-4`"),
+        ("reclaim", "reclaims", "key of quotas.projects.physics is `reclaims`: expected `reclaim`"),
+    ] {
+        let wrong = read(&format!("{NETWORK}{}", QUOTAS.replace(from, to)));
+        let told = format!("{:#}", wrong.expect_err("it is refused"));
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+/// Values of every kind, right and wrong.
+const VALUES: [&str; 24] = [
+    "0",
+    "-1",
+    "1e999",
+    "nan",
+    "99999999999999999999",
+    "0x10",
+    "\"\"",
+    "\"0\"",
+    "\"99999999999999\"",
+    "\"0.0000001\"",
+    "\"never\"",
+    "\"one\"",
+    "\"x.swf\"",
+    "\"7-00:00:00\"",
+    "\"8388608T\"",
+    "true",
+    "[]",
+    "[[]]",
+    "[1]",
+    "{}",
+    "[{}]",
+    "{ name = \"live\" }",
+    "[{ count = 1000, flavor = \"cpu\", cpus = 1, memory = 1 }]",
+    "2026-11-22",
+];
+
+proptest! {
+    #[test]
+    fn no_change_of_a_file_makes_it_panic(
+        is_network in any::<bool>(),
+        changes in prop::collection::vec((0..4usize, any::<Index>(), any::<Index>()), 1..4),
+    ) {
+        let text = if is_network { NETWORK } else { GOOD };
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (kind, line, other) in changes {
+            let at = line.index(lines.len());
+            match kind {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, lines[other.index(lines.len())].clone()),
+                2 => {
+                    let end = other.index(lines[at].len() + 1);
+                    lines[at].truncate(end);
+                }
+                _ => {
+                    if let Some((key, _)) = lines[at].clone().split_once('=') {
+                        lines[at] = format!("{key}= {}", other.get(&VALUES));
+                    }
+                }
+            }
+            prop_assume!(!lines.is_empty());
+        }
+        if let Err(told) = read(&lines.join("\n")) {
+            prop_assert!(told.contains("expected"), "{told}");
+        }
+    }
 }

@@ -84,21 +84,18 @@ fn binding(section: &mut Section<'_>, network: &NetworkModel) -> Result<Binding,
     let user = text(section, "user")?;
     let goal = section.take("goal").map(|value| value.word(&GOALS)).transpose()?;
     let budget = section.take("budget").map(|value| network::credits(&value)).transpose()?;
-    let nice = whole(section, "nice", 0..=2_147_483_645, "points of priority")?;
+    let rank = rank(section, network)?;
     let sharing = section.take("sharing");
     let sharing = sharing
         .map(|value| value.word(&[("shared", Sharing::Shared), ("exclusive", Sharing::Exclusive)]));
-    let requeue = section.take("requeue");
-    let requeue = requeue
-        .map(|value| value.word(&[("never", Requeue::Never), ("on-failure", Requeue::OnFailure)]));
     let mut binding = Binding {
         project,
         user,
         goal: goal.unwrap_or(Goal::Balanced),
         budget,
-        qos: qos(section, network)?,
-        requeue: requeue.transpose()?.unwrap_or_default(),
-        nice: nice.unwrap_or(0) as i32,
+        qos: rank.qos,
+        requeue: rank.requeue,
+        nice: rank.nice,
         sites: known(section, "sites", network, |site| vec![&site.site])?,
         partitions: known(section, "partitions", network, |site| {
             site.partitions.iter().map(|partition| partition.name.as_str()).collect()
@@ -129,16 +126,43 @@ fn binding(section: &mut Section<'_>, network: &NetworkModel) -> Result<Binding,
     Ok(binding)
 }
 
-fn qos(section: &mut Section<'_>, network: &NetworkModel) -> Result<Option<String>, Problem> {
-    let Some(value) = section.take("qos") else { return Ok(None) };
-    let name = value.text("the name of a QOS")?;
-    let qos = network.priorities.as_ref().map(|policy| &policy.qos);
-    let known: Vec<&str> = qos.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    match known.contains(&name.as_str()) {
-        true => Ok(Some(name)),
-        false if known.is_empty() => Err(value.wrong("a QOS that a table [priorities.qos] names")),
-        false => Err(value.wrong(&format!("one of: {}", known.join(", ")))),
+/// What counts only where jobs have priorities.
+struct Rank {
+    qos: Option<String>,
+    nice: i32,
+    requeue: Requeue,
+}
+
+fn rank(section: &mut Section<'_>, network: &NetworkModel) -> Result<Rank, Problem> {
+    let mut rank = Rank { qos: None, nice: 0, requeue: Requeue::Never };
+    let Some(policy) = &network.priorities else {
+        for key in ["qos", "nice", "requeue"] {
+            if let Some(value) = section.take(key) {
+                return Err(value.wrong("nothing: without a table [priorities] no job has one"));
+            }
+        }
+        return Ok(rank);
+    };
+    if let Some(value) = section.take("qos") {
+        let known: Vec<&str> = policy.qos.keys().map(String::as_str).collect();
+        let expected = match known.is_empty() {
+            true => "a QOS that a table [priorities.qos.NAME] names".to_owned(),
+            false => format!("one of: {}", known.join(", ")),
+        };
+        let name = value.text(&expected)?;
+        if !known.contains(&name.as_str()) {
+            return Err(value.wrong(&expected));
+        }
+        rank.qos = Some(name);
     }
+    if let Some(nice) = whole(section, "nice", 0..=2_147_483_645, "points of priority")? {
+        rank.nice = nice as i32;
+    }
+    if let Some(value) = section.take("requeue") {
+        rank.requeue =
+            value.word(&[("never", Requeue::Never), ("on-failure", Requeue::OnFailure)])?;
+    }
+    Ok(rank)
 }
 
 /// Names of the network, each of which must be there.

@@ -151,6 +151,11 @@ pub(super) fn run(
         (Some(priorities), Order::Priority) => network.with_priorities(begin, priorities.clone()),
         _ => network,
     };
+    let network = match &model.quotas {
+        Some(quotas) => network.with_quotas(begin, Arc::clone(quotas)),
+        None => Ok(network),
+    };
+    let network = network.map_err(|rejection| anyhow::anyhow!("{rejection}"))?;
     let clusters = network.clusters();
     let mut specs = Specs::new(sources, submissions, rule.goal);
     let arrivals = (0..submissions.jobs.len()).map(|place| specs.arrival(place));

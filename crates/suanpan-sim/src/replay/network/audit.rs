@@ -1,7 +1,7 @@
 //! The auditor: reads the records as a stranger would, with a small model of its own, and panics
 //! with the broken promise in words. It is the one place of the simulator that looks into events.
 
-use super::Row;
+use super::{Row, quota_audit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_engine::event::{Event, PlacedAllocation, Then};
@@ -11,6 +11,7 @@ use suanpan_model::job::{JobState, Sharing};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
+use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::reason::Explanation;
 
 /// What the auditor knows, folded from records only.
@@ -22,6 +23,9 @@ pub(super) struct Auditor {
     submitted: BTreeMap<JobId, Timestamp>,
     attempts: BTreeMap<AllocationId, Attempt>,
     last: AllocationId,
+    /// Projects of the jobs that are not over.
+    projects: BTreeMap<JobId, String>,
+    quotas: Option<Arc<QuotaPolicy>>,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,8 @@ impl Auditor {
             match event {
                 Event::JobsSubmitted { jobs, .. } => {
                     self.submitted.extend(jobs.iter().map(|job| (job.id, record.at)));
+                    let projects = jobs.iter().map(|job| (job.id, job.spec.project.clone()));
+                    self.projects.extend(projects);
                 }
                 Event::InventoryRecorded { cluster, inventory } => {
                     let free = inventory.nodes.iter().map(|node| node.capacity).collect();
@@ -50,6 +56,7 @@ impl Auditor {
                         let explanation = &explanations[placed.explanation as usize];
                         self.placed(record.at, placed, Arc::clone(explanation));
                     }
+                    self.check_quotas(allocations);
                 }
                 Event::AllocationStarted { allocation, at } => {
                     let attempt = self.attempts.get_mut(allocation).expect("placed, then started");
@@ -67,7 +74,11 @@ impl Auditor {
                         Then::Requeued,
                     ));
                 }
-                Event::TasksEnded { job, .. } => drop(self.submitted.remove(job)),
+                Event::TasksEnded { job, .. } => {
+                    self.submitted.remove(job);
+                    self.projects.remove(job);
+                }
+                Event::QuotasSet { policy } => self.quotas.clone_from(policy),
                 _ => {}
             }
         }
@@ -92,6 +103,16 @@ impl Auditor {
         self.attempts.insert(placed.id, attempt);
     }
 
+    /// No start takes a project beyond what the quotas permit.
+    fn check_quotas(&self, started: &[PlacedAllocation]) {
+        let Some(policy) = &self.quotas else { return };
+        let project = |job: &JobId| self.projects[job].as_str();
+        let running = self.attempts.values().map(|attempt| &attempt.placed);
+        let running = running.map(|placed| (project(&placed.job), placed));
+        let started = started.iter().map(|placed| (project(&placed.job), placed));
+        quota_audit::check(policy, running, &started.collect::<Vec<_>>());
+    }
+
     fn ended(&mut self, id: AllocationId, at: Timestamp, charge: MicroCredits, then: Then) -> Row {
         let attempt = self.attempts.remove(&id).expect("an attempt ends once");
         let Attempt { placed, explanation, at: placed_at, started } = attempt;
@@ -105,6 +126,7 @@ impl Auditor {
         let state = match then {
             Then::Over(state) => {
                 self.submitted.remove(&placed.job);
+                self.projects.remove(&placed.job);
                 state
             }
             Then::Requeued => JobState::Pending,

@@ -3,7 +3,12 @@
 
 use super::*;
 use crate::workload::generate::steady::{self, Steady, SteadyJob};
+use std::collections::BTreeMap;
+use suanpan_model::job::Requeue;
 use suanpan_model::walltime::Walltime;
+use suanpan_sched::quota::Quota;
+use suanpan_sched::quota::policy::{CohortQuota, FlavorQuota, ProjectQuota};
+use suanpan_sched::quota::preemption::{Borrow, Reclaim, Rules, Sharing};
 
 const SITES: u32 = 4;
 const CPUS: u32 = 64;
@@ -71,4 +76,60 @@ fn a_job_past_its_limit_is_stopped_and_an_impossible_one_refused() {
     assert_eq!((counts.submitted, counts.rejected, rows.len()), (1, 1, 1));
     assert_eq!(rows[0].state, JobState::Timeout);
     assert_eq!(rows[0].ended.since(rows[0].started), Seconds(limit.seconds().into()));
+}
+
+/// Three projects in two levels of cohorts, that share the CPUs of all sites.
+fn quotas(sharing: Sharing) -> Arc<QuotaPolicy> {
+    let flavors = |quota: Quota| {
+        let one = FlavorQuota { cpus: Some(quota), ..FlavorQuota::default() };
+        BTreeMap::from([("cpu".to_owned(), one)])
+    };
+    let cohort = |parent: Option<&str>| CohortQuota {
+        parent: parent.map(str::to_owned),
+        weight_milli: 1_000,
+        flavors: BTreeMap::new(),
+    };
+    let borrow = Borrow::LowerPriority { at_most: None };
+    let project = |cohort: &str, quota: Quota| ProjectQuota {
+        cohort: Some(cohort.to_owned()),
+        weight_milli: 1_000,
+        rules: Rules { reclaim: Reclaim::Any, borrow, ..Rules::default() },
+        flavors: flavors(quota),
+    };
+    let own = |nominal| Quota { nominal, borrowing_limit: Some(100), lending_limit: None };
+    let keeps = Quota { nominal: 128, borrowing_limit: Some(32), lending_limit: Some(64) };
+    Arc::new(QuotaPolicy {
+        sharing,
+        cohorts: [("city", cohort(None)), ("labs", cohort(Some("city")))]
+            .map(|(name, one)| (name.to_owned(), one))
+            .into(),
+        projects: [
+            ("p0", project("labs", own(96))),
+            ("p1", project("labs", own(32))),
+            ("p2", project("city", keeps)),
+        ]
+        .map(|(name, one)| (name.to_owned(), one))
+        .into(),
+    })
+}
+
+#[test]
+fn quotas_hold_at_every_start_and_what_is_taken_back_runs_again() {
+    for sharing in [Sharing::Priority, Sharing::Fair] {
+        let jobs = workload(600, 11).zip(0u32..).map(|(mut job, number)| {
+            job.spec.project = format!("p{}", number * number % 3 + number % 2);
+            job.spec.requeue = Requeue::OnFailure;
+            job
+        });
+        let network = network(10, Cycles::AtEveryChange)
+            .with_quotas(Timestamp(0), quotas(sharing))
+            .expect("the tree can be kept");
+        let mut done = 0;
+        let counts = network.run(jobs, |told| {
+            let over = |row: &Row| row.state == JobState::Completed;
+            done += u64::from(matches!(&told, Told::Ended { row, .. } if over(row)));
+        });
+        assert_eq!(done, counts.submitted, "every job is over, with {sharing:?}");
+        assert!(counts.attempts > done, "something was taken back, with {sharing:?}");
+    }
 }

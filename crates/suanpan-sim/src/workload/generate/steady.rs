@@ -154,6 +154,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
             flavor: 0,
             capacity: Tres { cpus, memory: Mebibytes::new(1 << 30), gpus: 0 },
             features: Vec::new(),
+            outside: Tres::default(),
         }],
         partitions: vec![Partition {
             name: "batch".into(),

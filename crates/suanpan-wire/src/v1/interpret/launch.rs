@@ -1,11 +1,13 @@
 //! What an agent needs to launch a job: payload, environment, directories, files.
 
-use super::shape::Layout;
+use super::shape::Laid;
 use super::{Check, parse};
 use crate::v1::fields;
 use crate::v1::submit::{Payload, SubmitJob};
 use std::collections::{BTreeMap, BTreeSet};
-use suanpan_model::job::{self, Copy, FlavorLaunch, Launch, Source, Workdir};
+use suanpan_model::job::{
+    self, Copy, FlavorLaunch, GpuForm, Launch, MemoryForm, Requeue, SiteRequest, Source, Workdir,
+};
 use suanpan_model::pattern::FilePattern;
 use suanpan_model::signal::SignalSpec;
 
@@ -86,9 +88,10 @@ pub(super) fn default_name(payload: &Payload) -> String {
 pub(super) fn launch(
     job: &SubmitJob,
     directories: &Directories,
-    layout: &Layout,
+    laid: &Laid,
     check: &mut Check,
 ) -> Launch {
+    let layout = &laid.layout;
     let standard = if job.array.is_some() { "slurm-%A_%a.out" } else { "slurm-%j.out" };
     let mut pattern = |field, typed: Option<&String>| {
         check.read(field, typed, |text| parse::<FilePattern>(text).map(|_| text.to_owned()))
@@ -126,6 +129,29 @@ pub(super) fn launch(
         comment: check.read("comment", job.comment.as_ref(), fields::comment),
         qos: check.read("qos", job.qos.as_ref(), fields::word),
         source,
+        site: site_request(job, laid),
+    }
+}
+
+/// What a site's own workload manager is told, in the form in which it was typed.
+fn site_request(job: &SubmitJob, laid: &Laid) -> SiteRequest {
+    SiteRequest {
+        gpus: match (&job.gpus_per_node, &job.gpus, &job.gpus_per_task) {
+            (Some(_), _, _) => GpuForm::PerNode,
+            (_, Some(_), _) => GpuForm::Gpus,
+            (_, _, Some(_)) => GpuForm::PerTask,
+            _ => GpuForm::Gres,
+        },
+        memory: match (&job.mem_per_cpu, &job.mem_per_gpu) {
+            (Some(_), _) => MemoryForm::PerCpu,
+            (_, Some(_)) => MemoryForm::PerGpu,
+            _ => MemoryForm::PerNode,
+        },
+        sharing: laid.shape.sharing,
+        requeue: if job.requeue == Some(true) { Requeue::OnFailure } else { Requeue::Never },
+        features: laid.shape.features.clone(),
+        nodelist: laid.shape.nodelist.clone(),
+        exclude: laid.shape.exclude.clone(),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn run(output: &Output, args: &TopologyDescribe) -> Outcome {
 }
 
 /// The fabric with every element and link listed.
-fn document(loaded: &Loaded) -> String {
+pub fn document(loaded: &Loaded) -> String {
     let document = FabricDocument {
         about: loaded.about.clone(),
         sources: loaded.sources.clone(),

@@ -180,8 +180,8 @@ fn run_all(
     let mut done: BTreeMap<String, Measured> = BTreeMap::new();
     if !args.fresh {
         for key in tasks.keys() {
-            let text = fs::read(folder.join(format!("{key}.json"))).unwrap_or_default();
-            if let Ok(measured) = serde_json::from_slice(&text) {
+            let text = fs::read_to_string(folder.join(format!("{key}.toml"))).unwrap_or_default();
+            if let Ok(measured) = toml::from_str(&text) {
                 done.insert(key.clone(), measured);
             }
         }
@@ -227,10 +227,11 @@ fn run_all(
     }
 }
 
-/// Writes a run's file whole or not at all.
+/// Writes a run's file whole or not at all. Numbers come back from TOML as they were, to the last
+/// bit, so that what is kept and what is new are written alike.
 fn keep(folder: &Path, key: &str, measured: &Measured) -> Result<Measured, Failure> {
-    let text = serde_json::to_string(measured).expect("numbers and texts are JSON");
-    let (path, new) = (folder.join(format!("{key}.json")), folder.join(format!("{key}.new")));
+    let text = toml::to_string(measured).expect("numbers and texts are TOML");
+    let (path, new) = (folder.join(format!("{key}.toml")), folder.join(format!("{key}.new")));
     fs::write(&new, text)
         .and_then(|()| fs::rename(&new, &path))
         .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;

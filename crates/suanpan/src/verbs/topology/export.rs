@@ -177,8 +177,8 @@ fn volcano(placed: &Placed, case: &Case) -> Result<String, Failure> {
     let is_plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let name: String = case.job.chars().map(is_plain).collect();
     let mut text = format!(
-        "apiVersion: topology.volcano.sh/v1alpha1\nkind: HyperNode\nmetadata:\n  name: {}\nspec:\n  \
-         tier: 1\n  members:\n",
+        "apiVersion: topology.volcano.sh/v1alpha1\nkind: HyperNode\nmetadata:\n  name: {}\n\
+         spec:\n  tier: 1\n  members:\n",
         name.trim_matches('-')
     );
     let mut seen = std::collections::BTreeSet::new();

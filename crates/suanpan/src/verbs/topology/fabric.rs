@@ -20,6 +20,7 @@ use suanpan_topology::problem::Problem;
 use suanpan_topology::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
 /// A fabric and what is known of it.
+#[derive(Clone)]
 pub struct Loaded {
     /// The fabric.
     pub fabric: Fabric,
@@ -152,7 +153,7 @@ fn from_file(path: &Path, args: &FabricArgs) -> Result<Loaded, Failure> {
     let word = FORMATS.iter().find(|(_, known)| *known == format).map_or("", |(word, _)| word);
     let allowed: &[&str] = match format {
         Format::Document => &[],
-        Format::Ibnetdiscover => &["--link", "--rails"],
+        Format::Ibnetdiscover => &["--link", "--rails", "--scale-up"],
         Format::Kubernetes => &["--link", "--label", "--resource"],
         Format::Csv => &["--link", "--cells"],
         _ => &["--link"],
@@ -202,7 +203,8 @@ fn import(
         }
         Format::Ibnetdiscover => {
             let rails_min = args.rails.unwrap_or(1);
-            let options = Options { terms: first, rails_min, ..Options::default() };
+            let scale_up = args.scale_up.as_deref().map(link_terms).transpose()?;
+            let options = Options { terms: first, capacity: 1, rails_min, scale_up };
             ibnetdiscover::parse(name, text, &options)
         }
         Format::Topograph if text.contains("instances") => {
@@ -252,6 +254,7 @@ fn refuse_other(args: &FabricArgs, what: &str, allowed: &[&str]) -> Result<(), F
         ("--link", !is_shape && !args.links.is_empty()),
         ("--cells", args.cells.is_some()),
         ("--rails", args.rails.is_some()),
+        ("--scale-up", args.scale_up.is_some()),
         ("--label", !args.labels.is_empty()),
         ("--resource", args.resource.is_some()),
     ];

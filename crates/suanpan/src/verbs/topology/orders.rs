@@ -6,8 +6,7 @@ use super::wrong;
 use crate::failure::Failure;
 use serde::Serialize;
 use suanpan_topology::distance::UNREACHABLE;
-use suanpan_topology::estimate::Estimator;
-use suanpan_topology::fabric::Level;
+use suanpan_topology::estimate::{Estimator, bytes_across};
 use suanpan_topology::routes::Routing;
 use suanpan_topology::traffic::Flow;
 
@@ -52,7 +51,7 @@ impl Figures {
         let total = case.traffic.total().max(1) as f64;
         let across = case.fabric.levels().iter().map(|level| Across {
             level: level.name.clone(),
-            bytes: across(case, level, &elements),
+            bytes: bytes_across(&case.traffic, &elements, level),
         });
         Ok(Figures {
             order: order.to_owned(),
@@ -90,14 +89,6 @@ fn hop_bytes(case: &Case, slot_of: &[u32]) -> (u128, u128) {
         }
     }
     (sum, stranded)
-}
-
-fn across(case: &Case, level: &Level, elements: &[u32]) -> u128 {
-    let is_apart = |a: u32, b: u32| {
-        a != b && (level.of[a as usize].is_none() || level.of[a as usize] != level.of[b as usize])
-    };
-    let crossing = pairs(case).filter(|&(rank, peer, _)| is_apart(elements[rank], elements[peer]));
-    crossing.map(|(_, _, bytes)| u128::from(bytes)).sum()
 }
 
 /// Orders that people use without a tool: elements by name, and the domains with most free slots

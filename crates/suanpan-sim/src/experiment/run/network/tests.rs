@@ -132,7 +132,7 @@ weights = { qos = 1000 }
 priority = 10
 preempts = ["normal"]
 [priorities.qos.normal]
-grace_s = 30
+grace = "00:30"
 SOURCE
 first = 1
 sites = ["near"]

@@ -4,6 +4,7 @@ use super::Results;
 use super::study::Metric;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::output::format::counted;
 use crate::output::table::{Align, Item, Rows};
 use std::fmt::Write;
 use suanpan_sim::report::STYLE;
@@ -96,12 +97,13 @@ pub fn html(results: &Results<'_>) -> String {
         escaped(&study.about)
     );
     page.push_str(&claims(results));
-    page.push_str("<section>\n<h2>Over the axis</h2>\n");
+    let axis = study.axis.first().map_or("one point", |axis| &axis.name);
     page.push_str(&format!(
-        "<p>Each figure is that of a system over that of <b>{}</b>, the median of {} seeds.</p>\n\
-         {}<div class=\"pair\">\n",
+        "<section>\n<h2>By {}</h2>\n<p>Each figure is that of a system over that of <b>{}</b>, the \
+         median of {}.</p>\n{}<div class=\"pair\">\n",
+        escaped(axis),
         escaped(&study.baseline),
-        study.seeds.len(),
+        counted(study.seeds.len() as u64, "seed"),
         legend(results)
     ));
     for metric in Metric::ALL {
@@ -146,7 +148,8 @@ fn claims(results: &Results<'_>) -> String {
         return String::new();
     }
     let mut html = String::from(
-        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table><thead><tr>\
+        "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table class=\"narrow\">\
+         <thead><tr>\
          <th>what</th><th>published</th><th>here, least to most</th></tr></thead><tbody>\n",
     );
     for claim in &results.study.claim {
@@ -327,12 +330,13 @@ fn method(results: &Results<'_>) -> String {
         format!("<ul>\n{items}</ul>\n")
     };
     format!(
-        "<section class=\"method\">\n<h2>Assumed</h2>\n{}<h2>Sources</h2>\n{}<h2>Method</h2>\n<ul>\n\
+        "<section class=\"method\">\n<h2>Assumed</h2>\n{}<h2>Sources</h2>\n{}<h2>Method</h2>\n\
+         <ul>\n\
          <li>Each job is mapped onto each system with the same effort, {} evaluations, for the \
          shortest time of the busiest link; defects and searches are drawn from seeds.</li>\n\
-         <li>Traffic is spread evenly over all shortest ways. A training step is computing and what \
-         communication nothing hides; another job's iteration is computing, the busiest link's \
-         time and the longest latency.</li>\n\
+         <li>Traffic is spread evenly over all shortest ways. A training step is computing and \
+         what communication nothing hides; another job's iteration is computing, the busiest \
+         link's time and the longest latency.</li>\n\
          <li>Latency and saturation are those of packets sent at random times in proportion to the \
          traffic (<code>Estimator::packets</code> of suanpan-topology, with its sources).</li>\n\
          <li>Energy is that of the links by bytes, and of elements by time.</li>\n\

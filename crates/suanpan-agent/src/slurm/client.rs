@@ -1,0 +1,128 @@
+//! Slurm's commands, each with a time limit: while a controller is away they hang and retry.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest that a question may take.
+pub const ASK_LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest that a submission or a cancellation may take.
+pub const ACT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Variables of the agent that the commands, and through `sbatch` the jobs, are given: what a
+/// login of the account would have, and nothing that opens a door.
+const PASSED: [&str; 14] = [
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "MANPATH",
+    "MODULEPATH",
+    "MODULESHOME",
+    "PATH",
+    "SHELL",
+    "SLURM_CONF",
+    "TZ",
+    "USER",
+    "XDG_DATA_DIRS",
+];
+
+/// Why a command gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The program cannot be started.
+    Missing(String),
+    /// It took too long and was ended.
+    TimedOut(Duration),
+    /// It failed; what it said on standard error.
+    Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Missing(why) => write!(f, "{why}"),
+            Trouble::TimedOut(limit) => write!(f, "no answer in {} s", limit.as_secs()),
+            Trouble::Failed(text) => write!(f, "{}", text.trim_end()),
+        }
+    }
+}
+
+/// Runs one command and answers its standard output.
+///
+/// # Errors
+/// See [`Trouble`].
+pub fn run(program: &str, words: &[String], limit: Duration) -> Result<String, Trouble> {
+    let mut command = Command::new(program);
+    command.args(words).env_clear().stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in PASSED {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let missing = |error: io::Error| Trouble::Missing(format!("{program}: {error}"));
+    let mut child = command.spawn().map_err(missing)?;
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let status = wait(&mut child, limit).map_err(missing)?;
+    let text = |reader: std::thread::JoinHandle<String>| reader.join().unwrap_or_default();
+    let Some(status) = status else { return Err(Trouble::TimedOut(limit)) };
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    if status.success() { Ok(stdout) } else { Err(Trouble::Failed(stderr)) }
+}
+
+/// Reads a pipe to its end on a thread of its own, so that no pipe fills up.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is as good as there is.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Waits for a command; ends it, and answers nothing, if it takes longer than the limit.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
+    let until = Instant::now() + limit;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// Words of a command line.
+#[must_use]
+pub fn words(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let limit = Duration::from_millis(200);
+        let answer = run("sleep", &words(&["60"]), limit);
+        assert_eq!(answer, Err(Trouble::TimedOut(limit)));
+        assert_eq!(run("echo", &words(&["a b"]), ASK_LIMIT), Ok("a b\n".to_owned()));
+        let failed = run("ls", &words(&["/no/such/file"]), ASK_LIMIT);
+        assert!(matches!(failed, Err(Trouble::Failed(text)) if text.contains("/no/such/file")));
+        assert!(matches!(run("no-such-program", &[], ASK_LIMIT), Err(Trouble::Missing(_))));
+    }
+}

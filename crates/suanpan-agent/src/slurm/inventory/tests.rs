@@ -1,0 +1,80 @@
+use super::*;
+use crate::sitefile;
+use crate::slurm::mark::Mark;
+use crate::slurm::parse;
+use suanpan_model::id::Generation;
+
+const SITE: &str = r#"
+site = "shanghai"
+driver = "slurm"
+[[flavor]]
+name = "nvidia-h20-96g"
+gres = "gpu:h20"
+[[flavor]]
+name = "cpu"
+"#;
+
+fn machines() -> Machines {
+    let node = |name: &str, gres: &str, used: &str, more: &str| {
+        format!(
+            "NodeName={name} CPUAlloc=12 CPUTot=32 AvailableFeatures=rdma Gres={gres} GresUsed={used} \
+             RealMemory=65536 AllocMem=12000 {more}"
+        )
+    };
+    let nodes = [
+        node("g1", "gpu:h20:8", "gpu:h20:6(IDX:0-5)", "State=MIXED"),
+        node("g2", "gpu:h20:8", "gpu:h20:0", "State=IDLE+DRAIN"),
+        node("c1", "(null)", "gpu:0", "State=MIXED"),
+        node("x1", "gpu:k40:2", "gpu:0", "State=IDLE"),
+    ];
+    let partitions = "PartitionName=gpu Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00 MaxNodes=UNLIMITED Nodes=g[1-2],x1 State=UP
+PartitionName=all Default=NO MaxTime=UNLIMITED DefaultTime=NONE MaxNodes=1 Nodes=g[1-2],c1 State=UP";
+    let (nodes, partitions) = (parse::nodes(&nodes.join("\n")), parse::partitions(partitions));
+    let (allocation, generation) = (AllocationId(5), Generation(1));
+    let mark = Mark { network: "abcd".into(), allocation, generation };
+    Machines { nodes, partitions, ours: vec![("g1".into(), mark)] }
+}
+
+fn site(more: &str) -> Site {
+    sitefile::parse(&format!("{SITE}{more}"), None).expect("a sound site file")
+}
+
+#[test]
+fn what_others_use_and_what_is_drained_is_not_free() {
+    let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
+    let per_node = BTreeMap::from([(AllocationId(5), ours)]);
+    let found = inventory(&site(""), &machines(), &per_node).expect("it fits");
+    let names: Vec<&str> = found.nodes.iter().map(|node| node.name.as_str()).collect();
+    // x1 fits no flavor: nobody set a price for it.
+    assert_eq!(names, ["c1", "g1", "g2"]);
+    assert_eq!(found.nodes[1].outside, Tres { cpus: 4, memory: Mebibytes::new(4000), gpus: 2 });
+    assert_eq!(found.nodes[2].room(), Tres::default());
+    assert_eq!(found.nodes[1].features, ["h20", "rdma"]);
+    let [gpu, all] = &found.partitions[..] else { panic!("{:?}", found.partitions) };
+    assert_eq!((&gpu.nodes[..], gpu.default, gpu.nodes_max_per_job), (&[1, 2][..], true, 2));
+    assert_eq!((all.nodes.len(), all.nodes_max_per_job), (3, 1));
+    assert_eq!(gpu.time_default.seconds(), 600);
+    assert_eq!(all.time_default, all.time_max);
+}
+
+#[test]
+fn only_offered_partitions_count() {
+    let found =
+        inventory(&site("[slurm]\npartitions = [\"gpu\"]\n"), &machines(), &BTreeMap::new());
+    assert_eq!(found.expect("it fits").partitions.len(), 1);
+    let site = site("[slurm]\npartitions = [\"nope\"]\n");
+    let error = inventory(&site, &machines(), &BTreeMap::new()).expect_err("no such partition");
+    assert!(error.to_string().contains("expected one of gpu, all"), "{error}");
+}
+
+#[test]
+fn a_job_stays_on_nodes_of_its_flavor() {
+    let place = place(&site(""), &machines(), "all", "cpu");
+    assert_eq!((place.gres, place.avoid), (None, vec!["g1".to_owned(), "g2".to_owned()]));
+    let place = super::place(&site(""), &machines(), "gpu", "nvidia-h20-96g");
+    assert_eq!(
+        (place.gres.as_deref(), &place.avoid[..]),
+        (Some("gpu:h20"), &["x1".to_owned()][..])
+    );
+    assert_eq!(place.features, ["rdma"]);
+}

@@ -1,0 +1,807 @@
+//! The `slurm` driver: jobs of a Slurm cluster, submitted by an ordinary account on a login node.
+//!
+//! Below the agent's state directory, which the cluster's nodes must see under the same path:
+//!
+//! ```text
+//! network             letters that tell this network's jobs from another's in comments
+//! allocations/<id>/   order.json launch.json site-script     what is to be done
+//!                     submit.json                            sbatch is about to be called, or was
+//!                     start.<generation>                     the fence: our supervisor began
+//!                     started payload.json alive             user code runs
+//!                     stop.<generation>                      asked to stop
+//!                     exit.json                              what the supervisor saw
+//!                     end.json                               what the agent concluded
+//! finished/<id>/      the same, after the control plane forgot it: never run again
+//! ```
+//!
+//! An acknowledged `sbatch` can be lost and its id given to another job, and a job can have run
+//! though Slurm holds it as never started. So a job is known by our mark ([`mark`]), every look at
+//! the queue is a reconciliation ([`judge`]), and what ran is what the fence and the exit file say
+//! ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
+//! `sacct` only while something is not explained.
+
+mod client;
+mod desk;
+mod inventory;
+pub mod judge;
+pub mod mark;
+pub mod parse;
+pub mod store;
+pub mod submit;
+pub mod supervise;
+
+use crate::driver::{Driver, LaunchDocument};
+use crate::local::files::{
+    Dir, Exit, OutputFiles, PayloadStart, now, numbered, private_dir, prune_finished,
+};
+use crate::local::stage;
+use crate::sitefile::Site;
+use desk::{Desk, Failure, Machines, Submitted, Task};
+use judge::{Over, Sight, Stage, Stop, Verdict, View};
+use mark::Mark;
+use parse::{QueueRow, SlurmState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use store::{Assignment, Conclusion, JobExit, Submission, name, never_started};
+use suanpan_model::id::{AllocationId, Generation};
+use suanpan_model::job::{End, Launch, PayloadReach, Requeue, Usage};
+use suanpan_model::site::{EnforcedLimit, Inventory};
+use suanpan_model::time::Timestamp;
+use suanpan_model::tres::Tres;
+use suanpan_site::order::{Desired, Order};
+use suanpan_site::reconcile::{Observed, Progress};
+use suanpan_site::report::{Fact, Outcome, Report};
+use suanpan_wire::agent::LogStream;
+use submit::Refusal;
+
+/// What the driver is told once.
+#[derive(Clone, Debug)]
+pub struct SlurmSettings {
+    /// The agent's state directory, seen by the nodes too.
+    pub state_dir: PathBuf,
+    /// The binary whose hidden verb is the supervisor, seen by the nodes too.
+    pub exe: PathBuf,
+    /// Seconds between TERM and KILL of a payload that is stopped without Slurm.
+    pub grace_s: u32,
+    /// Tells this network from others whose agents use the same account.
+    pub network: String,
+}
+
+/// How often everything is judged when the queue did not change.
+const JUDGE_PERIOD: Duration = Duration::from_secs(1);
+
+/// How often the exit files of running jobs are looked for.
+const EXIT_PERIOD: Duration = Duration::from_millis(250);
+
+/// How often the fence of a job is looked for that should only be waiting.
+const FENCE_PERIOD: Duration = Duration::from_secs(10);
+
+/// A cancellation is repeated after this time.
+const CANCEL_PERIOD: Duration = Duration::from_secs(5);
+
+/// Waiting at the site for longer is reported.
+const WAITING_SHOWN: Duration = Duration::from_secs(2);
+
+/// Mark that a payload was told that it will be stopped for another job.
+const WARN: &str = "warn";
+
+/// Runs jobs of a Slurm cluster.
+pub struct SlurmDriver {
+    settings: SlurmSettings,
+    site: Site,
+    machines: Machines,
+    inventory: Option<Inventory>,
+    desk: Arc<Desk>,
+    live: BTreeMap<AllocationId, Live>,
+    observed: BTreeMap<AllocationId, Observed>,
+    changed: BTreeSet<AllocationId>,
+    judged: (u64, Option<Instant>),
+    exits_at: Instant,
+    strays_at: Instant,
+    forgets: u32,
+}
+
+/// What this process remembers of an allocation that is not over; the rest is in its directory.
+struct Live {
+    mark: Mark,
+    requeue: Requeue,
+    per_node: Tres,
+    submission: Option<Submission>,
+    in_flight: bool,
+    settled: Option<Instant>,
+    stop: Stop,
+    warned: bool,
+    stage: Stage,
+    since: Instant,
+    fence: bool,
+    fence_at: Option<Instant>,
+    started: Option<Timestamp>,
+    beat: (Option<SystemTime>, Instant),
+    cancelled: Option<Instant>,
+    born: Instant,
+    shown: bool,
+}
+
+impl Live {
+    fn new(mark: Mark, launch: &Launch, per_node: Tres) -> Live {
+        let now = Instant::now();
+        Live {
+            mark,
+            requeue: launch.site.requeue,
+            per_node,
+            submission: None,
+            in_flight: false,
+            settled: None,
+            stop: Stop::No,
+            warned: false,
+            stage: Stage::Unknown,
+            since: now,
+            fence: false,
+            fence_at: None,
+            started: None,
+            beat: (None, now),
+            cancelled: None,
+            born: now,
+            shown: false,
+        }
+    }
+}
+
+impl SlurmDriver {
+    /// Looks at the cluster, and finds every allocation of the state directory again.
+    ///
+    /// # Errors
+    /// If Slurm's commands are not there or do not answer, if the site file does not fit what
+    /// they say, or if the directory cannot be used.
+    pub fn open(settings: SlurmSettings, site: &Site) -> anyhow::Result<SlurmDriver> {
+        use anyhow::Context as _;
+        for name in ["allocations", "finished"] {
+            private_dir(&settings.state_dir.join(name))?;
+        }
+        let answer = client::run("sbatch", &client::words(&["--version"]), client::ASK_LIMIT);
+        let answer = answer.map_err(|trouble| anyhow::anyhow!("Slurm's commands: {trouble}"))?;
+        let version = parse::version(&answer);
+        match version {
+            Some(version) if version < OLDEST => {
+                anyhow::bail!("Slurm is {}; at least 20.11 is needed", answer.trim_end())
+            }
+            _ => tracing::info!(version = answer.trim_end(), "Slurm"),
+        }
+        let machines = Desk::machines_now()
+            .map_err(|trouble| anyhow::anyhow!("asking Slurm for its nodes: {trouble}"))?;
+        let inventory = inventory::inventory(site, &machines, &BTreeMap::new())?;
+        let user = nix::unistd::User::from_uid(nix::unistd::geteuid())?;
+        let user = user.context("the agent's account has no name")?.name;
+        let desk = Desk::open(user, settings.network.clone())?;
+        let now = Instant::now();
+        let mut driver = SlurmDriver {
+            settings,
+            site: site.clone(),
+            machines,
+            inventory: Some(inventory),
+            desk,
+            live: BTreeMap::new(),
+            observed: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            judged: (0, None),
+            exits_at: now,
+            strays_at: now,
+            forgets: 0,
+        };
+        driver.scan()?;
+        Ok(driver)
+    }
+
+    fn scan(&mut self) -> io::Result<()> {
+        for (id, dir) in numbered(&self.settings.state_dir.join("finished"))? {
+            let end = dir.read::<Conclusion>(name::END);
+            let generation = end.map_or(Generation(0), |end| end.generation());
+            self.observed.insert(id, Observed { generation, progress: Progress::Forgotten });
+        }
+        for (id, dir) in numbered(&self.settings.state_dir.join("allocations"))? {
+            if let Some(end) = dir.read::<Conclusion>(name::END) {
+                let generation = end.generation();
+                self.observed.insert(id, Observed { generation, progress: Progress::Ended });
+                continue;
+            }
+            let known = (dir.read::<Submission>(name::SUBMIT), dir.read::<Launch>(name::LAUNCH));
+            let (Some(submission), Some(launch)) = known else {
+                // It was never handed to Slurm: if it is still wanted it is ordered anew.
+                fs::remove_dir_all(&dir.0)?;
+                continue;
+            };
+            let per_node = dir.read::<Assignment>(name::ORDER);
+            let per_node = per_node.and_then(|given| Some(given.run()?.per_node));
+            let mark = self.mark(id, submission.generation);
+            let mut live = Live::new(mark, &launch, per_node.unwrap_or_default());
+            live.submission = Some(submission);
+            let stopped = dir.marked("stop");
+            if stopped.is_some() {
+                live.stop = Stop::Ordered;
+            }
+            live.warned = dir.has(WARN);
+            let generation = stopped.unwrap_or_default().max(submission.generation);
+            self.live.insert(id, live);
+            self.observed.insert(id, Observed { generation, progress: Progress::Staging });
+            self.look_at(id);
+        }
+        Ok(())
+    }
+
+    fn mark(&self, allocation: AllocationId, generation: Generation) -> Mark {
+        Mark { network: self.settings.network.clone(), allocation, generation }
+    }
+
+    fn dir(&self, id: AllocationId) -> Dir {
+        Dir(self.settings.state_dir.join("allocations").join(id.to_string()))
+    }
+
+    fn finished_dir(&self, id: AllocationId) -> Dir {
+        Dir(self.settings.state_dir.join("finished").join(id.to_string()))
+    }
+
+    fn set(&mut self, id: AllocationId, progress: Progress) {
+        let warned = self.live.get(&id).is_some_and(|live| live.warned);
+        let progress = match progress {
+            Progress::Started if warned => Progress::Warned,
+            progress => progress,
+        };
+        let Some(seen) = self.observed.get_mut(&id) else { return };
+        if seen.progress != progress {
+            seen.progress = progress;
+            self.changed.insert(id);
+        }
+    }
+
+    /// Finds out how far an allocation is, and does what follows.
+    fn look_at(&mut self, id: AllocationId) {
+        if let Err(error) = self.try_look_at(id) {
+            tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
+        }
+    }
+
+    fn try_look_at(&mut self, id: AllocationId) -> io::Result<()> {
+        let (snapshot, accounts) = self.desk.view();
+        let dir = self.dir(id);
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let rows = snapshot.by_mark.get(&live.mark).map_or(&[][..], Vec::as_slice);
+        let account = accounts.over.get(&live.mark);
+        if live.submission.is_none() && !live.in_flight {
+            if live.stop != Stop::No {
+                return self.conclude(id, ended(never_started(End::Cancelled, "")));
+            }
+            if snapshot.number == 0 || !accounts.tried {
+                return Ok(());
+            }
+            // Looked up before the first submission: an agent that lost its directory finds the
+            // job by its mark.
+            let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
+            let Some(job) = known else { return self.submit(id, 1) };
+            let generation = live.mark.generation;
+            let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
+            dir.write(name::SUBMIT, &submission)?;
+            live.submission = Some(submission);
+        }
+        live.look_for_fence(&dir, rows);
+        let over = over_of(rows, account);
+        let exit = if live.fence { dir.read::<JobExit>(name::EXIT) } else { None };
+        let sight = Sight {
+            stop: live.stop.clone(),
+            fence: live.fence,
+            exit,
+            requeue: live.requeue,
+            live: live_row(rows),
+            over,
+            queue: fresh(!live.in_flight && snapshot.number > 0 && snapshot.asked > live.settled),
+            accounts: fresh(accounts.asked > Some(live.since)),
+            attempts: live.submission.map_or(0, |submission| submission.attempt),
+            silent: live.silent(&dir),
+        };
+        let stage = judge::stage(&sight);
+        if stage != live.stage {
+            live.stage = stage;
+            live.since = Instant::now();
+        }
+        if matches!(stage, Stage::Missing | Stage::Over | Stage::Doubtful)
+            && accounts.asked <= Some(live.since)
+        {
+            self.desk.want_accounts();
+        }
+        let verdict = judge::verdict(stage, &sight, live.since.elapsed());
+        let exit = sight.exit.clone();
+        self.desk.cancel(spare(rows, live.fence));
+        let ids = rows.iter().filter(|row| is_live(row)).map(|row| row.id).collect();
+        self.carry_out(id, verdict, exit, ids)
+    }
+
+    fn carry_out(
+        &mut self,
+        id: AllocationId,
+        verdict: Verdict,
+        exit: Option<JobExit>,
+        ids: Vec<u64>,
+    ) -> io::Result<()> {
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        match verdict {
+            Verdict::Wait(progress) => self.set(id, progress),
+            Verdict::Cancel(progress) => {
+                if live.cancelled.is_none_or(|at| at.elapsed() > CANCEL_PERIOD) {
+                    live.cancelled = Some(Instant::now());
+                    self.desk.cancel(ids);
+                }
+                self.set(id, progress);
+            }
+            Verdict::Withdraw(reason) => {
+                tracing::info!(allocation = id.0, %reason, "taken back from the site");
+                live.stop = Stop::Withdrawn(reason);
+                self.desk.cancel(ids);
+            }
+            Verdict::Submit => {
+                let attempt = live.submission.map_or(0, |submission| submission.attempt) + 1;
+                tracing::warn!(allocation = id.0, attempt, "the site lost it; submitted again");
+                self.submit(id, attempt)?;
+            }
+            Verdict::Exit(over) => {
+                if let Some(exit) = exit {
+                    let outcome = judge::merge(&exit, over);
+                    self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
+                    self.desk.cancel(ids);
+                }
+            }
+            Verdict::End(end, payload, message) => {
+                let started_at = live.started;
+                let usage = Usage {
+                    wall_us: match (payload, started_at) {
+                        (PayloadReach::Started, Some(at)) => now().micros_since(at),
+                        _ => 0,
+                    },
+                    ..Usage::default()
+                };
+                if end == End::Lost && payload == PayloadReach::Started {
+                    // If it still runs on a node that Slurm lost, its supervisor ends it.
+                    let generation = live.mark.generation;
+                    let _ = self.dir(id).create_mark(&format!("stop.{generation}"));
+                }
+                let outcome = Outcome { end, payload, usage, message };
+                self.conclude(id, ended(outcome))?;
+                self.desk.cancel(ids);
+            }
+            Verdict::Refuse(reason) => {
+                self.conclude(id, Ending::Refused(reason))?;
+                self.desk.cancel(ids);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how it ended; from here on nothing changes any more.
+    fn conclude(&mut self, id: AllocationId, ending: Ending) -> io::Result<()> {
+        let dir = self.dir(id);
+        let seen = self.observed.get(&id).map_or(Generation(0), |seen| seen.generation);
+        let generation = seen.max(dir.marked("stop").unwrap_or_default());
+        let conclusion = match ending {
+            Ending::Ended(exit) => {
+                let started_at =
+                    exit.started_at.or(self.live.get(&id).and_then(|live| live.started));
+                Conclusion::Ended(Exit { generation, started_at, ..exit })
+            }
+            Ending::Refused(reason) => Conclusion::Refused { generation, at: now(), reason },
+        };
+        crate::failpoint::reached("slurm-before-end-file");
+        dir.write(name::END, &conclusion)?;
+        self.live.remove(&id);
+        self.observed.insert(id, Observed { generation, progress: Progress::Ended });
+        self.changed.insert(id);
+        Ok(())
+    }
+
+    fn submit(&mut self, id: AllocationId, attempt: u32) -> io::Result<()> {
+        let dir = self.dir(id);
+        let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
+        let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
+        let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
+        let run = given.run().ok_or_else(|| missing("an order to run"))?;
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let files = files(&dir, run, &launch).map_err(|trouble| io::Error::other(trouble.0))?;
+        let words = submit::options(&live.mark, &given, run, &launch, &files);
+        let script = submit::site_script(&self.settings.exe, &dir.0, &live.mark);
+        fs::write(dir.file(name::SITE_SCRIPT), script)?;
+        live.in_flight = true;
+        live.stage = Stage::Unknown;
+        live.since = Instant::now();
+        let (allocation, mark) = (id, live.mark.clone());
+        self.desk.submit(Task { allocation, mark, dir, words, attempt });
+        Ok(())
+    }
+
+    fn take_submitted(&mut self) {
+        for Submitted { allocation: id, answer, attempt, at } in self.desk.take_submitted() {
+            let Some(live) = self.live.get_mut(&id) else { continue };
+            live.in_flight = false;
+            live.settled = Some(at);
+            let job = answer.as_ref().ok().copied();
+            let generation = live.mark.generation;
+            live.submission = Some(Submission { generation, attempt, at: now(), job });
+            let done = match answer {
+                Ok(_) => Ok(()),
+                Err(Failure::Stopped) => {
+                    self.conclude(id, ended(never_started(End::Cancelled, "")))
+                }
+                Err(Failure::Refused(Refusal::Site, reason)) => {
+                    tracing::info!(allocation = id.0, %reason, "refused");
+                    self.conclude(id, Ending::Refused(reason))
+                }
+                Err(Failure::Refused(Refusal::Unknown, reason)) => {
+                    tracing::warn!(allocation = id.0, %reason, "it may or may not be submitted");
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
+            }
+        }
+    }
+
+    /// Jobs of ours that are over for the control plane and still in the queue: the rests of
+    /// submissions that were repeated, or of starts that the controller lost.
+    fn cancel_strays(&mut self) {
+        if self.strays_at.elapsed() < CANCEL_PERIOD {
+            return;
+        }
+        self.strays_at = Instant::now();
+        let (snapshot, _) = self.desk.view();
+        let over = |mark: &Mark| {
+            let seen = self.observed.get(&mark.allocation).map(|seen| seen.progress);
+            matches!(seen, Some(Progress::Ended | Progress::Forgotten))
+        };
+        let strays = snapshot.by_mark.iter().filter(|(mark, _)| over(mark));
+        let pending = |row: &&QueueRow| row.state == SlurmState::Pending;
+        let ids: Vec<u64> =
+            strays.flat_map(|(_, rows)| rows.iter().filter(pending).map(|row| row.id)).collect();
+        self.desk.cancel(ids);
+    }
+
+    fn take_machines(&mut self) {
+        let Some(machines) = self.desk.take_machines() else { return };
+        self.machines = machines;
+        self.find_inventory();
+    }
+
+    fn find_inventory(&mut self) {
+        let per_node: BTreeMap<AllocationId, Tres> =
+            self.live.iter().map(|(id, live)| (*id, live.per_node)).collect();
+        match inventory::inventory(&self.site, &self.machines, &per_node) {
+            Ok(inventory) => self.inventory = Some(inventory),
+            Err(error) => tracing::error!(%error, "what Slurm says of its nodes is not used"),
+        }
+    }
+
+    fn assignment(&self, order: &Order) -> io::Result<Assignment> {
+        let Desired::Run(run) = &order.desired else {
+            return Err(io::Error::other("an order to stop is not launched"));
+        };
+        let place = inventory::place(&self.site, &self.machines, &run.partition, &run.flavor);
+        Ok(Assignment {
+            site: self.site.inventory.site.clone(),
+            cluster: self.site.inventory.cluster.clone(),
+            order: order.clone(),
+            gres: place.gres,
+            features: place.features,
+            avoid: place.avoid,
+            members: place.members,
+            account: self.site.slurm.account.clone(),
+            qos: self.site.slurm.qos.clone(),
+            grace_s: self.settings.grace_s,
+        })
+    }
+}
+
+/// The oldest version whose commands have every option that is used (`squeue -t all -u`,
+/// `sacct` with `SubmitLine`).
+const OLDEST: (u32, u32) = (20, 11);
+
+/// The letters that tell this network's jobs from another's: kept in the state directory, and made
+/// from the agent's token, so that an agent that lost the directory finds its jobs again.
+///
+/// # Errors
+/// If the token cannot be read or the file not written.
+pub fn network(state_dir: &Path, token_file: &Path) -> io::Result<String> {
+    let path = state_dir.join("network");
+    if let Ok(text) = fs::read_to_string(&path)
+        && !text.trim().is_empty()
+    {
+        return Ok(text.trim().to_owned());
+    }
+    let token = crate::config::read_token(token_file)?;
+    let network = blake3::hash(token.as_bytes()).to_hex()[..8].to_owned();
+    fs::write(&path, format!("{network}\n"))?;
+    Ok(network)
+}
+
+/// How an allocation ends.
+enum Ending {
+    Ended(Exit),
+    Refused(String),
+}
+
+fn ended(outcome: Outcome) -> Ending {
+    Ending::Ended(Exit { generation: Generation(0), started_at: None, at: now(), outcome })
+}
+
+fn fresh(is_fresh: bool) -> View {
+    if is_fresh { View::Fresh } else { View::Stale }
+}
+
+fn is_live(row: &QueueRow) -> bool {
+    !matches!(row.state, SlurmState::Over(_))
+}
+
+/// Of several rows of one mark the one that has come furthest.
+fn live_row(rows: &[QueueRow]) -> Option<&QueueRow> {
+    let running = rows.iter().find(|row| is_live(row) && row.state != SlurmState::Pending);
+    running.or_else(|| rows.iter().find(|row| is_live(row)))
+}
+
+/// Rows that a repeated submission left over: waiting ones beside the one that counts.
+fn spare(rows: &[QueueRow], _fence: bool) -> Vec<u64> {
+    let Some(kept) = live_row(rows) else { return Vec::new() };
+    let spare = rows.iter().filter(|row| row.id != kept.id && row.state == SlurmState::Pending);
+    spare.map(|row| row.id).collect()
+}
+
+fn over_of(rows: &[QueueRow], account: Option<&parse::AccountRow>) -> Option<Over> {
+    let over = |state| match state {
+        SlurmState::Over(end) => Some(end),
+        _ => None,
+    };
+    let told = account.and_then(|row| {
+        let code = Some((row.code, row.signal));
+        Some(Over { end: over(row.state)?, code, elapsed_s: row.elapsed_s })
+    });
+    let queued = rows.iter().rev().find_map(|row| over(row.state));
+    told.or(queued.map(|end| Over { end, code: None, elapsed_s: 0 }))
+}
+
+impl Live {
+    /// Looks for the fence, rarely for a job that should only be waiting.
+    fn look_for_fence(&mut self, dir: &Dir, rows: &[QueueRow]) {
+        let waits = live_row(rows).is_some_and(|row| {
+            row.state == SlurmState::Pending
+                && matches!(row.reason.as_str(), "Priority" | "Resources" | "None")
+        });
+        let rested = self.fence_at.is_none_or(|at| at.elapsed() > FENCE_PERIOD);
+        if !self.fence && (!waits || rested) {
+            self.fence_at = Some(Instant::now());
+            self.fence = dir.has(&format!("start.{}", self.mark.generation));
+        }
+        if self.fence && self.started.is_none() {
+            self.started = dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+        }
+    }
+
+    /// How long the supervisor has not touched its file, by this machine's clock alone.
+    fn silent(&mut self, dir: &Dir) -> Duration {
+        if self.fence && matches!(self.stage, Stage::Astray | Stage::Missing) {
+            let touched = fs::metadata(dir.file(name::ALIVE)).and_then(|m| m.modified()).ok();
+            if touched != self.beat.0 {
+                self.beat = (touched, Instant::now());
+            }
+            return self.beat.1.max(self.since).elapsed();
+        }
+        Duration::ZERO
+    }
+}
+
+/// Where the job's files go. What only Slurm knows, the node's name, stays its `%N`.
+fn files(
+    dir: &Dir,
+    run: &suanpan_site::order::RunOrder,
+    launch: &Launch,
+) -> Result<submit::Files, stage::Trouble> {
+    const NODE: &str = "\u{1}node\u{1}";
+    let workdir = stage::workdir(dir, launch);
+    let path = |pattern: &String| {
+        let path = stage::named_on(pattern, run, &workdir, NODE)?;
+        let text = path.display().to_string();
+        Ok(text.replace('%', "%%").replace(NODE, "%N"))
+    };
+    let maybe = |pattern: &Option<String>| pattern.as_ref().map(path).transpose();
+    Ok(submit::Files {
+        stdout: path(&launch.stdout)?,
+        stderr: maybe(&launch.stderr)?,
+        stdin: maybe(&launch.stdin)?,
+        workdir: workdir.display().to_string(),
+    })
+}
+
+impl Driver for SlurmDriver {
+    fn refresh(&mut self) -> Vec<AllocationId> {
+        self.take_submitted();
+        self.take_machines();
+        let (snapshot, _) = self.desk.view();
+        let rested = self.judged.1.is_none_or(|at| at.elapsed() > JUDGE_PERIOD);
+        if snapshot.number != self.judged.0 || rested {
+            self.judged = (snapshot.number, Some(Instant::now()));
+            for id in self.live.keys().copied().collect::<Vec<_>>() {
+                self.look_at(id);
+            }
+            self.cancel_strays();
+        } else if self.exits_at.elapsed() > EXIT_PERIOD {
+            self.exits_at = Instant::now();
+            let running = |(_, live): &(&AllocationId, &Live)| live.stage == Stage::Running;
+            let ids: Vec<_> = self.live.iter().filter(running).map(|(id, _)| *id).collect();
+            for id in ids {
+                let dir = self.dir(id);
+                let is_news = self.live.get(&id).is_some_and(|live| live.started.is_none());
+                if is_news || dir.has(name::EXIT) {
+                    self.look_at(id);
+                }
+            }
+        }
+        for (id, live) in &mut self.live {
+            if !live.shown && !live.fence && live.born.elapsed() > WAITING_SHOWN {
+                live.shown = true;
+                self.changed.insert(*id);
+            }
+        }
+        self.desk.set_live(self.live.len());
+        std::mem::take(&mut self.changed).into_iter().collect()
+    }
+
+    fn observed(&self) -> &BTreeMap<AllocationId, Observed> {
+        &self.observed
+    }
+
+    fn launch_document(&self) -> LaunchDocument {
+        LaunchDocument::Needed
+    }
+
+    fn launch(&mut self, order: &Order, launch: Option<&Launch>) -> io::Result<()> {
+        let launch = launch.ok_or_else(|| io::Error::other("the launch document is missing"))?;
+        let given = self.assignment(order)?;
+        let (id, generation) = (order.allocation, order.generation);
+        let Some(run) = given.run() else { return Ok(()) };
+        let per_node = run.per_node;
+        let dir = self.dir(id);
+        private_dir(&dir.0)?;
+        dir.write_unsynced(name::LAUNCH, launch)?;
+        dir.write_unsynced(name::ORDER, &given)?;
+        let ready = stage::prepare_workdir(&dir, &given.site, launch)
+            .and_then(|()| files(&dir, run, launch));
+        let mark = self.mark(id, generation);
+        self.live.insert(id, Live::new(mark, launch, per_node));
+        self.observed.insert(id, Observed { generation, progress: Progress::Staging });
+        self.changed.insert(id);
+        match ready {
+            Ok(files) => {
+                let stdout = PathBuf::from(files.stdout.replace("%%", "%"));
+                let stderr = files.stderr.map(|path| PathBuf::from(path.replace("%%", "%")));
+                let stderr = stderr.unwrap_or_else(|| stdout.clone());
+                dir.write_unsynced("outputs.json", &OutputFiles { stdout, stderr })?;
+                self.look_at(id);
+                Ok(())
+            }
+            Err(trouble) => self.conclude(id, Ending::Refused(trouble.0)),
+        }
+    }
+
+    fn warn(&mut self, id: AllocationId) -> io::Result<()> {
+        let dir = self.dir(id);
+        match dir.create_mark(WARN) {
+            // An agent before this one told it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let signal = dir.read::<Launch>(name::LAUNCH).and_then(|launch| launch.signal);
+                let (snapshot, _) = self.desk.view();
+                let rows = self.live.get(&id).and_then(|live| snapshot.by_mark.get(&live.mark));
+                if let Some(row) = rows.and_then(|rows| live_row(rows)) {
+                    self.desk.signal(submit::notice(row.id, signal));
+                }
+            }
+        }
+        if let Some(live) = self.live.get_mut(&id) {
+            live.warned = true;
+        }
+        self.set(id, Progress::Started);
+        Ok(())
+    }
+
+    fn stop(&mut self, id: AllocationId, generation: Generation) -> io::Result<()> {
+        let dir = self.dir(id);
+        private_dir(&dir.0)?;
+        match dir.create_mark(&format!("stop.{generation}")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let Some(live) = self.live.get_mut(&id) else {
+            self.observed.insert(id, Observed { generation, progress: Progress::Stopping });
+            return self.conclude(id, ended(never_started(End::Cancelled, "")));
+        };
+        live.stop = Stop::Ordered;
+        let seen = self.observed.entry(id);
+        let seen = seen.or_insert(Observed { generation, progress: Progress::Stopping });
+        seen.generation = seen.generation.max(generation);
+        self.set(id, Progress::Stopping);
+        self.look_at(id);
+        Ok(())
+    }
+
+    fn settle(&mut self, _id: AllocationId) -> io::Result<()> {
+        // What became of a job is judged from the site at every look.
+        Ok(())
+    }
+
+    fn reports(&self, id: AllocationId) -> Vec<Report> {
+        let Some(seen) = self.observed.get(&id) else { return Vec::new() };
+        let report = |at, fact| Report { allocation: id, generation: seen.generation, at, fact };
+        let dir = match seen.progress {
+            Progress::Ended => self.dir(id),
+            Progress::Forgotten => self.finished_dir(id),
+            _ => {
+                let Some(live) = self.live.get(&id) else { return Vec::new() };
+                return match live.started {
+                    Some(at) => vec![report(at, Fact::Started)],
+                    None if live.shown => vec![report(now(), Fact::Staging)],
+                    None => Vec::new(),
+                };
+            }
+        };
+        match dir.read::<Conclusion>(name::END) {
+            None => Vec::new(),
+            Some(Conclusion::Refused { at, reason, .. }) => {
+                vec![report(at, Fact::Refused { reason })]
+            }
+            Some(Conclusion::Ended(exit)) => {
+                let started = exit.started_at.map(|at| report(at, Fact::Started));
+                let ended = report(exit.at, Fact::Ended(exit.outcome));
+                started.into_iter().chain([ended]).collect()
+            }
+        }
+    }
+
+    fn forget(&mut self, id: AllocationId) {
+        let Some(seen) = self.observed.get(&id).copied() else { return };
+        if let Err(error) = fs::rename(self.dir(id).0, self.finished_dir(id).0) {
+            tracing::warn!(allocation = id.0, %error, "could not put a finished allocation away");
+            return;
+        }
+        self.live.remove(&id);
+        self.observed.insert(id, Observed { progress: Progress::Forgotten, ..seen });
+        self.forgets += 1;
+        if self.forgets.is_multiple_of(256) {
+            for gone in prune_finished(&self.settings.state_dir) {
+                self.observed.remove(&gone);
+            }
+        }
+    }
+
+    fn output(&self, id: AllocationId, stream: LogStream) -> Option<PathBuf> {
+        crate::local::files::output(&self.dir(id), &self.finished_dir(id), stream)
+    }
+
+    fn enforced(&self) -> Vec<EnforcedLimit> {
+        let by = |limit: &str, by: &str| EnforcedLimit { limit: limit.into(), by: by.into() };
+        let configured = "Slurm, as the site has configured it";
+        vec![by("memory", configured), by("cpu", configured), by("time", "Slurm")]
+    }
+
+    fn set_site(&mut self, site: &Site) {
+        self.site = site.clone();
+        self.find_inventory();
+    }
+
+    fn take_inventory(&mut self) -> Option<Inventory> {
+        self.inventory.take()
+    }
+}
+
+impl Drop for SlurmDriver {
+    fn drop(&mut self) {
+        self.desk.end();
+    }
+}

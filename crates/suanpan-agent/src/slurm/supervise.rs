@@ -1,0 +1,382 @@
+//! The supervisor inside a job: what Slurm starts as the batch script.
+//!
+//! It writes the start fence before anything else, so that a start which the controller lost and
+//! repeats runs nothing; then it starts the user's script as its child, waits, and writes the exit
+//! file. It keeps its own signals blocked and reads them: what Slurm sends to the batch script
+//! alone (`--signal=B:…`) is passed on; TERM and CONT come to the script from Slurm itself, because
+//! Slurm sends them to every process of the job. Its own end is the script's, code or signal, so
+//! that Slurm's record agrees.
+
+use super::store::{Assignment, JobExit, Word, name, never_started};
+use crate::failpoint;
+use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
+use crate::local::stage::{self, Trouble};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use suanpan_model::hostlist::Hostlist;
+use suanpan_model::id::Generation;
+use suanpan_model::job::{End, Launch, OpenMode, PayloadReach, Requeue, Source, Usage};
+use suanpan_site::order::RunOrder;
+use suanpan_site::report::Outcome;
+
+/// How often the file that says "alive" is touched, and whether to stop is looked up.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
+const NOTHING_RUN: i32 = 75;
+
+/// Variables of the submit host that describe its own login, and of the agent.
+const NOT_TAKEN: [&str; 10] = [
+    "HOME",
+    "HOSTNAME",
+    "LOGNAME",
+    "MAIL",
+    "OLDPWD",
+    "PWD",
+    "SHELL",
+    "TMPDIR",
+    "USER",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Becomes the supervisor of a job; ends the process as the job's script ended.
+pub fn supervise(dir: &Path, generation: &str) -> ! {
+    failpoint::set_up();
+    let dir = Dir(dir.to_owned());
+    let code = match generation.parse().map(Generation) {
+        Err(_) => complain(&dir, "the generation is no number"),
+        Ok(generation) => match Job::open(&dir, generation).and_then(|job| job.run()) {
+            Ok(Ended::Code(code)) => code,
+            Ok(Ended::Signal(signal)) => end_by(signal),
+            Err(error) => complain(&dir, &error.to_string()),
+        },
+    };
+    std::process::exit(code)
+}
+
+fn complain(dir: &Dir, text: &str) -> i32 {
+    eprintln!("suanpan: {}: {text}", dir.0.display());
+    NOTHING_RUN
+}
+
+/// Ends this process by a signal, as its child was.
+fn end_by(signal: i32) -> i32 {
+    if let Ok(signal) = Signal::try_from(signal) {
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::all()), None);
+        let _ = kill(Pid::this(), signal);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    128 + signal
+}
+
+/// How this process is to end.
+enum Ended {
+    Code(i32),
+    Signal(i32),
+}
+
+struct Job {
+    dir: Dir,
+    generation: Generation,
+    given: Assignment,
+    launch: Launch,
+}
+
+impl Job {
+    fn open(dir: &Dir, generation: Generation) -> io::Result<Job> {
+        let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
+        let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
+        let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
+        Ok(Job { dir: dir.clone(), generation, given, launch })
+    }
+
+    fn run(&self) -> io::Result<Ended> {
+        // Before any other thread is there, so that all of them keep the signals blocked.
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?;
+        if self.dir.marked("stop").is_some() || self.dir.has(name::END) {
+            return Err(io::Error::other("it was stopped before it began"));
+        }
+        if !self.pass_fence()? {
+            let why = "it began before; nothing is run twice";
+            return Err(io::Error::other(why));
+        }
+        failpoint::reached("slurm-after-fence");
+        let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
+        let staged = stage::prepare_workdir(&self.dir, &self.given.site, &self.launch)
+            .and_then(|()| stage::fill_workdir(&self.dir, &self.launch))
+            .and_then(|()| self.start_setup(run))
+            .and_then(|()| self.payload(run));
+        let mut command = match staged {
+            Ok(command) => command,
+            Err(trouble) => {
+                eprintln!("suanpan: {}", trouble.0);
+                self.finish(never_started(End::StartFailed, &trouble.0), Word::Ours)?;
+                return Ok(Ended::Code(1));
+            }
+        };
+        self.begin_outputs(run);
+        File::create(self.dir.file(name::ALIVE))?;
+        self.dir.create_mark(name::STARTED).or_else(ignore_existing)?;
+        let began = Instant::now();
+        match command.spawn() {
+            Ok(child) => self.watch(child, began),
+            Err(error) => {
+                let why = format!("cannot run {}: {error}", command.get_program().display());
+                eprintln!("suanpan: {why}");
+                self.finish(never_started(End::StartFailed, &why), Word::Ours)?;
+                Ok(Ended::Code(127))
+            }
+        }
+    }
+
+    /// Whether this is the first start of the generation, or a restart that its user asked for.
+    fn pass_fence(&self) -> io::Result<bool> {
+        let fence = format!("start.{}", self.generation);
+        match self.dir.create_mark(&fence) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let restart = slurm_number("SLURM_RESTART_COUNT");
+        if self.launch.site.requeue == Requeue::Never || restart == 0 {
+            return Ok(false);
+        }
+        match self.dir.create_mark(&format!("{fence}.{restart}")) {
+            Ok(()) => {
+                // The end of the start before is not this one's.
+                let before = format!("exit.{}.json", restart - 1);
+                let _ = fs::rename(self.dir.file(name::EXIT), self.dir.file(&before));
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the node's name where the output files' names have it, and begins the files anew unless
+    /// they are added to. Slurm is told to add to them in any case: a start that runs nothing must
+    /// not empty what the first one wrote.
+    fn begin_outputs(&self, run: &RunOrder) {
+        let Some(files) = self.dir.read::<OutputFiles>("outputs.json") else { return };
+        let node = std::env::var("SLURMD_NODENAME").unwrap_or_default();
+        let named = |path: &Path| PathBuf::from(path.display().to_string().replace("%N", &node));
+        let named = OutputFiles { stdout: named(&files.stdout), stderr: named(&files.stderr) };
+        if named != files {
+            let _ = self.dir.write_unsynced("outputs.json", &named);
+        }
+        let again = run.restarts > 0 || slurm_number("SLURM_RESTART_COUNT") > 0;
+        if again || self.launch.open_mode == OpenMode::Append {
+            return;
+        }
+        for path in [&named.stdout, &named.stderr] {
+            if fs::metadata(path).is_ok_and(|found| found.is_file()) {
+                let _ = File::options().write(true).open(path).and_then(|file| file.set_len(0));
+            }
+        }
+    }
+
+    fn environment(&self, run: &RunOrder) -> BTreeMap<String, String> {
+        let mut env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let site_path = env.get("PATH").cloned().unwrap_or_default();
+        let special = self.launch.per_flavor.get(&run.flavor);
+        let special = special.map(|flavor| flavor.env.clone()).unwrap_or_default();
+        let is_taken = |name: &str| !NOT_TAKEN.contains(&name) && !name.starts_with("SLURM");
+        for (name, value) in &self.launch.env {
+            if is_taken(name) {
+                env.insert(name.clone(), value.clone());
+            }
+        }
+        env.extend(special);
+        for name in failpoint::VARIABLES {
+            env.remove(name);
+        }
+        let mut set = |name: &str, value: String| {
+            env.insert(name.to_owned(), value);
+        };
+        if let Some(path) = self.launch.env.get("PATH").filter(|path| **path != site_path) {
+            set("PATH", format!("{path}:{site_path}"));
+        }
+        set("SUANPAN_ALLOCATION", self.given.order.allocation.to_string());
+        set("SUANPAN_SITE", self.given.site.clone());
+        set("SUANPAN_CLUSTER", self.given.cluster.clone());
+        set("SUANPAN_FLAVOR", run.flavor.clone());
+        set("SUANPAN_PARTITION", run.partition.clone());
+        set("SLURM_SUBMIT_DIR", self.launch.submit_dir.clone());
+        if let Some(array) = &run.array {
+            set("SLURM_ARRAY_JOB_ID", array.job.to_string());
+            set("SLURM_ARRAY_TASK_ID", array.index.to_string());
+            set("SLURM_ARRAY_TASK_COUNT", array.count.to_string());
+            set("SLURM_ARRAY_TASK_MIN", array.min.to_string());
+            set("SLURM_ARRAY_TASK_MAX", array.max.to_string());
+            set("SLURM_ARRAY_TASK_STEP", array.step.to_string());
+        }
+        let restarts = u64::from(run.restarts) + slurm_number("SLURM_RESTART_COUNT");
+        if restarts > 0 {
+            set("SLURM_RESTART_COUNT", restarts.to_string());
+        }
+        if self.launch.source != Source::Sbatch {
+            // What other kinds of job file may count on; a script gets what Slurm gives.
+            distributed(run, &self.launch, &mut set);
+        }
+        env
+    }
+
+    fn start_setup(&self, run: &RunOrder) -> Result<(), Trouble> {
+        let Some(setup) = &self.launch.setup else { return Ok(()) };
+        let path = self.dir.file("setup");
+        let about = |error: io::Error| Trouble::about("running setup", &error);
+        stage::write_script(&path, &format!("#!{}\n{setup}\n", stage::shell())).map_err(about)?;
+        let mut command = Command::new(&path);
+        command.env_clear().envs(self.environment(run)).stdin(Stdio::null());
+        command.current_dir(stage::workdir(&self.dir, &self.launch));
+        let status = command.status().map_err(about)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Trouble(format!("setup ended with {status}; the payload was not started")))
+    }
+
+    fn payload(&self, run: &RunOrder) -> Result<Command, Trouble> {
+        let (program, args) = stage::payload(&self.dir, Path::new("srun"), run, &self.launch)?;
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(self.environment(run));
+        command.current_dir(stage::workdir(&self.dir, &self.launch));
+        Ok(command)
+    }
+
+    /// Waits for the payload, passing signals on; writes down how it ended.
+    fn watch(&self, mut child: Child, began: Instant) -> io::Result<Ended> {
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+        let start = PayloadStart { pid: pid.as_raw(), at: now() };
+        if let Err(error) = self.dir.write_unsynced(name::PAYLOAD, &start) {
+            eprintln!("suanpan: {}: {error}", name::PAYLOAD);
+        }
+        let stopping = Arc::new(AtomicBool::new(false));
+        self.beat(pid, Arc::clone(&stopping));
+        let passes_term = self.launch.signal.is_some_and(|signal| signal.signal.number() == 15);
+        let mut told = false;
+        let status = loop {
+            let signal = SigSet::all().wait()?;
+            match signal {
+                Signal::SIGCHLD => {
+                    if let Some(status) = child.try_wait()? {
+                        break status;
+                    }
+                }
+                Signal::SIGTERM if !passes_term => told = true,
+                Signal::SIGCONT => {}
+                signal => {
+                    told |= signal == Signal::SIGTERM;
+                    let _ = kill(pid, signal);
+                }
+            }
+        };
+        let word = if told || stopping.load(Ordering::SeqCst) || status.signal().is_some() {
+            Word::Slurms
+        } else {
+            Word::Ours
+        };
+        self.conclude(status, word, began)
+    }
+
+    /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
+    /// may no longer know this job.
+    fn beat(&self, pid: Pid, stopping: Arc<AtomicBool>) {
+        let dir = self.dir.clone();
+        let grace = Duration::from_secs(self.given.grace_s.into());
+        std::thread::spawn(move || {
+            let mut asked: Option<Instant> = None;
+            loop {
+                std::thread::sleep(BEAT);
+                if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
+                    let _ = file.set_modified(SystemTime::now());
+                }
+                if dir.marked("stop").is_none() {
+                    continue;
+                }
+                stopping.store(true, Ordering::SeqCst);
+                let over = asked.is_some_and(|at| at.elapsed() > grace);
+                asked.get_or_insert_with(Instant::now);
+                let _ = kill(pid, if over { Signal::SIGKILL } else { Signal::SIGTERM });
+            }
+        });
+    }
+
+    fn conclude(&self, status: ExitStatus, word: Word, began: Instant) -> io::Result<Ended> {
+        let (end, ended) = match (status.code(), status.signal()) {
+            (Some(code), _) => {
+                let code = u8::try_from(code & 255).unwrap_or(255);
+                (End::Exited { code }, Ended::Code(i32::from(code)))
+            }
+            (None, signal) => {
+                let signal = signal.unwrap_or(9);
+                let number = u8::try_from(signal).unwrap_or(9);
+                (End::Signalled { signal: number }, Ended::Signal(signal))
+            }
+        };
+        let mut message = String::new();
+        if let Err(trouble) = stage::copy_back(&self.dir, &self.launch) {
+            message = trouble.0;
+        }
+        let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        let micros = |time: nix::sys::time::TimeVal| {
+            u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0)
+        };
+        let usage = Usage {
+            wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            cpu_us: micros(used.user_time()) + micros(used.system_time()),
+            memory_peak_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
+        };
+        self.finish(Outcome { end, payload: PayloadReach::Started, usage, message }, word)?;
+        Ok(ended)
+    }
+
+    fn finish(&self, outcome: Outcome, word: Word) -> io::Result<()> {
+        let started_at = self.dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+        let exit = Exit { generation: self.generation, started_at, at: now(), outcome };
+        let _ = fs::remove_dir_all(self.dir.file("tmp"));
+        failpoint::reached("slurm-before-exit-file");
+        self.dir.write(name::EXIT, &JobExit { exit, word })
+    }
+}
+
+fn ignore_existing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
+}
+
+fn slurm_number(name: &str) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The variables of distributed training, as the `local` driver sets them.
+fn distributed(run: &RunOrder, launch: &Launch, set: &mut dyn FnMut(&str, String)) {
+    let hosts = std::env::var("SLURM_JOB_NODELIST").unwrap_or_default();
+    let hosts: Vec<String> =
+        hosts.parse::<Hostlist>().map(|hosts| hosts.expand()).unwrap_or_default();
+    set("MASTER_ADDR", hosts.first().cloned().unwrap_or_else(|| "127.0.0.1".to_owned()));
+    set("MASTER_PORT", (20_000 + run.job.0 % 10_000).to_string());
+    set("NNODES", hosts.len().max(1).to_string());
+    set("NODE_RANK", "0".to_owned());
+    set("WORLD_SIZE", launch.tasks.max(1).to_string());
+    set("RANK", "0".to_owned());
+    set("LOCAL_RANK", "0".to_owned());
+    if launch.source == Source::Yaml {
+        set("SKYPILOT_NODE_RANK", "0".to_owned());
+        set("SKYPILOT_NODE_IPS", hosts.join("\n"));
+        set("SKYPILOT_NUM_NODES", hosts.len().max(1).to_string());
+        set("SKYPILOT_NUM_GPUS_PER_NODE", run.per_node.gpus.to_string());
+        set("SKYPILOT_TASK_ID", format!("suanpan-{}_{}", run.job, run.name));
+    }
+}

@@ -1,0 +1,313 @@
+//! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an agent
+//! on each site's login node as an ordinary account, and the account's commands.
+
+use lab::{Lab, Spec, USER};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest a test waits for anything; far more than is needed on a free machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The sites, and what each site's owner wrote into the site file.
+pub const SITES: [(&str, &str); 3] = [
+    // As the guide has it.
+    ("shanghai", ""),
+    (
+        "guiyang",
+        r#"
+site = "guiyang"
+cluster = "guiyang-slurm"
+zone = "Asia/Shanghai"
+shared_paths = ["/"]
+[[flavor]]
+name = "ascend-910b-64g"
+gres = "npu:ascend910b"
+price = { cpu_hour = "0.04", gpu_hour = "4", gib_hour = "0.004" }
+"#,
+    ),
+    (
+        "ulanqab",
+        r#"
+site = "ulanqab"
+cluster = "ulanqab-slurm"
+zone = "Asia/Shanghai"
+shared_paths = ["/"]
+[[flavor]]
+name = "nvidia-a800-80g"
+gres = "gpu:a800"
+price = { cpu_hour = "0.03", gpu_hour = "5", gib_hour = "0.003" }
+"#,
+    ),
+];
+
+/// A network that runs.
+pub struct Scene {
+    /// The clusters and the links between them.
+    pub lab: Lab,
+    dir: PathBuf,
+    children: BTreeMap<String, Child>,
+}
+
+impl Scene {
+    /// Brings everything up; says why it is skipped where it cannot be.
+    pub fn start() -> Option<Scene> {
+        // A lab of its own for each checkout, because two may be tested at a time.
+        let path = env!("CARGO_MANIFEST_DIR").bytes();
+        let hash = path.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+        let lab = match Lab::up(&format!("st{hash:x}"), Spec::three_sites()) {
+            Ok(lab) => lab,
+            Err(error) => {
+                println!("skipped: needs root and Slurm packages: {error:#}");
+                return None;
+            }
+        };
+        let dir = lab.dir().join("net");
+        let mut scene = Scene { lab, dir, children: BTreeMap::new() };
+        for name in ["", "work", "marks", "bin"] {
+            let path = scene.dir.join(name);
+            fs::create_dir_all(&path).expect("a directory");
+            owned(&path);
+        }
+        // The checkout need not be open to the ordinary account, nor to the nodes.
+        fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
+        scene.make_certificate();
+        scene.start_server();
+        scene.type_guide();
+        for (site, text) in SITES.into_iter().skip(1) {
+            let file = scene.dir.join(format!("{site}.toml"));
+            fs::write(&file, text).expect("the site file");
+            let token = scene.dir.join(format!("{site}.token")).display().to_string();
+            scene.run(&["sites", "add", &format!("{site}-slurm"), "--write-token", &token]).ok();
+            scene.start_agent(site);
+        }
+        let reachable = |scene: &Scene| {
+            let sites = scene.run(&["sites", "--json"]).out;
+            sites.matches("\"contact\": \"reachable\"").count() == SITES.len()
+        };
+        assert!(wait_for(|| reachable(&scene)), "sites are missing: {}", scene.logs());
+        Some(scene)
+    }
+
+    fn binary(&self) -> PathBuf {
+        self.dir.join("bin/suanpan")
+    }
+
+    /// A place that every site sees.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where commands are typed.
+    pub fn work(&self) -> PathBuf {
+        self.dir.join("work")
+    }
+
+    /// An authority of our own, and the server's certificate.
+    fn make_certificate(&self) {
+        let script = "\
+            openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab-authority \
+                -keyout ca.key -out ca.pem && \
+            openssl req -newkey rsa:2048 -nodes -subj /CN=hub -keyout hub.key -out hub.csr && \
+            printf 'subjectAltName=DNS:hub\nbasicConstraints=CA:FALSE\n' > hub.ext && \
+            openssl x509 -req -in hub.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+                -extfile hub.ext -out hub.pem";
+        let output = Command::new("sh").args(["-c", script]).current_dir(&self.dir).output();
+        let output = output.expect("openssl is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for name in ["ca.pem", "hub.pem", "hub.key"] {
+            owned(&self.dir.join(name));
+        }
+    }
+
+    fn start_server(&mut self) {
+        let path = |name: &str| self.dir.join(name).display().to_string();
+        let mut command = self.lab.user_command("hub", &path("bin/suanpan"));
+        command.args(["server", "--listen", "10.77.0.1:7726", "--data-dir", &path("server")]);
+        command.args(["--tls-cert", &path("hub.pem"), "--tls-key", &path("hub.key")]);
+        command.args(["--agents-contact-period", "60"]);
+        self.spawn("server", command);
+        let token = self.dir.join("server/user.token");
+        let ready = || token.exists() && self.run(&["sites"]).code == 0;
+        assert!(wait_for(ready), "the server did not start: {}", self.logs());
+    }
+
+    /// Starts the agent of a site on its login node.
+    pub fn start_agent(&mut self, site: &str) {
+        let path = |name: &str| self.dir.join(name).display().to_string();
+        let mut command = self.lab.user_command(site, &path("bin/suanpan"));
+        command.args(["agent", "--driver", "slurm", "--server", "https://hub:7726"]);
+        command.args(["--ca-file", &path("ca.pem")]);
+        command.args(["--token-file", &path(&format!("{site}.token"))]);
+        command.args(["--site-file", &path(&format!("{site}.toml"))]);
+        command.args(["--state-dir", &path(&format!("state-{site}"))]);
+        command.args(["--log-level", "info,suanpan_agent::slurm=debug"]);
+        self.spawn(site, command);
+    }
+
+    /// Shanghai joins as the guide for owners of a Slurm cluster says, word for word.
+    fn type_guide(&mut self) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide-slurm-site.md");
+        let guide = fs::read_to_string(path).expect("the guide");
+        let block = |kind: &str| {
+            let (_, rest) = guide.split_once(&format!("```{kind}\n")).expect("a block");
+            rest.split_once("```").expect("its end").0.to_owned()
+        };
+        fs::write(self.dir.join("shanghai.toml"), block("toml")).expect("the site file");
+        let mut inside = false;
+        for line in guide.lines() {
+            inside = (inside || line == "```console") && line != "```";
+            let Some(command) = line.strip_prefix("$ suanpan ").filter(|_| inside) else {
+                continue;
+            };
+            let is_agent = command.starts_with("agent");
+            let place = if is_agent { "shanghai" } else { "hub" };
+            let mut typed = self.lab.user_command(place, &self.binary().display().to_string());
+            typed.args(command.split(' ')).current_dir(&self.dir).stdin(Stdio::null());
+            if is_agent {
+                self.spawn_in("shanghai", typed);
+                continue;
+            }
+            self.as_user(&mut typed);
+            let output = typed.output().expect("the binary starts");
+            assert!(output.status.success(), "{command}: {output:?}");
+        }
+    }
+
+    fn as_user(&self, command: &mut Command) {
+        command.env("SUANPAN_SERVER", "https://hub:7726");
+        command.env("SUANPAN_CA_FILE", self.dir.join("ca.pem"));
+        command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
+    }
+
+    /// Kills an agent as a crash would.
+    pub fn kill_agent(&mut self, site: &str) {
+        let mut child = self.children.remove(site).expect("it was started");
+        child.kill().expect("it is running");
+        child.wait().expect("it ended");
+    }
+
+    fn spawn(&mut self, name: &str, mut command: Command) {
+        command.current_dir(self.work());
+        self.spawn_in(name, command);
+    }
+
+    fn spawn_in(&mut self, name: &str, mut command: Command) {
+        let log = self.dir.join(format!("{name}.log"));
+        let log = fs::File::options().create(true).append(true).open(log).expect("a log");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let child = command.spawn().expect("it starts");
+        self.children.insert(name.to_owned(), child);
+    }
+
+    /// Types a command at the hub.
+    pub fn run(&self, words: &[&str]) -> Answer {
+        let mut command = self.lab.user_command("hub", &self.binary().display().to_string());
+        command.args(words).current_dir(self.work()).stdin(Stdio::null());
+        self.as_user(&mut command);
+        let output = command.output().expect("the binary starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+        let code = output.status.code().unwrap_or(-1);
+        Answer { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Writes a script of the user; answers its path.
+    pub fn script(&self, name: &str, text: &str) -> String {
+        let path = self.work().join(name);
+        fs::write(&path, text).expect("the script is written");
+        owned(&path);
+        path.display().to_string()
+    }
+
+    /// Submits and answers the id.
+    #[track_caller]
+    pub fn submit(&self, words: &[&str]) -> String {
+        let words: Vec<&str> = ["submit", "-q"].iter().chain(words).copied().collect();
+        self.run(&words).ok().trim().to_owned()
+    }
+
+    /// What `show --json` says of a job.
+    pub fn show(&self, id: &str) -> serde_json::Value {
+        let answer = self.run(&["show", "--json", id]);
+        let document: serde_json::Value =
+            serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+        document["data"].clone()
+    }
+
+    /// Jobs by id, each with its state.
+    pub fn states(&self) -> BTreeMap<String, String> {
+        let answer = self.run(&["ps", "--all", "--limit", "0", "--json"]);
+        let document: serde_json::Value = serde_json::from_str(&answer.out).unwrap_or_default();
+        let jobs = document["data"]["jobs"].as_array().cloned().unwrap_or_default();
+        let one = |job: &serde_json::Value| {
+            Some((job["id"].to_string(), job["state"].as_str()?.to_lowercase()))
+        };
+        jobs.iter().filter_map(one).collect()
+    }
+
+    /// The ends of all logs, for a test that failed.
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        for name in self.children.keys().map(String::as_str).chain(["server"]) {
+            let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().filter(|line| !line.contains("DEBUG")).collect();
+            let last = lines[lines.len().saturating_sub(25)..].join("\n");
+            text.push_str(&format!("\n--- the end of {name}.log\n{last}"));
+        }
+        text
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+            if std::env::var_os("SUANPAN_LAB_KEEP").is_some() {
+                let _ = Command::new("cp").arg("-r").arg(&self.dir).arg("/tmp/kept").status();
+            }
+        }
+        for child in self.children.values_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What a command answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Answer {
+    /// The output, if the command succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.out, self.err);
+        self.out
+    }
+}
+
+fn owned(path: &Path) {
+    let user = nix::unistd::User::from_name(USER).ok().flatten().expect("the lab made it");
+    nix::unistd::chown(path, Some(user.uid), Some(user.gid)).expect("root may do that");
+}
+
+/// Whether the condition holds before the patience ends.
+pub fn wait_for(mut condition: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    true
+}

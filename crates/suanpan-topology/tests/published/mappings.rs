@@ -164,10 +164,11 @@ fn racks_and_order_beat_what_people_do_on_a_real_fabric() {
     let experts = Model { layers: 64, hidden: 7168, sequence: 4096, experts: 256, ..dense };
     let experts = Model { feed_forward: 2048, experts_per_token: 8, ..experts };
     let spread = Parallelism { pipeline: 2, data: 48, expert: 16, ..Parallelism::default() };
-    for (model, over) in [(&dense, &over), (&experts, &spread)] {
+    for (model, over, evaluations) in [(&dense, &over, 6_000_000), (&experts, &spread, 20_000_000)]
+    {
         let model = Model { micro_batches: 16, ..model.clone() };
         let traffic = model.expand(over).expect("it is right").traffic;
-        let effort = Effort { evaluations: 6_000_000, lanes: 1, seed: 1 };
+        let effort = Effort { evaluations, lanes: 1, seed: 1 };
         let asked = Asked { tolerance: 0, by: By::BottleneckTime, effort };
         let found = allocate(&fabric, &alphabetical, &traffic, asked).expect("there is room");
         let cost = |places: &[u32]| {

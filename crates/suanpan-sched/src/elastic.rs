@@ -7,9 +7,9 @@
 //! OSDI'21).
 //!
 //! At each round a [`RoundPolicy`] gives every job an [`Allocation`] or none. [`gavel`] (OSDI'20)
-//! shares rounds among jobs of a fixed size, by a linear program ([`shares`], [`max_min`]); [`sia`] (SOSP'23)
-//! chooses flavor and count of each job by an integer program, which [`choice`] solves and
-//! [`pack`] turns into nodes; [`horizon`] is ours.
+//! shares rounds among jobs of a fixed size, by a linear program ([`shares`], [`max_min`]);
+//! [`sia`] (SOSP'23) chooses flavor and count of each job by an integer program, which [`choice`]
+//! solves and [`pack`] turns into nodes; [`horizon`] is ours.
 
 pub mod choice;
 pub mod gavel;

@@ -7,10 +7,11 @@
 //!
 //! Logs in the wild do more than that, and this reads it: more columns than 18 (in Alea's
 //! extension the 19th is a list of processors in braces, the 20th the queue's name, which is kept,
-//! and the 21st what the nodes must have; others are left alone), fractions where whole seconds are due (cut off), jobs that are not in the
-//! order of submission (sorted, stably), job numbers that come twice (kept: a job is told by its
-//! place), carriage returns, text that is not UTF-8 in comments. A line that cannot be read is a
-//! [`Problem`]; what the numbers mean for a simulation is a [`Filter`]'s matter.
+//! and the 21st what the nodes must have; others are left alone), fractions where whole seconds
+//! are due (cut off), jobs that are not in the order of submission (sorted, stably), job numbers
+//! that come twice (kept: a job is told by its place), carriage returns, text that is not UTF-8 in
+//! comments. A line that cannot be read is a [`Problem`]; what the numbers mean for a simulation
+//! is a [`Filter`]'s matter.
 
 mod clean;
 

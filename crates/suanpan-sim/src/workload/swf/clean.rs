@@ -18,8 +18,8 @@ pub enum Filter {
     /// As [`Filter::Gaussier`], but a job without a requested time is kept and taken to have
     /// asked for the time that it ran: for logs that have no requested times.
     GaussierRunTimes,
-    /// As Alea reads a log (`Alea/src/xklusac/environment/SWFLoader.java`, github.com/aleasimulator/
-    /// alea at commit b7c6cc4d): jobs without run time or allocated processors are dropped; a job
+    /// As Alea reads a log (`Alea/src/xklusac/environment/SWFLoader.java` of aleasimulator/alea on
+    /// GitHub at commit b7c6cc4d): jobs without run time or allocated processors are dropped; a job
     /// uses what it was allocated, and one wider than the machine uses all of it; without a
     /// requested time it may run as long as it did; a job that ran longer than requested ran as
     /// long as requested. The limits that Alea has for logs of some names are not known here.

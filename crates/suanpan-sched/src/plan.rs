@@ -20,8 +20,8 @@
 //! that make room for it ([`Plan::preemptions`]); it starts in a later cycle. Drained and reserved
 //! nodes are not free for anyone they bind ([`crate::snapshot::Closure`]).
 //!
-//! Where there are quotas, only an offer of a flavor that the quota of the job's project permits now
-//! counts; a job permitted nowhere is passed over, or takes back what others borrow (the module
+//! Where there are quotas, only an offer of a flavor that the quota of the job's project permits
+//! now counts; a job permitted nowhere is passed over, or takes back what others borrow (the module
 //! `ration`). With fair sharing the project that borrows least is served first
 //! ([`crate::quota::Quotas::borrowed_share`]), within a project jobs go by their order.
 //!

@@ -23,9 +23,10 @@ pub type Direction = u32;
 
 /// Shortest paths, one for each pair: dimension by dimension in grids, the last dimension first
 /// (dimension-ordered routing: Dally and Towles, "Principles and practices of interconnection
-/// networks", 2004, section 8.4); elsewhere over the widest link that leads closer, and of equal ones by destination modulo their
-/// number (D-mod-k: Zahavi, "Fat-tree routing and node ordering providing contention free traffic for MPI
-/// global collectives", J. Parallel Distrib. Comput. 72, 2012).
+/// networks", 2004, section 8.4); elsewhere over the widest link that leads closer, and of equal
+/// ones by destination modulo their number (D-mod-k: Zahavi, "Fat-tree routing and node ordering
+/// providing contention free traffic for MPI global collectives", J. Parallel Distrib. Comput. 72,
+/// 2012).
 #[derive(Clone, Debug)]
 pub struct Routes {
     slots: Vec<u32>,

@@ -292,6 +292,6 @@ fn graded(summary: &Summary) -> &'static str {
         return "";
     }
     "<li><b>Expected starts</b> are graded over the jobs that were asked about and had to wait. \
-     <b>By limits alone</b> every job runs for as long as it may; otherwise run times are as like jobs \
-     had them, and the answer is corrected by how earlier ones turned out.</li>\n"
+     <b>By limits alone</b> every job runs for as long as it may; otherwise run times are as like \
+     jobs had them, and the answer is corrected by how earlier ones turned out.</li>\n"
 }

@@ -47,7 +47,8 @@ impl<'a> Budget<'a> {
         entries.iter().any(|&entry| self.free[entry as usize] > 0)
     }
 
-    /// Two entries with free ports, of this group if one is asked for, that may be joined. O(entries of both · log partners).
+    /// Two entries with free ports, of this group if one is asked for, that may be joined.
+    /// O(entries of both · log partners).
     pub fn pair(&self, a: u32, b: u32, group: Option<&str>) -> Option<Pair> {
         let ports = self.fabric.ports();
         let near = self.of.get(&a)?.iter().filter(|&&entry| self.free[entry as usize] > 0);

@@ -72,7 +72,10 @@ fn needs_priorities(rule: Rule, model: &SiteModel) -> Option<&'static str> {
 pub(super) fn leave_priorities_unused(policies: &[Policy], model: &SiteModel) -> bool {
     let has_priorities =
         matches!(model, SiteModel::Network(network) if network.priorities.is_some());
-    let asks = |policy: &Policy| matches!(policy.rule, Rule::Network(rule) if rule.order == Order::Priority);
+    let asks = |policy: &Policy| match policy.rule {
+        Rule::Network(rule) => rule.order == Order::Priority,
+        _ => false,
+    };
     has_priorities && !policies.iter().any(asks)
 }
 

@@ -100,6 +100,8 @@ fn failure_of(error: &clap::Error, verb: &str) -> Failure {
     let mut tips = Vec::new();
     for line in text.lines().take_while(|line| !line.starts_with("Usage:")) {
         match (line.trim().strip_prefix("tip: "), line.trim()) {
+            // Words with a hyphen are hardly ever meant as values.
+            (Some(tip), _) if tip.contains("as a value, use") => {}
             (Some(tip), _) => tips.push(tip.to_owned()),
             (None, "") => {}
             (None, line) => message.push(line.strip_prefix("error: ").unwrap_or(line).to_owned()),

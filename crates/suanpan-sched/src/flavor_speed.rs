@@ -171,6 +171,7 @@ impl Programs {
         let after = runs.speeds();
         match (before, after) {
             (None, Some(_)) => news.push(News::Known),
+            (Some(_), None) => news.push(News::Forgotten(program.clone())),
             (before, after) if before != after => news.push(News::Changed),
             _ => {}
         }

@@ -1,7 +1,6 @@
 //! Why a job is where it is, as far as the engine knows; the scheduler knows the rest.
 
 use crate::state::{Gate, State};
-use std::sync::Arc;
 use suanpan_model::id::{AllocationId, JobId};
 use suanpan_model::job::{Hold, JobState, TaskRef};
 use suanpan_model::time::Timestamp;
@@ -67,7 +66,7 @@ impl State {
         if !placed.is_empty() {
             return Explained::Placed(placed);
         }
-        let class = ClassKey { shape: Arc::clone(&job.spec.shape), queue: self.queue(job) };
+        let class = self.class_of(job);
         match self.blocked(now, job, position) {
             Some((reason, detail)) => Explained::Blocked { job: job.id, reason, detail, class },
             None => Explained::Eligible { job: job.id, class },

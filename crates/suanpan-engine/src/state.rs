@@ -15,6 +15,7 @@ mod keys;
 mod orders;
 mod outcomes;
 mod priorities;
+mod programs;
 mod publish;
 mod quotas;
 
@@ -39,6 +40,7 @@ use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::job::{Shape, TaskRef};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::fit::catalog::Catalog;
+use suanpan_sched::flavor_speed::Programs;
 use suanpan_sched::quota::book::Book;
 use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::snapshot::Change;
@@ -64,6 +66,8 @@ pub struct State {
     pub(crate) priorities: Priorities,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) quotas: Option<Arc<QuotaPolicy>>,
+    #[serde(default, skip_serializing_if = "Programs::is_empty")]
+    pub(crate) programs: Programs,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }

@@ -115,10 +115,8 @@ pub fn candidates(
     outlook(snapshot, now, policy, project, shape, None, 1).explanation
 }
 
-/// What is foretold of `tasks` tasks of a shape, as if they were submitted now in a project, behind
-/// all pending jobs.
-#[must_use]
-pub fn outlook(
+/// The same with everything else that is foretold of `tasks` tasks.
+fn outlook(
     snapshot: &Snapshot,
     now: Timestamp,
     policy: &Policy,
@@ -128,11 +126,12 @@ pub fn outlook(
     tasks: u32,
 ) -> Outlook {
     let queue = snapshot.quotas.as_ref().map(|book| book.queue_of(project));
-    let of = ClassKey { shape: Arc::new(shape.clone()), queue };
+    let of = ClassKey { shape: Arc::new(shape.clone()), queue, program: None };
     outlook_of(snapshot, now, policy, &of, deadline, tasks)
 }
 
-/// The same of a class of jobs.
+/// What is foretold of `tasks` tasks of a class of jobs, as if they were submitted now, behind all
+/// pending jobs.
 #[must_use]
 pub fn outlook_of(
     snapshot: &Snapshot,
@@ -143,7 +142,7 @@ pub fn outlook_of(
     tasks: u32,
 ) -> Outlook {
     let mut cycle = Run::new(Cycle::new(snapshot, now, policy)).up_to(None);
-    let class = ShapeClass::new(&snapshot.catalog, &of.shape);
+    let class = ShapeClass::new(&snapshot.catalog, of, snapshot.speeds(of));
     let mut run = cycle.class(of, &class, &[]);
     let own = Own { deadline, ..Own::default() };
     let told = tell(&cycle, &mut run, own);

@@ -12,6 +12,7 @@ pub mod network;
 pub mod pool;
 pub mod score;
 
+use crate::flavor_speed::Basis;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::money::MicroCredits;
@@ -40,10 +41,15 @@ pub struct Offer {
     pub limit: Walltime,
     /// Staging of inputs.
     pub stage: Seconds,
-    /// Expected run time: the time limit divided by the flavor's speed.
+    /// Expected run time: as learnt, else the time limit divided by the flavor's speed.
     pub run: Seconds,
+    /// Where `run` is from.
+    pub basis: Basis,
     /// Most it may cost.
     pub cost: MicroCredits,
+    /// What goals weigh: what it costs if it takes its run time, where something is known of the
+    /// program; else the most it may cost.
+    pub expected_cost: MicroCredits,
 }
 
 /// Which nodes of a pool an offer is about.

@@ -100,6 +100,7 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
         submitted: Timestamp(i64::try_from(job).expect("tests use small ids")),
         shape: Arc::new(shape.clone()),
         queue: None,
+        program: None,
         begin: None,
         deadline: None,
         ready: 1,

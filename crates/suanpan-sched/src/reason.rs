@@ -1,5 +1,6 @@
 //! Why a job waits, and why a site was or was not chosen.
 
+use crate::flavor_speed::Basis;
 use crate::quota::preemption::Why;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -87,8 +88,11 @@ pub struct Candidate {
     pub start_latest: Timestamp,
     /// Staging of inputs before the payload runs.
     pub stage: Seconds,
-    /// Run time on this flavor (the time limit divided by the flavor's speed until it is learnt).
+    /// Run time on this flavor: as learnt, else the time limit divided by the flavor's speed.
     pub run: Seconds,
+    /// Where `run` is from.
+    #[serde(default, skip_serializing_if = "Basis::is_declared")]
+    pub basis: Basis,
     /// Expected finish.
     pub finish: Timestamp,
     /// Most it may cost.

@@ -11,6 +11,7 @@
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
 //! | `Quotas` | O(members * cells + all allocations) |
+//! | `Learnt` | O(c + offers of the program's shapes) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
 //!
@@ -20,6 +21,7 @@
 //! may be folded twice, and a late one does no harm.
 
 use crate::fit::catalog::{Catalog, Rejudge};
+use crate::flavor_speed::{Program, Speeds, is_published};
 use crate::quota::book::{Book, Held};
 use crate::quota::policy::QuotaPolicy;
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,8 @@ pub struct Snapshot {
     pub catalog: Catalog,
     /// The quotas and what the allocations use of them; `None` where nothing is limited.
     pub quotas: Option<Box<Book>>,
+    /// What is known of programs.
+    programs: BTreeMap<Arc<Program>, Speeds>,
     retired: Retired,
 }
 
@@ -185,6 +189,8 @@ pub enum Change {
     EndsBy(ClusterId, AllocationId, Timestamp),
     /// An allocation's resources are free again.
     Freed(ClusterId, AllocationId),
+    /// What is known of a program changed; nothing is any more if it is `None`.
+    Learnt(Arc<Program>, Option<Speeds>),
     /// Nodes are taken off for a time, or for another time than was known.
     Closed(ClusterId, Closure),
     /// They are back.
@@ -226,6 +232,7 @@ impl Snapshot {
                     self.recount(before, None);
                 }
             }
+            Change::Learnt(program, speeds) => self.set_speeds(program, speeds),
             Change::Closed(cluster, closure) => {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
                     view.close(closure);
@@ -267,17 +274,50 @@ impl Snapshot {
         for (key, class) in &mut self.shapes {
             match rejudge {
                 Rejudge::Nothing => break,
-                Rejudge::Cluster => class.rejudge_cluster(&self.catalog, cluster, &key.shape),
-                Rejudge::Everything => class.rejudge(&self.catalog, &key.shape),
+                Rejudge::Cluster => {
+                    let speeds = speeds_in(&self.programs, key);
+                    class.rejudge_cluster(&self.catalog, cluster, key, speeds);
+                }
+                Rejudge::Everything => {
+                    class.rejudge(&self.catalog, key, speeds_in(&self.programs, key));
+                }
             }
         }
+    }
+
+    fn set_speeds(&mut self, program: Arc<Program>, speeds: Option<Speeds>) {
+        let classes = self.shapes.iter_mut();
+        for (key, class) in classes.filter(|(key, _)| key.program.as_ref() == Some(&program)) {
+            class.estimate(&self.catalog, key.program.as_deref(), speeds.as_ref());
+        }
+        match speeds {
+            Some(speeds) => self.programs.insert(program, speeds),
+            None => self.programs.remove(&program),
+        };
+    }
+
+    /// The class of a job that is not pending.
+    #[must_use]
+    pub fn class_of(&self, user: &str, name: &str, project: &str, shape: &Arc<Shape>) -> ClassKey {
+        let program = Program::of(user, name, shape);
+        let is_known = is_published(name) || self.programs.contains_key(&program);
+        ClassKey {
+            shape: Arc::clone(shape),
+            queue: self.quotas.as_ref().map(|book| book.queue_of(project)),
+            program: is_known.then(|| Arc::new(program)),
+        }
+    }
+
+    /// What is known of the program of a class.
+    pub(crate) fn speeds(&self, of: &ClassKey) -> Option<&Speeds> {
+        speeds_in(&self.programs, of)
     }
 
     fn set_pending(&mut self, pending: Pending) {
         let key = pending.key();
         if let Some(&known) = self.keys.get(&pending.job)
             && let Some(before) = self.pending.get(&known)
-            && (known != key || before.shape != pending.shape || before.queue != pending.queue)
+            && (known != key || before.class() != pending.class())
         {
             self.remove_pending(pending.job);
         }
@@ -290,9 +330,14 @@ impl Snapshot {
             None => pending.class(),
         };
         let shape = Arc::clone(&of.shape);
-        let (catalog, retired) = (&self.catalog, &mut self.retired.0);
+        let (catalog, programs) = (&self.catalog, &self.programs);
+        let retired = &mut self.retired.0;
         let class = self.shapes.entry(of).or_insert_with_key(|key| {
-            retired.remove(&key.shape).unwrap_or_else(|| ShapeClass::new(catalog, &key.shape))
+            let known = match key.program {
+                Some(_) => None,
+                None => retired.remove(&key.shape),
+            };
+            known.unwrap_or_else(|| ShapeClass::new(catalog, key, speeds_in(programs, key)))
         });
         class.insert(key, &pending);
         match pending.is_privileged() {
@@ -312,6 +357,7 @@ impl Snapshot {
         class.remove(key);
         if class.is_empty()
             && let Some((of, class)) = self.shapes.remove_entry(&of)
+            && of.program.is_none()
         {
             self.retired.keep(of.shape, class);
         }
@@ -337,7 +383,7 @@ impl Snapshot {
         assert_eq!(classed, self.pending.len(), "classes hold the pending jobs and no others");
         for (key, class) in &self.shapes {
             let mut fresh = class.clone();
-            fresh.rejudge(&self.catalog, &key.shape);
+            fresh.rejudge(&self.catalog, key, speeds_in(&self.programs, key));
             assert_eq!(fresh, *class, "offers of a shape follow the inventories");
         }
         for (id, view) in &self.clusters {
@@ -360,6 +406,14 @@ impl Snapshot {
         assert_eq!(fresh, **book, "the use of quotas follows from what runs");
         book.quotas.check_sums();
     }
+}
+
+/// What is known of the program of a class.
+fn speeds_in<'a>(
+    programs: &'a BTreeMap<Arc<Program>, Speeds>,
+    of: &ClassKey,
+) -> Option<&'a Speeds> {
+    programs.get(of.program.as_ref()?)
 }
 
 impl ClusterView {

@@ -43,6 +43,9 @@ impl State {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }
         }
+        for (program, speeds) in self.programs.known() {
+            snapshot.apply(Change::Learnt(Arc::new(program.clone()), Some(speeds)));
+        }
         self.allocations.values().for_each(|allocation| snapshot.apply(self.took(allocation)));
         for job in self.jobs.values() {
             if let Some(pending) = self.as_pending(job) {
@@ -83,6 +86,7 @@ impl State {
             submitted: job.submitted,
             shape: Arc::clone(&job.spec.shape),
             queue: self.queue(job),
+            program: self.program(job),
             begin: job.spec.begin.max(not_before),
             deadline: job.spec.deadline,
             ready,

@@ -578,7 +578,7 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
     }
 }
 
-/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36]`: one partition, one flavor.
+/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000]`: one partition, one flavor.
 fn inventory(name: &str, words: &Words) -> Inventory {
     let number = |key: &str, default: u32| {
         words.get(key).map_or(default, |text| text.parse().expect("a number"))
@@ -606,7 +606,7 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         shared_paths: vec!["/".into()],
         flavors: vec![Flavor {
             name: format!("cpu-{name}"),
-            speed_milli: 1_000,
+            speed_milli: number("speed", 1_000),
             price: Price {
                 cpu_hour: MicroCredits::from_decimal(price).expect("price=CREDITS"),
                 ..Price::default()

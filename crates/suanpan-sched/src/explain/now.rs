@@ -74,8 +74,8 @@ fn remedy(
 fn starts_now(cycle: &Cycle<'_>, run: &ClassRun<'_>, own: Own<'_>, tweak: &Tweak) -> bool {
     let (mut changed, queue) = (Shape::clone(run.shape), run.queue);
     tweak.apply(&mut changed);
-    let of = ClassKey { shape: Arc::new(changed), queue };
-    let class = ShapeClass::new(&cycle.snapshot.catalog, &of.shape);
+    let of = ClassKey { shape: Arc::new(changed), queue, program: run.program.cloned() };
+    let class = ShapeClass::new(&cycle.snapshot.catalog, &of, cycle.snapshot.speeds(&of));
     let mut run = cycle.class(&of, &class, own.may_use);
     let best = cycle.rank(&mut run, own, 1).choices;
     best.first().is_some_and(|best| best.start == cycle.now)

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::Shape;
-use suanpan_model::site::Inventory;
+use suanpan_model::site::{Flavor, Inventory};
 
 /// Inventories with their pools and links, kept up to date one inventory at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,11 @@ impl Catalog {
     /// If the cluster never gave an inventory.
     pub fn offers(&self, cluster: ClusterId, shape: &Shape) -> Result<Vec<Offer>, Unfit> {
         offers(&self.ground(cluster), shape)
+    }
+
+    /// The flavor of an offer.
+    pub(crate) fn flavor(&self, offer: &Offer) -> &Flavor {
+        &self.ground(offer.cluster).inventory.flavors[usize::from(offer.flavor)]
     }
 
     /// The pools of a cluster; none if it is unknown.

@@ -8,6 +8,7 @@
 use crate::fit::network::Links;
 use crate::fit::pool::Pool;
 use crate::fit::{Offer, Picked, amount_on};
+use crate::flavor_speed::Basis;
 use crate::reason::{Predicate, Unfit};
 use crate::words;
 use std::borrow::Cow;
@@ -430,6 +431,7 @@ impl<'a> Funnel<'a> {
             .links
             .staging(&self.ground.inventory.site, &self.shape.inputs)
             .expect("a way passed the network condition");
+        let cost = cost(self.ground, self.shape, way);
         Offer {
             cluster: self.ground.cluster,
             partition: way.pool.partition,
@@ -445,7 +447,9 @@ impl<'a> Funnel<'a> {
             limit,
             stage,
             run: run_on(limit, way.flavor),
-            cost: cost(self.ground, self.shape, way),
+            basis: Basis::Declared,
+            cost,
+            expected_cost: cost,
         }
     }
 }

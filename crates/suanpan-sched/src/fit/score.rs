@@ -11,7 +11,8 @@
 //! So the goal decides first, and the job's order of flavors decides between equals. What is
 //! still equal is decided by the earlier start, then by cluster, partition and flavor index.
 //!
-//! *finish* is start + staging + run: waiting counts. In `balanced`, *time* is from now to the
+//! *finish* is start + staging + run: waiting counts. *price* is the most it may cost; of a program
+//! whose run time is known ([`crate::flavor_speed`]), what it is expected to cost. In `balanced`, *time* is from now to the
 //! finish, *best time* the shortest staging + run that any fitting pool would need if it were
 //! free, and *best price* the lowest fitting price above zero. Both are fixed by shape and
 //! inventories, so the comparison does not change as time passes: a job never drops its shadow
@@ -53,7 +54,7 @@ impl Yardstick {
     #[must_use]
     pub fn of(offers: &[Offer]) -> Yardstick {
         let length = offers.iter().map(|offer| offer.length().0.max(1)).min().unwrap_or(1);
-        let cost = offers.iter().map(|offer| offer.cost.0).filter(|&cost| cost > 0).min();
+        let cost = offers.iter().map(|offer| offer.expected_cost.0).filter(|&cost| cost > 0).min();
         Yardstick { length: Seconds(length), cost: MicroCredits(cost.unwrap_or(1)) }
     }
 }
@@ -62,7 +63,7 @@ impl Yardstick {
 #[must_use]
 pub fn score(goal: Goal, offer: &Offer, start: Timestamp, yardstick: &Yardstick) -> Score {
     let finish = start.plus(offer.length()).0;
-    let cost = offer.cost.0;
+    let cost = offer.expected_cost.0;
     let (goal, second) = match goal {
         Goal::Fastest => (i128::from(finish), cost),
         Goal::Cheapest => (i128::from(cost), finish),
@@ -105,10 +106,10 @@ pub fn shown(
     let micros = start.plus(offer.length()).micros_since(now);
     let shown = match goal {
         Goal::Fastest => i128::from(micros / 1_000),
-        Goal::Cheapest => i128::from(offer.cost.0),
+        Goal::Cheapest => i128::from(offer.expected_cost.0),
         Goal::Balanced => {
             i128::from(micros) * 1_000 / i128::from(yardstick.length.micros())
-                + i128::from(offer.cost.0) * 1_000 / i128::from(yardstick.cost.0)
+                + i128::from(offer.expected_cost.0) * 1_000 / i128::from(yardstick.cost.0)
         }
     };
     i64::try_from(shown).unwrap_or(i64::MAX)

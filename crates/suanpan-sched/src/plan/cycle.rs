@@ -4,6 +4,7 @@
 use crate::fit::gang::{self, Rule, Seat};
 use crate::fit::score::{Score, score};
 use crate::fit::{Offer, amount_on};
+use crate::flavor_speed::Program;
 use crate::plan::floor::Floor;
 use crate::plan::ration::{Ration, Rationed};
 use crate::policy::Policy;
@@ -60,6 +61,8 @@ pub(crate) struct ClassRun<'a> {
     pub(crate) class: &'a ShapeClass,
     /// Whose quota its jobs would use.
     pub(crate) queue: Option<MemberId>,
+    /// Their program, if something is known of it.
+    pub(crate) program: Option<&'a Arc<Program>>,
     /// For each offer, the position of its cluster.
     stands: Vec<u32>,
     /// The offers that may start, by the best score they could still have. Within a cycle free
@@ -167,7 +170,7 @@ impl<'a> Cycle<'a> {
         class: &'r ShapeClass,
         may_use: &[ClosureId],
     ) -> ClassRun<'r> {
-        let (shape, queue) = (&of.shape, of.queue);
+        let (shape, queue, program) = (&of.shape, of.queue, of.program.as_ref());
         let lanes = self.stands.first().map_or(&[][..], |stand| &stand.lanes);
         let lane = lanes.iter().position(|lane| lane.may_use == may_use).unwrap_or(0);
         let (mut stands, mut silent) = (Vec::with_capacity(class.offers.len()), Vec::new());
@@ -192,7 +195,7 @@ impl<'a> Cycle<'a> {
             }
         }
         let open = open.into();
-        ClassRun { shape, class, queue, stands, open, silent, closed, lane, round: 0 }
+        ClassRun { shape, class, queue, program, stands, open, silent, closed, lane, round: 0 }
     }
 
     pub(crate) fn view(&self, run: &ClassRun<'_>, offer: usize) -> &'a ClusterView {

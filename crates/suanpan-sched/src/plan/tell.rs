@@ -34,6 +34,7 @@ impl Cycle<'_> {
             start_latest: choice.start,
             stage: offer.stage,
             run: offer.run,
+            basis: offer.basis,
             finish: choice.start.plus(offer.length()),
             cost: offer.cost,
             score: shown(goal, offer, choice.start, self.now, &run.class.yardstick),

@@ -49,7 +49,7 @@ fn reason(plan: &Plan, shape: &Shape) -> WaitingFor {
 
 /// Why a shape waits, where there are no quotas.
 fn told<'p>(plan: &'p Plan, shape: &Shape) -> &'p WaitingShape {
-    let of = ClassKey { shape: Arc::new(shape.clone()), queue: None };
+    let of = ClassKey { shape: Arc::new(shape.clone()), queue: None, program: None };
     plan.waiting.get(&of).expect("the shape waits")
 }
 

@@ -3,6 +3,7 @@
 use crate::fit::Offer;
 use crate::fit::catalog::Catalog;
 use crate::fit::score::Yardstick;
+use crate::flavor_speed::{Program, Speeds, estimate};
 use crate::quota::MemberId;
 use crate::reason::Unfit;
 use crate::snapshot::{Pending, PendingKey};
@@ -18,6 +19,8 @@ pub struct ClassKey {
     pub shape: Arc<Shape>,
     /// Whose quota they would use; `None` where there are no quotas.
     pub queue: Option<MemberId>,
+    /// Their program; `None` where nothing is known of it.
+    pub program: Option<Arc<Program>>,
 }
 
 /// Pending jobs of one shape and quota, and what the network offers that shape.
@@ -36,7 +39,7 @@ pub struct ShapeClass {
 }
 
 impl ShapeClass {
-    pub(crate) fn new(catalog: &Catalog, shape: &Shape) -> ShapeClass {
+    pub(crate) fn new(catalog: &Catalog, of: &ClassKey, speeds: Option<&Speeds>) -> ShapeClass {
         let mut class = ShapeClass {
             plain: BTreeMap::new(),
             own: BTreeSet::new(),
@@ -44,7 +47,7 @@ impl ShapeClass {
             unfit: Arc::default(),
             yardstick: Yardstick::of(&[]),
         };
-        class.rejudge(catalog, shape);
+        class.rejudge(catalog, of, speeds);
         class
     }
 
@@ -83,25 +86,44 @@ impl ShapeClass {
     }
 
     /// Asks every cluster anew.
-    pub(crate) fn rejudge(&mut self, catalog: &Catalog, shape: &Shape) {
+    pub(crate) fn rejudge(&mut self, catalog: &Catalog, of: &ClassKey, speeds: Option<&Speeds>) {
         self.offers.clear();
         let mut unfit = Vec::new();
         for (cluster, _) in catalog.clusters() {
-            match catalog.offers(cluster, shape) {
+            match catalog.offers(cluster, &of.shape) {
                 Ok(offers) => self.offers.extend(offers),
                 Err(reason) => unfit.push(reason),
             }
         }
         self.unfit = unfit.into();
+        self.estimate(catalog, of.program.as_deref(), speeds);
+    }
+
+    /// Works out the run times anew from what is known of the program.
+    pub(crate) fn estimate(
+        &mut self,
+        catalog: &Catalog,
+        program: Option<&Program>,
+        speeds: Option<&Speeds>,
+    ) {
+        if let Some(program) = program {
+            estimate(&mut self.offers, catalog, program, speeds);
+        }
         self.yardstick = Yardstick::of(&self.offers);
     }
 
     /// Asks one cluster anew.
-    pub(crate) fn rejudge_cluster(&mut self, catalog: &Catalog, cluster: ClusterId, shape: &Shape) {
+    pub(crate) fn rejudge_cluster(
+        &mut self,
+        catalog: &Catalog,
+        cluster: ClusterId,
+        of: &ClassKey,
+        speeds: Option<&Speeds>,
+    ) {
         self.offers.retain(|offer| offer.cluster != cluster);
         let mut unfit: Vec<Unfit> =
             self.unfit.iter().filter(|entry| entry.cluster != cluster).cloned().collect();
-        match catalog.offers(cluster, shape) {
+        match catalog.offers(cluster, &of.shape) {
             Ok(offers) => {
                 let place = self.offers.partition_point(|offer| offer.cluster < cluster);
                 self.offers.splice(place..place, offers);
@@ -112,6 +134,6 @@ impl ShapeClass {
             }
         }
         self.unfit = unfit.into();
-        self.yardstick = Yardstick::of(&self.offers);
+        self.estimate(catalog, of.program.as_deref(), speeds);
     }
 }

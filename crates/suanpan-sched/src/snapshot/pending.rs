@@ -1,5 +1,6 @@
 //! Jobs that may start, and the order in which they are considered.
 
+use crate::flavor_speed::Program;
 use crate::quota::MemberId;
 use crate::snapshot::{ClassKey, ClosureId};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub struct Pending {
     /// Whose quota it would use; `None` where there are no quotas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<MemberId>,
+    /// Its program, if something is known of it ([`crate::flavor_speed`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Arc<Program>>,
     /// Not to start before.
     pub begin: Option<Timestamp>,
     /// To be finished by.
@@ -86,7 +90,8 @@ impl Pending {
     /// Its class: the jobs that are interchangeable to the scheduler.
     #[must_use]
     pub fn class(&self) -> ClassKey {
-        ClassKey { shape: Arc::clone(&self.shape), queue: self.queue }
+        let (shape, program) = (Arc::clone(&self.shape), self.program.clone());
+        ClassKey { shape, queue: self.queue, program }
     }
 
     /// Whether it may use closures or stop others.

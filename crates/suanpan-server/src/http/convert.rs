@@ -7,6 +7,7 @@ use suanpan_model::id::ClusterId;
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
+use suanpan_sched::flavor_speed::Basis;
 use suanpan_sched::reason::{Candidate, Unfit};
 use suanpan_wire::v1;
 
@@ -72,6 +73,15 @@ pub(super) fn candidates(
         wait_s: one.start.since(now).0,
         stage_s: one.stage.0,
         run_s: one.run.0,
+        run_from: match one.basis {
+            Basis::Declared => v1::RunFrom::Declared,
+            Basis::Published => v1::RunFrom::Table,
+            Basis::Learnt(_) => v1::RunFrom::Learnt,
+        },
+        learnt_from: match one.basis {
+            Basis::Learnt(jobs) => Some(jobs),
+            Basis::Declared | Basis::Published => None,
+        },
         finish_at: time(one.finish),
         cost: money(one.cost),
         score: one.score,
@@ -95,6 +105,7 @@ pub(super) fn unfit(found: &[Unfit], names: &Names) -> Vec<v1::Unfit> {
 #[cfg(test)]
 mod tests {
     use super::word;
+    use suanpan_sched::flavor_speed::Basis;
     use suanpan_sched::reason::{Predicate, WaitingFor};
 
     #[test]

@@ -92,6 +92,7 @@ mod tests {
     use suanpan_model::money::MicroCredits;
     use suanpan_model::time::{Seconds, Timestamp};
     use suanpan_sched::explain::{Effect, Remedy, Step, Tweak};
+    use suanpan_sched::flavor_speed::Basis;
     use suanpan_sched::reason::{Candidate, Predicate, Unfit, WaitingFor};
     use suanpan_wire::v1::WAITING_REASONS;
 
@@ -105,6 +106,7 @@ mod tests {
             start_latest: Timestamp(0),
             stage: Seconds(0),
             run: Seconds(0),
+            basis: Basis::Declared,
             finish: Timestamp(finish_s * 1_000_000),
             cost: MicroCredits(cost),
             score: 0,

@@ -43,10 +43,10 @@ pub(super) async fn plan(
         .ask(move |state, _| state.check_rank(&caller, 0, &rank).map(|()| Names::of(state)));
     let names = question.await?.map_err(Refusal::from)?;
     let asked = app.plane.ask_scheduler({
-        let (project, shape, deadline) = (spec.project, spec.shape, spec.deadline);
         move |snapshot, now, policy| {
-            use suanpan_sched::explain::outlook;
-            (outlook(snapshot, now, policy, &project, &shape, deadline, tasks), now)
+            use suanpan_sched::explain::outlook_of;
+            let class = snapshot.class_of(&spec.user, &spec.name, &spec.project, &spec.shape);
+            (outlook_of(snapshot, now, policy, &class, spec.deadline, tasks), now)
         }
     });
     let (mut outlook, now) = asked.await?;

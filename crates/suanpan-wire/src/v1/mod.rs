@@ -36,8 +36,8 @@ pub use job::{
 pub use logs::{LogChunk, LogStreamName};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
-    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, Step, Unfit, WAITING_REASONS,
-    Why, WhyPending, WhyPlaced,
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, RunFrom, Step, Unfit,
+    WAITING_REASONS, Why, WhyPending, WhyPlaced,
 };
 pub use priority::{
     BillingWeights, Combine, Favor, JobPriority, JobPriorityList, PriorityAnswer, PriorityPolicy,

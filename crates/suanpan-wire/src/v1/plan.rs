@@ -82,15 +82,37 @@ pub struct Candidate {
     /// Staging of inputs before the payload runs, seconds.
     #[schema(example = 4)]
     pub stage_s: u64,
-    /// Run time on this flavor, seconds (the time limit divided by the flavor's speed).
+    /// Expected run time on this flavor, seconds. It decides where a job goes, never how long it
+    /// may run.
     #[schema(example = 1800)]
     pub run_s: u64,
+    /// Where the run time is from.
+    #[serde(default)]
+    pub run_from: RunFrom,
+    /// How many finished jobs it is learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 12)]
+    pub learnt_from: Option<u32>,
     /// Expected finish.
     pub finish_at: Time,
     /// Most it may cost.
     pub cost: Money,
     /// Score by the job's goal; smaller is better.
     pub score: i64,
+}
+
+/// Where a run time is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunFrom {
+    /// The stated time (or what was learnt on another flavor), by the speed that the site declares
+    /// for the flavor.
+    #[default]
+    Declared,
+    /// Published measurements of the program, by its name.
+    Table,
+    /// Finished jobs of the same user, name, size and stated time on the flavor.
+    Learnt,
 }
 
 /// Why one cluster cannot take a job.

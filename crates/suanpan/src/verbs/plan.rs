@@ -7,8 +7,9 @@ use crate::failure::{Failure, Outcome};
 use crate::output::table::{Align, Rows, Tone, toned};
 use crate::output::{Form, Output, format};
 use crate::submission::from_words;
+use std::collections::BTreeSet;
 use suanpan_wire::v1::submit::SubmitJob;
-use suanpan_wire::v1::{Candidate, Feasibility, PlanAnswer, Step, Unfit};
+use suanpan_wire::v1::{Candidate, Feasibility, PlanAnswer, RunFrom, Step, Unfit};
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Plan) -> Outcome {
@@ -90,7 +91,26 @@ pub fn candidates(output: &Output, candidates: &[Candidate]) -> Result<(), Failu
             format::money_aligned(&candidate.cost).into(),
         ]);
     }
-    rows.print(output)
+    rows.print(output)?;
+    run_times(output, candidates.iter())
+}
+
+/// Of each flavor whose run time is not what the site declares, where it is from.
+pub fn run_times<'a>(
+    output: &Output,
+    candidates: impl Iterator<Item = &'a Candidate>,
+) -> Result<(), Failure> {
+    let said = |candidate: &Candidate| {
+        let from = match (candidate.run_from, candidate.learnt_from) {
+            (RunFrom::Declared, _) => return None,
+            (RunFrom::Learnt, Some(jobs)) => format!("learnt from {jobs} runs"),
+            (RunFrom::Learnt, None) => "learnt".to_owned(),
+            (RunFrom::Table, _) => "from the table of published measurements".to_owned(),
+        };
+        Some(format!("Run time on {}: {from}", candidate.flavor))
+    };
+    let lines: BTreeSet<String> = candidates.filter_map(said).collect();
+    lines.into_iter().try_for_each(|line| output.line(line))
 }
 
 /// Expected start with its interval: `now`, `in 2 min`, `in 2 min to 10 min`.

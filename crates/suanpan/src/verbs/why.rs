@@ -101,6 +101,8 @@ fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
         add(&loser.candidate, "", Tone::Plain);
     }
     rows.print(output)?;
+    let losers = why.losers.iter().map(|loser| &loser.candidate);
+    plan::run_times(output, std::iter::once(&why.chosen).chain(losers))?;
     if !why.losers.is_empty() {
         output.line("\nWhy not elsewhere:")?;
         let names = why.losers.iter().map(|loser| loser.candidate.cluster.chars().count());

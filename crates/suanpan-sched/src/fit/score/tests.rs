@@ -1,6 +1,7 @@
 use crate::fit::Offer;
 use crate::fit::score::{Score, Yardstick, score, shown};
 use crate::fixtures::{NOW, at, wall};
+use crate::flavor_speed::Basis;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::Goal;
 use suanpan_model::money::MicroCredits;
@@ -17,7 +18,9 @@ fn offer(cluster: u32, stage: u64, run: u64, cost: i64, preference: u16) -> Offe
         limit: wall(100),
         stage: Seconds(stage),
         run: Seconds(run),
+        basis: Basis::Declared,
         cost: MicroCredits(cost),
+        expected_cost: MicroCredits(cost),
     }
 }
 

@@ -154,7 +154,7 @@ async fn the_scheduler_says_why_a_job_waits_and_what_a_shape_could_have() {
     let ids = running.submit(1, vec![job("one"), job("two"), job("three")]).await;
     let wanted = Arc::new(shape(1));
     let mut found = None;
-    let class = ClassKey { shape: Arc::clone(&wanted), queue: None };
+    let class = ClassKey { shape: Arc::clone(&wanted), queue: None, program: None };
     for _ in 0..500 {
         found = running.plane.waiting(ids[2], &class);
         if found.is_some() {

@@ -44,7 +44,9 @@ pub enum Policy {
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Asked<'a> {
+    /// The policies to try, in this order; [`Policy::ALL`] for the whole portfolio.
+    pub policies: &'a [Policy],
     /// Iterations of the job, over which switching is counted; at least 1.
     pub iterations: u64,
     /// How much to search for each mapping.
@@ -114,16 +116,20 @@ pub struct Configuration {
 /// take their switching time: before the first iteration, and between the settings of circuits.
 /// What no port connects and no fixed link is refused; the torus policies then keep what the ports
 /// can realise and set the rest by demand, and links by demand and mappings onto them are made in
-/// turn for as long as that helps. Never worse than any policy of the portfolio, the mapped torus
-/// among them. O(policies × (mapping + estimate)).
+/// turn for as long as that helps. Never worse than any policy asked for, in the whole portfolio the
+/// mapped torus among them. O(policies × (mapping + estimate)).
 ///
 /// # Errors
-/// If there are more ranks than slots, no iteration is asked for, or no policy connects the ranks.
+/// If there are more ranks than slots, no iteration or policy is asked for, or no policy connects
+/// the ranks.
 pub fn configure(
     fabric: &Fabric,
     traffic: &Traffic,
-    asked: Asked,
+    asked: Asked<'_>,
 ) -> Result<Configuration, Problem> {
+    if asked.policies.is_empty() {
+        return Err(Problem::new("policies", "none", "at least one"));
+    }
     if asked.iterations == 0 {
         return Err(Problem::new("iterations", 0, "at least 1"));
     }
@@ -135,7 +141,7 @@ pub fn configure(
     let job = Job { fabric, traffic, asked, slots };
     let mut best: Option<Answer> = None;
     let mut tried = Vec::new();
-    for policy in Policy::ALL {
+    for &policy in asked.policies {
         let answer = match policy {
             Policy::Fixed => job.fixed(),
             Policy::Torus | Policy::TwistedTorus => job.regular(policy),
@@ -155,7 +161,7 @@ pub fn configure(
     }
     let Some(best) = best else {
         let why = tried.iter().find_map(|t| t.seconds.as_ref().err()).cloned();
-        return Err(why.expect("there are policies"));
+        return Err(why.expect("a policy was tried"));
     };
     Ok(Configuration {
         policy: best.policy,
@@ -171,7 +177,7 @@ pub fn configure(
 struct Job<'a> {
     fabric: &'a Fabric,
     traffic: &'a Traffic,
-    asked: Asked,
+    asked: Asked<'a>,
     slots: Vec<u32>,
 }
 

@@ -208,6 +208,10 @@ pub struct TopologyEstimate {
     /// How traffic finds its way: equal-split, shortest or dimension-ordered
     #[arg(long, value_name = "RULE", default_value = "equal-split", help_heading = "Options")]
     pub routing: String,
+    /// Latency and saturation of packets, by bytes of a packet and, of the port between an element
+    /// and its router, bandwidth and latency: '4096, 1 TB/s, 20 ns'
+    #[arg(long, value_name = "TERMS", help_heading = "Options")]
+    pub packets: Option<String>,
     /// Useful floating-point operations of a rank in a second, such as 4e14, for the time of a
     /// training step
     #[arg(long, value_name = "RATE", help_heading = "Options")]

@@ -161,6 +161,37 @@ fn what_a_job_takes_is_estimated() {
     assert!(mapped["energy_j"].as_f64() > Some(0.0), "{document}");
 }
 
+#[test]
+fn what_packets_meet_is_estimated() {
+    let folder = folder();
+    let ask = |packets: &str| {
+        let args = ["estimate", "torus:4x4", "--all-to-all", "16", "--evaluations", "999"];
+        topology(folder.path(), &[&args[..], &["--packets", packets, "--json"]].concat())
+    };
+    let answer = ask("1000, 1 TB/s, 20 ns");
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let document: serde_json::Value = serde_json::from_str(&answer.out).expect("it is JSON");
+    let orders = document["data"]["orders"].as_array().expect("a list");
+    for order in orders {
+        let figure = |name: &str| order["packets"][name].as_f64().expect("a number");
+        assert!(figure("zero_load_s") > order["mean_latency_s"].as_f64().expect("a number"));
+        let (saturation, bound) = (figure("saturation_bytes_per_s"), figure("bound_bytes_per_s"));
+        assert!(0.0 < saturation && saturation < bound, "{document}");
+    }
+    let assumed = ask("1000");
+    assert!(assumed.out.contains("Ports of elements have"), "{}", assumed.out);
+    for (packets, told) in [
+        ("4 kB", "expected bytes of a packet"),
+        ("0", "expected bytes of a packet"),
+        ("1000, fast", "--packets: BitsPerSecond is `fast`"),
+        ("1000, 1 TB/s, 20 ns, 3", "expected bytes of a packet"),
+    ] {
+        let wrong = ask(packets);
+        assert_eq!(wrong.code, 2, "{packets}");
+        assert!(wrong.out.contains(told), "{packets}: {}", wrong.out);
+    }
+}
+
 /// Eight chips on a line whose ports may join any two of them.
 const PORTS: &str = r#"
 name = "line"
@@ -300,6 +331,8 @@ fabric.generate.shape = "mesh"
 fabric.generate.lengths = [3, 3]
 fabric.generate.links = [{ bandwidth = "10 GB/s", latency = "9 ns" }]
 fabric.defects = { seed = 1, link_chance = 0.01 }
+fabric.ports = [{ elements = "*", degree = 2, bandwidth = "10 GB/s", switching_time = "1 us" }]
+links = { policies = ["fixed", "demand-aware"], iterations = 10 }
 
 [jobs.stencil]
 compute_s = 1e-6
@@ -350,6 +383,7 @@ fn a_study_is_kept_run_by_run() {
         assert_eq!(read(&format!("study.results/{file}")), read(&format!("other/{file}")));
     }
     assert_eq!(read("other/results.csv").lines().count(), 1 + 8 + 4);
+    assert!(read("other/results.csv").contains(",demand-aware,"), "{}", read("other/results.csv"));
     let page = read("other/report.html");
     for words in ["simulation", "nobody&#39;s", "20 GB/s", "made up", "all of it", "By ranks"] {
         let plain = words.replace("&#39;", "'");
@@ -360,6 +394,17 @@ fn a_study_is_kept_run_by_run() {
     let wrong = topology(folder.path(), &["explore", "wrong.toml"]);
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("wrong.toml: set is `jobs.none.lengths`"), "{}", wrong.err);
+    for (from, to, told) in [
+        ("fabric.ports = ", "#", "systems.mesh.links.policies is"),
+        ("[\"fixed\", \"demand-aware\"]", "[]", "systems.mesh.links.policies is"),
+        ("iterations = 10", "iterations = 0", "systems.mesh.links.iterations is"),
+    ] {
+        let changed = STUDY.replace(from, to);
+        fs::write(folder.path().join("wrong.toml"), changed).expect("the file is written");
+        let wrong = topology(folder.path(), &["explore", "wrong.toml"]);
+        assert_eq!(wrong.code, 2, "{told}");
+        assert!(wrong.err.contains(told), "{told}: {}", wrong.err);
+    }
 }
 
 /// The console blocks of the guide, typed as they stand.

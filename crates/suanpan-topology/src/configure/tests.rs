@@ -45,8 +45,22 @@ fn ring(ranks: u32, step: u32) -> Traffic {
     Traffic::from_entries(ranks as usize, Flow::Directed, pairs).expect("ranks exist")
 }
 
+fn whole(iterations: u64, effort: Effort) -> Asked<'static> {
+    Asked { policies: &Policy::ALL, iterations, effort }
+}
+
 fn ask(fabric: &Fabric, traffic: &Traffic, iterations: u64) -> Configuration {
-    configure(fabric, traffic, Asked { iterations, effort: EFFORT }).expect("it can be")
+    configure(fabric, traffic, whole(iterations, EFFORT)).expect("it can be")
+}
+
+#[test]
+fn only_what_is_asked_for_is_tried() {
+    let fabric = switched(16, 4, 1_000);
+    let asked = Asked { policies: &[Policy::Torus], ..whole(1, EFFORT) };
+    let found = configure(&fabric, &ring(16, 5), asked).expect("it can be");
+    assert_eq!((found.policy, found.tried.len()), (Policy::Torus, 1));
+    let none = configure(&fabric, &ring(16, 5), Asked { policies: &[], ..whole(1, EFFORT) });
+    assert_eq!(none.expect_err("nothing is asked").field, "policies");
 }
 
 fn seconds(found: &Configuration, policy: Policy) -> Result<f64, Problem> {
@@ -94,7 +108,7 @@ fn switching_is_worth_it_for_many_iterations_only() {
     assert_ne!(often.policy, Policy::Fixed);
     assert!(often.iteration_s < once.iteration_s);
     assert!((often.seconds - 1.0 - 1e6 * often.iteration_s).abs() < 1e-6 * often.seconds);
-    assert!(configure(&fabric, &traffic, Asked { iterations: 0, effort: EFFORT }).is_err());
+    assert!(configure(&fabric, &traffic, whole(0, EFFORT)).is_err());
 }
 
 #[test]
@@ -147,7 +161,7 @@ proptest! {
     ) {
         let traffic = Traffic::from_entries(27, Flow::Directed, pairs).expect("ranks exist");
         let effort = Effort { evaluations: 10_000, lanes: 1, seed };
-        let asked = Asked { iterations: 1, effort };
+        let asked = whole(1, effort);
         let found = configure(&switched(27, 6, 0), &traffic, asked).expect("it can be");
         let torus = torus("t", &[3, 3, 3], Kind::Node, TERMS).expect("a torus");
         let slots = torus.slots();
@@ -179,7 +193,7 @@ proptest! {
         let fabric = Fabric::new(parts).expect("it is right");
         let traffic = Traffic::from_entries(9, Flow::Directed, pairs).expect("ranks exist");
         let effort = Effort { evaluations: 5_000, lanes: 1, seed: 1 };
-        if let Ok(found) = configure(&fabric, &traffic, Asked { iterations: 3, effort }) {
+        if let Ok(found) = configure(&fabric, &traffic, whole(3, effort)) {
             prop_assert!(found.fabrics(&fabric).is_ok());
             prop_assert!(found.document(&fabric).fabrics(&fabric).is_ok());
             let mut taken = found.element_of.clone();

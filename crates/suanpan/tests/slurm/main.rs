@@ -1,6 +1,7 @@
 //! Three real Slurm clusters under one control plane, with faults: nothing starts twice, nothing is
 //! lost, and Slurm's own accounting agrees. Skipped by name where there is no root or no Slurm.
 
+mod order;
 mod scene;
 
 use scene::{Scene, wait_for};

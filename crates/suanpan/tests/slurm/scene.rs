@@ -54,10 +54,7 @@ pub struct Scene {
 impl Scene {
     /// Brings everything up; says why it is skipped where it cannot be.
     pub fn start() -> Option<Scene> {
-        // A lab of its own for each checkout, because two may be tested at a time.
-        let path = env!("CARGO_MANIFEST_DIR").bytes();
-        let hash = path.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
-        let lab = match Lab::up(&format!("st{hash:x}"), Spec::three_sites()) {
+        let lab = match Lab::up(&format!("st{:x}", of_this_checkout()), Spec::three_sites()) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -273,6 +270,12 @@ impl Drop for Scene {
             let _ = child.wait();
         }
     }
+}
+
+/// Tells the labs of checkouts apart, because two may be tested at a time.
+pub fn of_this_checkout() -> u32 {
+    let path = env!("CARGO_MANIFEST_DIR").bytes();
+    path.fold(5381, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte))
 }
 
 /// What a command answered.

@@ -24,7 +24,7 @@ pub fn run(asked: &Asked) -> Result<()> {
         let evaluations = asked.evaluations.unwrap_or(2_000_000);
         let effort = Effort { evaluations, lanes: 1, seed: 1 };
         let before = cpu_seconds();
-        let wanted = configure::Asked { iterations: 1, effort };
+        let wanted = configure::Asked { policies: &configure::Policy::ALL, iterations: 1, effort };
         let found = configure(&fabric, &traffic, wanted)?;
         let seconds = cpu_seconds() - before;
         let bytes = |time: f64| time * TERMS.bandwidth.0 as f64 / 8.0;

@@ -38,7 +38,7 @@ struct Answer {
     configuration: ConfigurationDocument,
 }
 
-fn word(policy: Policy) -> &'static str {
+pub(super) fn word(policy: Policy) -> &'static str {
     match policy {
         Policy::Fixed => "fixed",
         Policy::Torus => "torus",
@@ -61,7 +61,7 @@ pub fn run(output: &Output, args: &TopologyConfigure) -> Outcome {
     let evaluations = args.evaluations.unwrap_or(fast.evaluations);
     let effort = Effort { evaluations, seed: args.seed, ..fast };
     let told = |problem: Problem| wrong(loaded.fabric.name(), &problem);
-    let asked = Asked { iterations: args.iterations, effort };
+    let asked = Asked { policies: &Policy::ALL, iterations: args.iterations, effort };
     let found = configure(&loaded.fabric, &job.traffic, asked).map_err(told)?;
     let document = found.document(&loaded.fabric);
     if let Some(to) = &args.fabric_to {

@@ -9,8 +9,11 @@ use crate::output::table::{Align, Item, Rows};
 use crate::output::{Form, Output, format};
 use crate::topology_args::TopologyEstimate;
 use serde::Serialize;
-use suanpan_topology::estimate::{CollectiveTime, Estimator, Phase};
+use suanpan_topology::estimate::{CollectiveTime, Estimator, Phase, Router};
+use suanpan_topology::fabric::Fabric;
+use suanpan_topology::problem::Problem;
 use suanpan_topology::routes::Routing;
+use suanpan_topology::units::{BitsPerSecond, Picoseconds};
 
 /// What one order takes.
 #[derive(Serialize)]
@@ -25,7 +28,28 @@ struct Estimate {
     longest_latency_s: f64,
     sent_bytes: f64,
     stranded_bytes: f64,
+    packets: Option<Packets>,
     step: Option<Step>,
+}
+
+/// What packets meet that ranks send at random times, in proportion to the traffic.
+#[derive(Serialize)]
+struct Packets {
+    /// Mean time through the empty fabric.
+    zero_load_s: f64,
+    /// Of all ranks together, if the busiest channel were never idle.
+    bound_bytes_per_s: f64,
+    /// Where packets need three times as long as through the empty fabric.
+    saturation_bytes_per_s: f64,
+    /// The busiest channel: a link, or the port of an element.
+    busiest: String,
+}
+
+/// What is asked of each order.
+struct Asked {
+    routing: Routing,
+    operations: Option<f64>,
+    router: Option<Router>,
 }
 
 /// One training step.
@@ -71,13 +95,17 @@ pub fn run(output: &Output, args: &TopologyEstimate) -> Outcome {
         let told = "--operations: says nothing to a job that is no model's training";
         return Err(Failure::usage(told));
     }
-    let loaded = fabric::load(&args.fabric, &args.read)?;
+    let mut loaded = fabric::load(&args.fabric, &args.read)?;
+    let (router, assumed) = match &args.packets {
+        Some(text) => router(text, &loaded.fabric)?,
+        None => (None, None),
+    };
+    loaded.assumptions.extend(assumed);
     let case = Case::new(&loaded, &job, &args.place)?;
     let found = search(&case, &args.search)?.mapping.slot_of;
-    let of = |order, slot_of: &[u32]| {
-        let elements = case.elements_of(slot_of);
-        estimate(&case, &job, &routing, args.operations, order, &elements)
-    };
+    let asked = Asked { routing, operations: args.operations, router };
+    let of =
+        |order, slot_of: &[u32]| estimate(&case, &job, &asked, order, &case.elements_of(slot_of));
     let estimates = [of("given", &case.given)?, of("mapped", &found)?];
     match output.form {
         Form::Json => {
@@ -128,18 +156,52 @@ fn routing(word: &str) -> Result<Routing, Failure> {
     }
 }
 
+/// Reads `4096, 1 TB/s, 20 ns`, and says what is assumed of a port of which it says nothing.
+fn router(text: &str, fabric: &Fabric) -> Result<(Option<Router>, Option<String>), Failure> {
+    let told = |problem: Problem| Failure::usage(format!("--packets: {problem}"));
+    let mut parts = text.split(',').map(str::trim);
+    let bytes = parts.next().unwrap_or_default();
+    let given = (parts.next(), parts.next());
+    let expected = "bytes of a packet, bandwidth and latency of a port, as `4096, 1 TB/s, 20 ns`";
+    let wrong_form = || told(Problem::new("terms", text, expected));
+    let packet_bytes: u32 = bytes.parse().map_err(|_| wrong_form())?;
+    if packet_bytes == 0 || parts.next().is_some() {
+        return Err(wrong_form());
+    }
+    let fastest = fabric.links().iter().map(|link| link.bandwidth).max().unwrap_or_default();
+    let port_bandwidth = given.0.map_or(Ok(fastest), BitsPerSecond::parse).map_err(told)?;
+    let port_latency = given.1.map_or(Ok(Picoseconds(0)), Picoseconds::parse).map_err(told)?;
+    if port_bandwidth.0 == 0 {
+        return Err(told(Problem::new("bandwidth", port_bandwidth, "more than 0")));
+    }
+    let assumed = (given.1.is_none())
+        .then(|| format!("Ports of elements have {port_bandwidth}, {port_latency} (--packets)."));
+    Ok((Some(Router { packet_bytes, port_bandwidth, port_latency }), assumed))
+}
+
 fn estimate(
     case: &Case,
     job: &Job,
-    routing: &Routing,
-    operations: Option<f64>,
+    asked: &Asked,
     order: &'static str,
     elements: &[u32],
 ) -> Result<Estimate, Failure> {
     let told = |problem| wrong(case.fabric.name(), &problem);
-    let estimator = Estimator::new(&case.fabric, routing).map_err(told)?;
+    let estimator = Estimator::new(&case.fabric, &asked.routing).map_err(told)?;
     let loads = estimator.loads(&job.traffic, elements).map_err(told)?;
-    let step = match (operations, &job.training) {
+    let packets = match &asked.router {
+        Some(router) => {
+            let met = estimator.packets(&job.traffic, elements, router).map_err(told)?;
+            Some(Packets {
+                zero_load_s: met.zero_load_s,
+                bound_bytes_per_s: met.bound_bytes_per_s,
+                saturation_bytes_per_s: met.saturation_bytes_per_s,
+                busiest: met.busiest,
+            })
+        }
+        None => None,
+    };
+    let step = match (asked.operations, &job.training) {
         (Some(rate), Some((model, over))) => {
             let phases = Phase::training(model, over, rate).map_err(|p| wrong("--model", &p))?;
             let time = estimator.iteration(&phases, elements).map_err(told)?;
@@ -164,6 +226,7 @@ fn estimate(
         longest_latency_s: loads.longest_latency_s,
         sent_bytes: loads.sent_bytes,
         stranded_bytes: loads.stranded_bytes,
+        packets,
         step,
     })
 }
@@ -189,6 +252,13 @@ fn say(output: &Output, estimates: &[Estimate; 2]) -> Result<(), Failure> {
     if estimates.iter().any(|estimate| estimate.stranded_bytes > 0.0) {
         row("bytes without a path", both(&|e| e.stranded_bytes), &units::bytes);
     }
+    if let (Some(_), Some(_)) = (&given.packets, &mapped.packets) {
+        let packets = |of: &dyn Fn(&Packets) -> f64| both(&|e| e.packets.as_ref().map_or(0.0, of));
+        let rate = |value: f64| format!("{}/s", units::bytes(value));
+        row("a packet, empty fabric", packets(&|p| p.zero_load_s), &units::seconds);
+        row("saturation, all ranks", packets(&|p| p.saturation_bytes_per_s), &rate);
+        row("  bound by the busiest channel", packets(&|p| p.bound_bytes_per_s), &rate);
+    }
     if let (Some(_), Some(_)) = (&given.step, &mapped.step) {
         let step = |of: &dyn Fn(&Step) -> f64| both(&|e| e.step.as_ref().map_or(0.0, of));
         row("a training step", step(&|s| s.seconds), &units::seconds);
@@ -199,6 +269,10 @@ fn say(output: &Output, estimates: &[Estimate; 2]) -> Result<(), Failure> {
     for estimate in estimates {
         if let Some(name) = &estimate.bottleneck {
             output.line(format!("busiest link, {}: {name}", estimate.order))?;
+        }
+        if let Some(packets) = &estimate.packets {
+            let (order, busiest) = (estimate.order, &packets.busiest);
+            output.line(format!("busiest channel of packets, {order}: {busiest}"))?;
         }
     }
     let Some(step) = &mapped.step else { return Ok(()) };

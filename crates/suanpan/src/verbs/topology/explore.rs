@@ -7,7 +7,10 @@
 
 mod page;
 mod study;
+#[cfg(test)]
+mod tests;
 
+use super::configure::word;
 use super::{read, wrong};
 use crate::exit;
 use crate::failure::{Failure, Outcome};
@@ -22,23 +25,26 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use study::{Job, Metric, Point, Study, System};
 use suanpan_sim::experiment::campaign::Watch;
-use suanpan_topology::distance::Distances;
+use suanpan_topology::configure::{Asked, configure};
 use suanpan_topology::estimate::{Estimator, Phase};
 use suanpan_topology::fabric::Fabric;
-use suanpan_topology::map::{Effort, Objective, Routes, map};
+use suanpan_topology::map::Effort;
 use suanpan_topology::problem::Problem;
 use suanpan_topology::routes::Routing;
 use suanpan_topology::traffic::TrafficDocument;
 
 /// The version of what is written; a change of meaning changes it.
-const SCHEMA: &str = "suanpan.topology-study/1";
+const SCHEMA: &str = "suanpan.topology-study/2";
 
 /// What a run comes to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Measured {
     ranks: usize,
     slots: usize,
-    /// Seconds of an iteration: computing and what communication nothing hides.
+    /// How reconfigurable ports are set.
+    links: String,
+    /// Seconds of an iteration: computing, what communication nothing hides, and its part of the
+    /// time of setting links.
     iteration_s: f64,
     /// Seconds that the busiest link needs for an iteration's bytes, spread over all shortest ways.
     bottleneck_s: f64,
@@ -248,18 +254,24 @@ fn one(task: &Task<'_>) -> Result<Measured, Failure> {
     measured(&fabric, task).map_err(told)
 }
 
-/// Maps the job for the shortest bottleneck and asks what it takes.
+/// Sets links and maps the job for the shortest bottleneck, and asks what it takes.
 fn measured(fabric: &Fabric, task: &Task<'_>) -> Result<Measured, Problem> {
     let slots = fabric.slots();
     let traffic = task.job.traffic.build()?;
-    let distances = Distances::hops(fabric, &slots)?;
-    let routes = Routes::shortest(fabric, &slots)?;
-    let objective = Objective::BottleneckTime(&routes);
+    let study::Links { policies, iterations } = &task.system.links;
     let effort = Effort { evaluations: task.evaluations, lanes: 1, seed: task.seed };
-    let mapping = map(&traffic, &distances, None, objective, effort)?;
-    let elements = &mapping.element_of;
+    let asked = Asked { policies, iterations: *iterations, effort };
+    let found = configure(fabric, &traffic, asked)?;
+    let set = found.fabrics(fabric)?;
+    let [set] = set.as_slice() else {
+        let value = format!("{} in {} settings", word(found.policy), set.len());
+        let expected = "one setting: what packets meet while links change is not modelled";
+        return Err(Problem::new("links.policies", value, expected));
+    };
+    let elements = &found.element_of;
+    let setting_s = found.seconds / *iterations as f64 - found.iteration_s;
     let routing = Routing::EqualSplit;
-    let estimator = Estimator::new(fabric, &routing)?;
+    let estimator = Estimator::new(set, &routing)?;
     let loads = estimator.loads(&traffic, elements)?;
     let packets = estimator.packets(&traffic, elements, &task.system.router())?;
     let bottleneck_s = loads.bottleneck.as_ref().map_or(0.0, |busiest| busiest.seconds);
@@ -274,10 +286,12 @@ fn measured(fabric: &Fabric, task: &Task<'_>) -> Result<Measured, Problem> {
             (compute + bottleneck_s + loads.longest_latency_s, loads.energy_j)
         }
     };
+    let iteration_s = iteration_s + setting_s.max(0.0);
     let elements_w = task.system.element_watts * traffic.ranks() as f64;
     Ok(Measured {
         ranks: traffic.ranks(),
         slots: slots.len(),
+        links: word(found.policy).to_owned(),
         iteration_s,
         bottleneck_s,
         bottleneck: loads.bottleneck.map(|busiest| busiest.name).unwrap_or_default(),

@@ -20,7 +20,7 @@ pub fn csv(results: &Results<'_>) -> String {
         text.push(',');
     }
     text.push_str(
-        "varied,value,system,job,seed,ranks,slots,iteration_s,bottleneck_s,bottleneck,latency_s,\
+        "varied,value,system,job,seed,ranks,slots,links,iteration_s,bottleneck_s,bottleneck,latency_s,\
          saturation_bytes_per_s,links_j,energy_j\n",
     );
     for (point, of) in results.points.iter().zip(&results.of) {
@@ -31,11 +31,12 @@ pub fn csv(results: &Results<'_>) -> String {
             for (seed, run) in point.study.seeds.iter().zip(runs) {
                 writeln!(
                     text,
-                    "{place},{},{},{seed},{},{},{},{},{},{},{},{},{}",
+                    "{place},{},{},{seed},{},{},{},{},{},{},{},{},{},{}",
                     cell(system),
                     cell(job),
                     run.ranks,
                     run.slots,
+                    run.links,
                     run.iteration_s,
                     run.bottleneck_s,
                     cell(&run.bottleneck),
@@ -149,29 +150,40 @@ fn claims(results: &Results<'_>) -> String {
     }
     let mut html = String::from(
         "<section>\n<h2>Beside what is published</h2>\n<div class=\"wide\"><table class=\"narrow\">\
-         <thead><tr>\
-         <th>what</th><th>published</th><th>here, least to most</th></tr></thead><tbody>\n",
+         <thead><tr><th>what</th><th>published</th>",
     );
+    for system in results.others() {
+        html.push_str(&format!("<th>{}, least to most</th>", escaped(system)));
+    }
+    html.push_str("</tr></thead><tbody>\n");
     for claim in &results.study.claim {
-        let mut found: Vec<f64> = Vec::new();
-        for (index, _) in results.points.iter().enumerate().filter(|(_, p)| p.alone.is_none()) {
-            let all = series(results);
-            found.extend(all.iter().map(|(s, j)| results.ratio(index, s, j, claim.metric)));
-        }
-        let least = found.iter().copied().fold(f64::MAX, f64::min);
-        let most = found.iter().copied().fold(0.0, f64::max);
         let said = match claim.from == claim.to {
             true => times(claim.from),
             false => format!("{} to {}", times(claim.from), times(claim.to)),
         };
         html.push_str(&format!(
-            "<tr><th scope=\"row\">{}</th><td>{said}</td><td>{} to {}</td></tr>\n",
-            escaped(&claim.text),
-            times(least),
-            times(most)
+            "<tr><th scope=\"row\">{}</th><td>{said}</td>",
+            escaped(&claim.text)
         ));
+        for system in results.others() {
+            let (least, most) = range(results, system, claim.metric);
+            html.push_str(&format!("<td>{} to {}</td>", times(least), times(most)));
+        }
+        html.push_str("</tr>\n");
     }
     html + "</tbody></table></div>\n</section>\n"
+}
+
+/// The least and the largest ratio of a system on the grid of axes, with any job.
+fn range(results: &Results<'_>, system: &str, metric: Metric) -> (f64, f64) {
+    let grid = results.points.iter().enumerate().filter(|(_, point)| point.alone.is_none());
+    let all = grid.flat_map(|(index, _)| {
+        let jobs = results.study.jobs.keys();
+        jobs.map(move |job| results.ratio(index, system, job, metric))
+    });
+    all.fold((f64::MAX, 0.0), |(least, most): (f64, f64), ratio| {
+        (least.min(ratio), most.max(ratio))
+    })
 }
 
 /// The lines of a metric over the first axis; other axes stay at their first value.
@@ -282,7 +294,7 @@ fn table(results: &Results<'_>) -> String {
         html.push_str(&format!("<th>{}</th>", escaped(&axis.name)));
     }
     html.push_str(
-        "<th>system</th><th>job</th><th>iteration, s</th><th>busiest link, s</th>\
+        "<th>system</th><th>job</th><th>links</th><th>iteration, s</th><th>busiest link, s</th>\
          <th>latency, us</th><th>saturation, TB/s</th><th>links, J</th><th>all, J</th></tr>\
          </thead><tbody>\n",
     );
@@ -297,7 +309,11 @@ fn table(results: &Results<'_>) -> String {
                 values.sort_by(f64::total_cmp);
                 values[values.len() / 2]
             };
-            html.push_str(&format!("<td>{}</td><td>{}</td>", escaped(system), escaped(job)));
+            let mut links: Vec<&str> = runs.iter().map(|run| &*run.links).collect();
+            links.sort_unstable();
+            links.dedup();
+            let [system, job, links] = [&**system, &**job, &*links.join(" or ")].map(escaped);
+            html.push_str(&format!("<td>{system}</td><td>{job}</td><td>{links}</td>"));
             let figures = [
                 median(&|run| run.iteration_s),
                 median(&|run| run.bottleneck_s),
@@ -332,8 +348,10 @@ fn method(results: &Results<'_>) -> String {
     format!(
         "<section class=\"method\">\n<h2>Assumed</h2>\n{}<h2>Sources</h2>\n{}<h2>Method</h2>\n\
          <ul>\n\
-         <li>Each job is mapped onto each system with the same effort, {} evaluations, for the \
-         shortest time of the busiest link; defects and searches are drawn from seeds.</li>\n\
+         <li>Each job is mapped onto each system with {} evaluations a mapping, for the shortest \
+         time of the busiest link; where a system\'s ports are set for the job, each policy it may \
+         use is mapped so, the best is taken, and the time of setting links is spread over the \
+         job\'s iterations. Defects and searches are drawn from seeds.</li>\n\
          <li>Traffic is spread evenly over all shortest ways. A training step is computing and \
          what communication nothing hides; another job's iteration is computing, the busiest \
          link's time and the longest latency.</li>\n\

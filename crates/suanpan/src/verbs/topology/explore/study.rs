@@ -4,6 +4,7 @@ use super::super::{from_toml, wrong};
 use crate::failure::Failure;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use suanpan_topology::configure::Policy;
 use suanpan_topology::document::FabricDocument;
 use suanpan_topology::estimate::Router;
 use suanpan_topology::problem::Problem;
@@ -61,6 +62,25 @@ pub struct System {
     pub port_bandwidth: BitsPerSecond,
     /// Latency of that port.
     pub port_latency: Picoseconds,
+    /// How its reconfigurable ports are set for a job; left dark without it.
+    #[serde(default)]
+    pub links: Links,
+}
+
+/// How reconfigurable ports are set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Links {
+    /// What is tried for each job; the one with the shortest bottleneck is taken.
+    pub policies: Vec<Policy>,
+    /// Iterations of a job, over which the time of setting links is spread.
+    pub iterations: u64,
+}
+
+impl Default for Links {
+    fn default() -> Links {
+        Links { policies: vec![Policy::Fixed], iterations: 1 }
+    }
 }
 
 impl System {
@@ -206,6 +226,19 @@ fn check(origin: &str, study: &Study) -> Result<(), Failure> {
     }
     if study.jobs.is_empty() {
         return told("jobs", "none", "at least one job");
+    }
+    for (name, System { fabric, links, .. }) in &study.systems {
+        let field = |field: &str| format!("systems.{name}.links.{field}");
+        if links.policies.is_empty() {
+            return told(&field("policies"), "[]", "at least one policy");
+        }
+        if links.iterations == 0 {
+            return told(&field("iterations"), "0", "at least 1");
+        }
+        if fabric.ports.is_empty() && links.policies != [Policy::Fixed] {
+            let expected = "`fixed` alone, because its fabric has no reconfigurable ports";
+            return told(&field("policies"), "more than `fixed`", expected);
+        }
     }
     match study.axis.iter().chain(&study.sensitivity).find(|axis| axis.values.is_empty()) {
         Some(axis) => told(&format!("{}.values", axis.name), "[]", "at least one value"),

@@ -9,7 +9,7 @@
 //!
 //! Beside it stand the policies of sites that decide in another way, for the site models:
 //! [`elastic`] for training jobs whose GPUs change from round to round. [`flavor_speed`] knows how
-//! much faster a program runs on one flavor than on another.
+//! long a program runs on each flavor, learnt from finished jobs.
 
 pub mod elastic;
 pub mod explain;

@@ -227,7 +227,7 @@ fn curves(results: &Results<'_>, metric: Metric) -> String {
     if let Some(claim) = claim {
         let (above, below) = (scale.place(claim.to) - 2.0, scale.place(claim.from) + 2.0);
         svg.area("band p6", &[(left, above), (right, above)], &[(left, below), (right, below)]);
-        svg.text("tick", (right - 4.0, above - 4.0), Anchor::End, "published");
+        svg.text("tick", (left + 4.0, above - 4.0), Anchor::Start, "published");
     }
     svg.line("axis", (left, scale.place(1.0)), (right, scale.place(1.0)));
     for (index, line) in lines.iter().enumerate() {

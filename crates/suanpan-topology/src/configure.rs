@@ -116,8 +116,8 @@ pub struct Configuration {
 /// take their switching time: before the first iteration, and between the settings of circuits.
 /// What no port connects and no fixed link is refused; the torus policies then keep what the ports
 /// can realise and set the rest by demand, and links by demand and mappings onto them are made in
-/// turn for as long as that helps. Never worse than any policy asked for, in the whole portfolio the
-/// mapped torus among them. O(policies × (mapping + estimate)).
+/// turn for as long as that helps. Never worse than any policy asked for, in the whole portfolio
+/// the mapped torus among them. O(policies × (mapping + estimate)).
 ///
 /// # Errors
 /// If there are more ranks than slots, no iteration or policy is asked for, or no policy connects

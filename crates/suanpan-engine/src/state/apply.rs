@@ -43,9 +43,7 @@ impl State {
             Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
             Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
                 self.count_usage(at, *allocation, outcome);
-                if *then == Then::Over(JobState::Completed) {
-                    self.learn_speed(*allocation, outcome);
-                }
+                self.learn_speed(*allocation, outcome, *then);
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),

@@ -1,8 +1,10 @@
 //! What finished jobs teach about how fast their program runs on a flavor.
 
 use super::{Job, State};
+use crate::event::Then;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, JobId};
+use suanpan_model::job::JobState;
 use suanpan_model::time::Seconds;
 use suanpan_sched::flavor_speed::{News, Program, is_published};
 use suanpan_sched::snapshot::{Change, ClassKey};
@@ -28,7 +30,10 @@ impl State {
 
     /// Takes in the run time of a task that completed. Where its program becomes known, or others
     /// are forgotten, their live jobs are told anew to the scheduler: O(jobs of the name).
-    pub(super) fn learn_speed(&mut self, id: AllocationId, outcome: &Outcome) {
+    pub(super) fn learn_speed(&mut self, id: AllocationId, outcome: &Outcome, then: Then) {
+        if then != Then::Over(JobState::Completed) {
+            return;
+        }
         let placed = &self.allocations[&id].placed;
         let inventory = self.clusters[&placed.cluster].inventory.as_deref();
         let flavors = inventory.map_or(&[][..], |inventory| &inventory.flavors);

@@ -12,9 +12,10 @@
 //! still equal is decided by the earlier start, then by cluster, partition and flavor index.
 //!
 //! *finish* is start + staging + run: waiting counts. *price* is the most it may cost; of a program
-//! whose run time is known ([`crate::flavor_speed`]), what it is expected to cost. In `balanced`, *time* is from now to the
-//! finish, *best time* the shortest staging + run that any fitting pool would need if it were
-//! free, and *best price* the lowest fitting price above zero. Both are fixed by shape and
+//! whose run time is known ([`crate::flavor_speed`]), what it is expected to cost. In `balanced`,
+//! *time* is from now to the finish, *best time* the shortest staging + run that any fitting pool
+//! would need if it were free, and *best price* the lowest fitting price above zero. Both are
+//! fixed by shape and
 //! inventories, so the comparison does not change as time passes: a job never drops its shadow
 //! start for another only because it has waited. The comparison is done exactly, on
 //! `finish * best price + price * best time`.

@@ -105,7 +105,6 @@ pub(super) fn unfit(found: &[Unfit], names: &Names) -> Vec<v1::Unfit> {
 #[cfg(test)]
 mod tests {
     use super::word;
-    use suanpan_sched::flavor_speed::Basis;
     use suanpan_sched::reason::{Predicate, WaitingFor};
 
     #[test]

@@ -20,8 +20,8 @@ pub fn csv(results: &Results<'_>) -> String {
         text.push(',');
     }
     text.push_str(
-        "varied,value,system,job,seed,ranks,slots,links,iteration_s,bottleneck_s,bottleneck,latency_s,\
-         saturation_bytes_per_s,links_j,energy_j\n",
+        "varied,value,system,job,seed,ranks,slots,links,iteration_s,bottleneck_s,bottleneck,\
+         latency_s,saturation_bytes_per_s,links_j,energy_j\n",
     );
     for (point, of) in results.points.iter().zip(&results.of) {
         let (varied, value) = point.alone.clone().unwrap_or_default();

@@ -292,6 +292,7 @@ impl Reader {
             partitions,
             links,
             enforced: Vec::new(),
+            peer: None,
         })
     }
 

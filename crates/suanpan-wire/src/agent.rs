@@ -8,6 +8,8 @@
 //! | `GET /v1/agent/blobs/{hash}` | → bytes | launch documents |
 //! | `POST /v1/agent/log-chunks` | [`LogChunk`] → `204` | answers a [`LogRequest`] |
 //!
+//! What a site holds of datasets, and how it gets there, is in [`crate::agent_data`].
+//!
 //! Every message may be lost or repeated: the agent compares orders with what it observes and
 //! sends facts again until the order disappears. An answer to a poll is computed after the poll
 //! arrived, so it reflects every report acknowledged before.

@@ -623,5 +623,6 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         nodes,
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
     }
 }

@@ -283,5 +283,6 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
         }],
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
     }
 }

@@ -98,6 +98,7 @@ fn site(
         partitions: Vec::new(),
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
     };
     let expected = "at least one table [[site.partition]]";
     let partitions = section.need("partition", expected)?;

@@ -166,6 +166,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
         }],
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
     }
 }
 

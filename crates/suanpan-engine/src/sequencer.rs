@@ -188,8 +188,15 @@ impl State {
                 let dropped = plan.placements.len() - committed;
                 Reply::Plan { committed: committed as u32, dropped: dropped as u32 }
             }
-            Command::AddSite(_) => match events.first() {
-                Some(Event::SiteAdded { cluster, .. }) => Reply::Cluster(*cluster),
+            Command::AddSite(_) | Command::InviteSite(_) => match events.first() {
+                Some(Event::SiteAdded { cluster, .. } | Event::SiteInvited { cluster, .. }) => {
+                    Reply::Cluster(*cluster)
+                }
+                _ => Reply::Done,
+            },
+            Command::JoinSite(join) => match (events.first(), self.cluster_of(&join.token)) {
+                (Some(Event::SiteJoined { cluster, .. }), _) => Reply::Cluster(*cluster),
+                (_, Some((cluster, _))) => Reply::Cluster(cluster),
                 _ => Reply::Done,
             },
             Command::DrainNodes(_) | Command::ReserveNodes(_) => match events.first() {

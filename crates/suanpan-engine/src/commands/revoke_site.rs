@@ -12,11 +12,7 @@ use suanpan_model::job::{End, PayloadReach, Usage};
 use suanpan_model::time::Timestamp;
 use suanpan_site::report::Outcome;
 
-pub(crate) fn decide(
-    state: &State,
-    at: Timestamp,
-    id: ClusterId,
-) -> Result<Vec<Event>, Rejection> {
+pub(crate) fn decide(state: &State, at: Timestamp, id: ClusterId) -> Result<Vec<Event>, Rejection> {
     let cluster = state.clusters.get(&id).ok_or(Rejection::UnknownCluster(id))?;
     if cluster.standing == Standing::Revoked {
         return Ok(Vec::new());

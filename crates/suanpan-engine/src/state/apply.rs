@@ -1,9 +1,7 @@
 //! Folding events. Nothing here judges, and nothing can fail: facts already happened. A panic
 //! names an invariant that a bug elsewhere broke.
 
-use super::{
-    Allocation, Closed, Cluster, Invitation, Job, Standing, State, Tasks, keys::Made,
-};
+use super::{Allocation, Closed, Cluster, Invitation, Job, Standing, State, Tasks, keys::Made};
 use crate::command::IdempotencyKey;
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};

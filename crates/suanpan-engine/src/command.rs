@@ -6,7 +6,7 @@ use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
-use suanpan_model::time::Timestamp;
+use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::{Placement, Preemption};
 use suanpan_sched::quota::policy::QuotaPolicy;
@@ -50,6 +50,9 @@ pub enum Command {
     RecordReports(Vec<Report>),
     /// The server noticed that contact with an agent was lost or found.
     RecordContact(ClusterId, Contact),
+    /// The server noticed that an agent was silent for so long: what did not begin at its cluster
+    /// is placed elsewhere.
+    WithdrawQueued(ClusterId, Seconds),
     /// Nothing new runs on some nodes.
     DrainNodes(DrainNodes),
     /// Undo drains.

@@ -227,7 +227,7 @@ fn check_task(
     }
     let fault = fault_of(run, &attempt.site, attempt.placed_us, *at);
     assert!(
-        fault.is_some() && over == "node_fail",
+        fault.is_some() && over == "NodeFail",
         "{:?} at {}, allocation {last}, should end with {} and is {over}: {outcome}; fault: \
          {fault:?}",
         attempt.task,

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Settings of the control plane: a site is silent, and what waits there is withdrawn, sooner than
 /// anybody would want it in life.
-const SETTINGS: &[&str] = &["--agents-contact-period", "6"];
+const SETTINGS: &[&str] = &["--agents-contact-period", "6", "--agents-withdraw-after", "20"];
 
 /// Longest until everything is over after the last fault.
 const SETTLED_WITHIN: Duration = Duration::from_secs(600);

@@ -56,7 +56,12 @@ fn one(dice: &mut Dice, before: &[Work], left: usize) -> Work {
         3..5 => {
             work.words.extend(["--nodes=2".to_owned(), "--ntasks=2".to_owned()]);
             work.code = 0;
-            work.body = format!("{sleep}; test $(srun printenv SLURMD_NODENAME | wc -l) = 2");
+            // Without its controller srun gives up: a script that is to survive that tries again.
+            work.body = format!(
+                "{sleep}; for try in 1 2 3 4 5 6 7 8; do\n\
+                 test \"$(srun printenv SLURMD_NODENAME | wc -l)\" = 2 && exit 0; sleep 3\n\
+                 done; exit 1"
+            );
         }
         5..9 => {
             let (flavor, amount) = ACCELERATORS[dice.below(3)];

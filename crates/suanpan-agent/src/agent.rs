@@ -270,6 +270,9 @@ impl Main {
             for id in &inbox.gone {
                 self.outbox.drop_allocation(*id);
             }
+            for id in self.outbox.take_acknowledged() {
+                self.driver.acknowledged(id);
+            }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());
             if let Some(inventory) = self.driver.take_inventory() {

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use suanpan_model::id::BlobHash;
+use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
-    Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome,
+    Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -115,12 +115,16 @@ impl Client {
         read(self.get(&path, TIMEOUT + Duration::from_secs(wait_s.into()))?)
     }
 
-    /// Sends reports; they are durable when this returns.
+    /// Sends reports; they are durable when this returns. Answers whose start must not go on.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn reports(&self, reports: &Reports) -> Result<(), ClientError> {
-        self.post("/v1/agent/reports", reports).map(|_| ())
+    pub fn reports(&self, reports: &Reports) -> Result<Vec<AllocationId>, ClientError> {
+        let answer = self.post("/v1/agent/reports", reports)?;
+        if answer.status() == 204 {
+            return Ok(Vec::new());
+        }
+        read::<Withdrawn>(answer).map(|answer| answer.withdrawn)
     }
 
     /// Fetches a blob and checks that it is the one that was asked for.

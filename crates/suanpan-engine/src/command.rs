@@ -60,6 +60,9 @@ pub enum Command {
     RecordReports(Vec<Report>),
     /// The server noticed that contact with an agent was lost or found.
     RecordContact(ClusterId, Contact),
+    /// The server noticed that an agent was silent for so long: what did not begin at its cluster
+    /// is placed elsewhere.
+    WithdrawQueued(ClusterId, Seconds),
     /// Nothing new runs on some nodes.
     DrainNodes(DrainNodes),
     /// Undo drains.

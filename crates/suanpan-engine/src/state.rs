@@ -176,6 +176,9 @@ impl State {
             Command::RecordContact(cluster, contact) => {
                 commands::record_contact::decide(self, caller, *cluster, *contact)
             }
+            Command::WithdrawQueued(cluster, silent) => {
+                commands::withdraw_queued::decide(self, at, caller, *cluster, *silent)
+            }
             Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
             Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),
             Command::ReserveNodes(reserve) => {

@@ -161,6 +161,14 @@ pub const SETTINGS: &[Setting] = &[
                seconds.",
     },
     Setting {
+        key: "agents.withdraw_after",
+        kind: Kind::Seconds { min: 0, max: 2_592_000 },
+        default: "300",
+        help: "Jobs that wait at a cluster whose agent was not heard of for so long are placed \
+               elsewhere, seconds; those that run there go on. Only of drivers that ask before \
+               they start a job (slurm). 0: never.",
+    },
+    Setting {
         key: "scheduler.period_ms",
         kind: Kind::Count { min: 1, max: 3_600_000 },
         default: "1000",
@@ -193,6 +201,8 @@ pub struct Config {
     pub limits: Limits,
     /// After so long without a request an agent is silent.
     pub contact_period: Duration,
+    /// After so long without a request what waits at an agent's cluster is placed elsewhere.
+    pub withdraw_after: Option<Duration>,
     /// Longest time between scheduling cycles.
     pub scheduler_period: Duration,
     /// Records between checkpoints.
@@ -407,6 +417,8 @@ impl Config {
                 stop_time: reader.seconds("limits.stop_time")?,
             },
             contact_period: reader.seconds("agents.contact_period")?,
+            withdraw_after: Some(reader.seconds("agents.withdraw_after")?)
+                .filter(|time| !time.is_zero()),
             scheduler_period: Duration::from_millis(reader.number("scheduler.period_ms")?),
             checkpoint_every: reader.number("checkpoint_every")?,
         })

@@ -60,6 +60,7 @@ fn options(config: &Config) -> Options {
         scheduler: SchedulerOptions { period: config.scheduler_period, ..Default::default() },
         checkpoint_every: config.checkpoint_every,
         contact_period: config.contact_period,
+        withdraw_after: config.withdraw_after,
         ..Options::new(config.data_dir.clone())
     }
 }

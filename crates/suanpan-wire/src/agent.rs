@@ -6,7 +6,7 @@
 //! | `POST /v1/agent/join` | [`Join`] → [`Joined`] | once, with the join token |
 //! | `POST /v1/agent/inventory` | [`Inventory`] → [`Welcome`] | at start and when it changes |
 //! | `GET /v1/agent/orders?since=V&wait=S` | → [`OrdersAnswer`] | long-poll, up to `wait` seconds |
-//! | `POST /v1/agent/reports` | [`Reports`] → `204` | durable when answered |
+//! | `POST /v1/agent/reports` | [`Reports`] → `204` or [`Withdrawn`] | durable when answered |
 //! | `GET /v1/agent/blobs/{hash}` | → bytes | launch documents |
 //! | `POST /v1/agent/log-chunks` | [`LogChunk`] → `204` | answers a [`LogRequest`] |
 //!
@@ -156,6 +156,14 @@ pub fn digest_of(order: &Order) -> u64 {
 pub struct Reports {
     /// Facts, oldest first.
     pub reports: Vec<Report>,
+}
+
+/// Answer to reports some of which say that a start is under way which must not go on: its order
+/// was withdrawn while the site was out of contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The allocations.
+    pub withdrawn: Vec<AllocationId>,
 }
 
 /// A part of an output file that somebody wants to read.

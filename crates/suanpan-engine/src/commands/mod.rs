@@ -23,3 +23,4 @@ pub(crate) mod set_priorities;
 pub(crate) mod set_quotas;
 pub(crate) mod submit_jobs;
 pub(crate) mod undrain_nodes;
+pub(crate) mod withdraw_queued;

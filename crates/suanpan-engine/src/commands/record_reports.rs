@@ -83,7 +83,7 @@ fn judge(
 }
 
 /// A refusal sends the task elsewhere, unless it was to be stopped anyhow.
-fn refused(
+pub(super) fn refused(
     state: &State,
     allocation: &Allocation,
     id: AllocationId,

@@ -59,6 +59,13 @@ pub(super) struct WelcomeBody {
     contact_period_s: u32,
 }
 
+/// Starts that must not go on: their orders were withdrawn.
+#[derive(ToSchema, Serialize)]
+pub(super) struct WithdrawnBody {
+    /// Numbers of the allocations.
+    withdrawn: Vec<u64>,
+}
+
 /// Orders that changed: see the agent protocol.
 #[derive(ToSchema, Serialize)]
 #[schema(value_type = Object)]

@@ -38,6 +38,9 @@ pub struct Inventory {
     /// How other sites' agents know and reach this one; nothing if it moves no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<PeerPoint>,
+    /// Most bytes of datasets the site keeps that nothing there needs; no limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_quota: Option<u64>,
 }
 
 /// How an agent is known to, and reached by, the agents of other sites.

@@ -624,5 +624,6 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }

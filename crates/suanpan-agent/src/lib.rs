@@ -25,6 +25,7 @@ pub mod agent;
 pub mod book;
 pub mod client;
 pub mod config;
+pub mod data;
 pub mod driver;
 mod failpoint;
 pub mod join;

@@ -144,6 +144,26 @@ pub struct EnforcedLimit {
 }
 
 impl Inventory {
+    /// What is left of it when nothing of the cluster can be used: its names.
+    #[must_use]
+    pub fn without_nodes(&self) -> Inventory {
+        Inventory {
+            site: self.site.clone(),
+            cluster: self.cluster.clone(),
+            driver: self.driver,
+            zone: self.zone.clone(),
+            home: false,
+            shared_paths: Vec::new(),
+            flavors: Vec::new(),
+            nodes: Vec::new(),
+            partitions: Vec::new(),
+            links: Vec::new(),
+            enforced: Vec::new(),
+            peer: None,
+            data_quota: self.data_quota,
+        }
+    }
+
     /// Flavor of a node.
     #[must_use]
     pub fn flavor_of(&self, node: &Node) -> &Flavor {

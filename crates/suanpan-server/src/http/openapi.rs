@@ -3,7 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, closures, events, jobs, logs, ops, plan, priorities, quotas, sites, submit, why,
+    agent, agent_data, closures, datasets, events, jobs, logs, membership, ops, plan, priorities, quotas, sites, submit,
+    why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -32,6 +33,23 @@ pub(super) enum LifeWord {
 #[schema(value_type = Object)]
 pub(super) struct InventoryBody(serde_json::Value);
 
+/// Asks to join.
+#[derive(ToSchema, Serialize)]
+pub(super) struct JoinBody {
+    /// Name of the cluster, as the site file has it.
+    cluster: String,
+    /// BLAKE3 hash of the token that the agent made for itself.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    token: String,
+}
+
+/// Answer to a join.
+#[derive(ToSchema, Serialize)]
+pub(super) struct JoinedBody {
+    /// The cluster's number in this network.
+    cluster: u32,
+}
+
 /// Answer to an inventory.
 #[derive(ToSchema, Serialize)]
 pub(super) struct WelcomeBody {
@@ -39,6 +57,13 @@ pub(super) struct WelcomeBody {
     cluster: u32,
     /// The agent is taken for silent after so many seconds without a request.
     contact_period_s: u32,
+}
+
+/// Starts that must not go on: their orders were withdrawn.
+#[derive(ToSchema, Serialize)]
+pub(super) struct WithdrawnBody {
+    /// Numbers of the allocations.
+    withdrawn: Vec<u64>,
 }
 
 /// Orders that changed: see the agent protocol.
@@ -57,6 +82,30 @@ pub(super) struct ReportsBody {
     /// Facts, oldest first.
     #[schema(value_type = Vec<Object>, max_items = 10_000)]
     reports: Vec<serde_json::Value>,
+}
+
+/// What a site should hold, and from where: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataBody(serde_json::Value);
+
+/// What an agent saw of data and links: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataReportsBody(serde_json::Value);
+
+/// Data at a site that becomes a dataset: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct NewDatasetBody(serde_json::Value);
+
+/// A dataset as it was registered for a job.
+#[derive(ToSchema, Serialize)]
+pub(super) struct RegisteredBody {
+    /// Its version.
+    version: u32,
+    /// Hash of its manifest.
+    manifest: String,
 }
 
 /// Part of an output file, as the answer to a question that came with the orders.
@@ -90,9 +139,15 @@ pub(super) struct LogChunkBody {
         submit::submit, submit::submit_bulk, plan::plan, jobs::list, jobs::show, jobs::tasks,
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
         jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
+        membership::invite, membership::approve, membership::revoke, membership::join,
+        membership::authority,
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
         quotas::list, quotas::set, quotas::clear, events::all,
+        datasets::list, datasets::register, datasets::show, datasets::remove, datasets::pin,
+        datasets::unpin, datasets::fetch, datasets::chunk, datasets::put_chunk,
+        agent_data::data, agent_data::reports, agent_data::chunk, agent_data::put_chunk,
+        agent_data::publish,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -105,6 +160,7 @@ pub(super) struct LogChunkBody {
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
         (name = "priorities", description = "How jobs are ordered, and QOSs"),
+        (name = "data", description = "Datasets and their chunks"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),
         (name = "operations", description = "Health and measurements"),
@@ -121,13 +177,14 @@ impl Modify for Common {
         for (name, what) in [
             ("user_token", "A user's token: `spn_u_` and 64 hexadecimal digits."),
             ("agent_token", "The token of a cluster's agent: `spn_a_` and 64 hexadecimal digits."),
+            ("join_token", "A join token without its authority: `spn_j_` and 64 such digits."),
         ] {
             let scheme =
                 HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
         for (path, item) in &mut api.paths.paths {
-            let operations = [&mut item.get, &mut item.post];
+            let operations = [&mut item.get, &mut item.post, &mut item.put];
             for operation in operations.into_iter().flatten() {
                 for parameter in operation.parameters.iter_mut().flatten() {
                     forbid_null(parameter);

@@ -7,6 +7,7 @@
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
 pub mod closure;
+pub mod dataset;
 pub mod envelope;
 pub mod event;
 pub mod fields;
@@ -26,6 +27,10 @@ pub mod value;
 pub use closure::{
     CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
     ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
+};
+pub use dataset::{
+    Dataset, DatasetAnswer, DatasetDetail, DatasetList, DatasetRef, FetchAnswer, Lineage,
+    PinDataset, RegisterDataset, RegisteredDataset, Replica,
 };
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
@@ -49,8 +54,8 @@ pub use quota::{
     QuotaProject, QuotaReclaim, QuotaSharing, QuotaTree, QuotaUse, QuotaWithin,
 };
 pub use site::{
-    AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
-    SiteList, SiteToken,
+    AddSite, Authority, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, InviteSite, Link,
+    Partition, Site, SiteInvitation, SiteList, SiteStanding, SiteToken, Standing,
 };
 pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
 pub use submit::SubmitJob;

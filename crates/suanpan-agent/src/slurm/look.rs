@@ -133,9 +133,10 @@ impl SlurmDriver {
             }
             Verdict::Exit(over) => {
                 if let Some(exit) = exit {
+                    // It ends by itself in a moment: cancelled now, the site would say that it
+                    // was. What waits in the queue under its mark is cancelled as a stray.
                     let outcome = judge::merge(&exit, over);
                     self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
-                    self.desk.cancel(ids);
                 }
             }
             Verdict::End(end, payload, message) => {

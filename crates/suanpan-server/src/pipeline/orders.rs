@@ -155,14 +155,12 @@ impl OrderHub {
             .collect()
     }
 
-    /// Clusters that are recorded as silent for so long that what waits there is withdrawn, and
-    /// have orders: for how long.
+    /// Clusters that are recorded as silent for so long that what waits there is withdrawn, and for
+    /// how long.
     pub(crate) fn to_withdraw(&self, now: Instant) -> Vec<(ClusterId, Duration)> {
         let Some(after) = self.withdraw_after else { return Vec::new() };
         let clusters = self.lock();
-        let silent = clusters.iter().filter(|(_, orders)| {
-            orders.contact == Contact::Silent && !orders.orders.is_empty()
-        });
+        let silent = clusters.iter().filter(|(_, orders)| orders.contact == Contact::Silent);
         let silence = silent.map(|(&cluster, orders)| {
             (cluster, now.saturating_duration_since(orders.heard.unwrap_or(self.began)))
         });

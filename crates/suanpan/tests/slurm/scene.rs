@@ -294,7 +294,7 @@ impl Drop for Scene {
             eprintln!("{}", self.logs());
         }
         if let Some(kept) = std::env::var_os("SUANPAN_LAB_KEEP") {
-            let _ = Command::new("cp").arg("-r").arg(&self.dir).arg(kept).status();
+            let _ = Command::new("cp").arg("-rL").arg(&self.dir).arg(kept).status();
         }
         for child in self.children.values_mut() {
             let _ = child.kill();

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use suanpan_agent::sitefile;
 
 fuzz_target!(|text: &str| {
-    match sitefile::parse(text) {
+    match sitefile::parse(text, None) {
         Ok(site) => assert_eq!(site.inventory.problems(), []),
         Err(error) => assert!(!error.to_string().is_empty()),
     }

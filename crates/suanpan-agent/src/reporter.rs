@@ -149,7 +149,7 @@ pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
                 pause = Pause::default();
                 most = (most * 2).min(BATCH_MAX);
             }
-            Err(ClientError::Status { status: 400 | 413 | 422, text }) => {
+            Err(ClientError::Status { status: 400 | 413 | 422, text, .. }) => {
                 let count = batch.reports.len();
                 if count == 1 {
                     let allocation = batch.reports[0].allocation.0;

@@ -292,6 +292,8 @@ impl Reader {
             partitions,
             links,
             enforced: Vec::new(),
+            peer: None,
+            data_quota: None,
         })
     }
 

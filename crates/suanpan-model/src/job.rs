@@ -2,7 +2,7 @@
 
 use crate::array::ArraySpec;
 use crate::dependency::Dependency;
-use crate::id::{BlobHash, JobId};
+use crate::id::{BlobHash, DatasetId, JobId};
 use crate::money::MicroCredits;
 use crate::time::{Seconds, Timestamp};
 use crate::tres::Tres;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 mod launch;
 
 pub use launch::{
-    Copy, FlavorLaunch, GpuForm, Launch, MemoryForm, OpenMode, Payload, SiteRequest, Source,
-    Workdir,
+    Copy, DatasetMount, FlavorLaunch, GpuForm, Launch, MemoryForm, OpenMode, Payload,
+    PublishOutput, SiteRequest, Source, Workdir,
 };
 
 /// A job as it is meant: checked, with defaults filled in. What an agent needs only to launch it
@@ -121,6 +121,9 @@ pub struct InputNeed {
     pub at: Option<String>,
     /// How many.
     pub bytes: u64,
+    /// The dataset they are; where it is, is known of it and not by `at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<DatasetId>,
 }
 
 /// Whether other jobs may share a job's nodes.

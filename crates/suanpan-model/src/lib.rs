@@ -9,6 +9,7 @@
 
 pub mod array;
 pub mod begin;
+pub mod dataset;
 pub mod dependency;
 pub mod gres;
 pub mod hostlist;
@@ -17,6 +18,7 @@ pub mod index_set;
 pub mod job;
 pub mod memory;
 pub mod money;
+pub mod network;
 pub mod parse;
 pub mod pattern;
 pub mod signal;

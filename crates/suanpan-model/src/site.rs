@@ -1,5 +1,6 @@
 //! What there is: sites, clusters, partitions, nodes, flavors and the links between sites.
 
+use crate::id::BlobHash;
 use crate::memory::Mebibytes;
 use crate::money::Price;
 use crate::tres::Tres;
@@ -34,6 +35,22 @@ pub struct Inventory {
     /// Limits on a job that this agent really enforces on its machine.
     #[serde(default)]
     pub enforced: Vec<EnforcedLimit>,
+    /// How other sites' agents know and reach this one; nothing if it moves no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<PeerPoint>,
+    /// Most bytes of datasets the site keeps that nothing there needs; no limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_quota: Option<u64>,
+}
+
+/// How an agent is known to, and reached by, the agents of other sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerPoint {
+    /// `host:port` as other sites reach it; nothing if it only connects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// BLAKE3 of the agent's certificate in DER form.
+    pub certificate: BlobHash,
 }
 
 /// How jobs are run at a cluster.
@@ -127,6 +144,24 @@ pub struct EnforcedLimit {
 }
 
 impl Inventory {
+    /// What is left of it when nothing of the cluster can be used: its names.
+    #[must_use]
+    pub fn without_nodes(&self) -> Inventory {
+        Inventory {
+            site: self.site.clone(),
+            cluster: self.cluster.clone(),
+            driver: self.driver,
+            zone: self.zone.clone(),
+            home: false,
+            shared_paths: Vec::new(),
+            flavors: Vec::new(),
+            nodes: Vec::new(),
+            partitions: Vec::new(),
+            links: Vec::new(),
+            enforced: Vec::new(),
+        }
+    }
+
     /// Flavor of a node.
     #[must_use]
     pub fn flavor_of(&self, node: &Node) -> &Flavor {

@@ -55,6 +55,8 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
         partitions: vec![partition("main", (0..count).collect())],
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
+        data_quota: None,
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
+//! | `Dataset` | O(log datasets + sites that hold it) |
 //! | `Quotas` | O(members * cells + all allocations) |
 //! | `Learnt` | O(c + offers of the program's shapes) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
@@ -27,7 +28,7 @@ use crate::quota::policy::QuotaPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
@@ -61,6 +62,8 @@ pub struct Snapshot {
     pub catalog: Catalog,
     /// The quotas and what the allocations use of them; `None` where nothing is limited.
     pub quotas: Option<Box<Book>>,
+    /// Datasets, and where they are.
+    pub datasets: BTreeMap<DatasetId, DatasetView>,
     /// What is known of programs.
     programs: BTreeMap<Arc<Program>, Speeds>,
     retired: Retired,
@@ -197,6 +200,17 @@ pub enum Change {
     Opened(ClusterId, ClosureId),
     /// Quotas are set, changed or lifted. What allocations hold is told anew after it.
     Quotas(Option<Arc<QuotaPolicy>>),
+    /// What there is of a dataset, and where; it was removed if `None`.
+    Dataset(DatasetId, Option<DatasetView>),
+}
+
+/// A dataset as far as placement goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatasetView {
+    /// Its size.
+    pub bytes: u64,
+    /// Bytes of it that each site holds; sites that hold nothing are left out.
+    pub present: BTreeMap<String, u64>,
 }
 
 impl Snapshot {
@@ -242,6 +256,12 @@ impl Snapshot {
                 if let Some(view) = self.clusters.get_mut(&cluster) {
                     view.open(closure);
                 }
+            }
+            Change::Dataset(id, Some(view)) => {
+                self.datasets.insert(id, view);
+            }
+            Change::Dataset(id, None) => {
+                self.datasets.remove(&id);
             }
             Change::Quotas(policy) => {
                 self.quotas = policy.map(|policy| Box::new(Book::new(policy)));

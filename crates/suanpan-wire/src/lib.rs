@@ -2,5 +2,6 @@
 //! the model.
 
 pub mod agent;
+pub mod agent_data;
 pub mod jobfile;
 pub mod v1;

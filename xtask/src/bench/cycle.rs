@@ -323,5 +323,6 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
             throughput_bps: 1_000_000_000,
         }],
         enforced: Vec::new(),
+        peer: None,
     }
 }

@@ -107,7 +107,12 @@ pub(super) fn refused(
     }
 }
 
-fn ended(state: &State, allocation: &Allocation, at: Timestamp, outcome: &Outcome) -> Event {
+pub(super) fn ended(
+    state: &State,
+    allocation: &Allocation,
+    at: Timestamp,
+    outcome: &Outcome,
+) -> Event {
     Event::AllocationEnded {
         allocation: allocation.placed.id,
         at,

@@ -1,8 +1,8 @@
 //! Folding events. Nothing here judges, and nothing can fail: facts already happened. A panic
 //! names an invariant that a bug elsewhere broke.
 
-use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
-use crate::command::{IdempotencyKey, TokenHash};
+use super::{Allocation, Closed, Cluster, Invitation, Job, Standing, State, Tasks, keys::Made};
+use crate::command::IdempotencyKey;
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,15 +65,28 @@ impl State {
                 self.tasks_ended(*job, positions, *state);
             }
             Event::SiteAdded { cluster, name, token } => {
-                self.site_added(at, *cluster, name, *token)
+                self.site_added(at, *cluster, name).token = Some(*token);
             }
+            Event::SiteInvited { cluster, name, invitation, expires } => {
+                let known = self.site_added(at, *cluster, name);
+                known.token = None;
+                known.standing = Standing::Invited;
+                known.invitation = Some(Invitation { token: *invitation, expires: *expires });
+            }
+            Event::SiteJoined { cluster, token } => {
+                let known = self.cluster_mut(*cluster);
+                (known.token, known.standing) = (Some(*token), Standing::Joined);
+            }
+            Event::SiteApproved { cluster } => {
+                self.cluster_mut(*cluster).standing = Standing::Member;
+            }
+            Event::SiteRevoked { cluster } => self.site_revoked(at, *cluster),
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
                 self.inventory_recorded(*cluster, inventory);
             }
             Event::ContactChanged { cluster, contact } => {
-                let known = self.clusters.get_mut(cluster).expect("the cluster was added");
-                known.contact = (*contact, at);
+                self.cluster_mut(*cluster).contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
             Event::NodesClosed { cluster, closure, by, users, projects } => {
@@ -95,19 +108,32 @@ impl State {
         }
     }
 
-    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str, token: TokenHash) {
+    /// The cluster of this id, made if it is new.
+    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str) -> &mut Cluster {
         self.next.cluster = self.next.cluster.max(id.0 + 1);
-        let cluster = Cluster {
+        self.clusters.entry(id).or_insert_with(|| Cluster {
             name: name.to_owned(),
-            token,
+            token: None,
+            standing: Standing::Member,
+            invitation: None,
             inventory: None,
             contact: (Contact::Silent, at),
             closures: BTreeMap::new(),
             free: Vec::new(),
             used: Vec::new(),
             allocations: BTreeSet::new(),
-        };
-        self.clusters.insert(id, cluster);
+        })
+    }
+
+    /// Nothing can be placed there: it is silent and has no nodes any more.
+    fn site_revoked(&mut self, at: Timestamp, id: ClusterId) {
+        let known = self.cluster_mut(id);
+        (known.token, known.standing, known.invitation) = (None, Standing::Revoked, None);
+        known.contact = (Contact::Silent, at);
+        if let Some(inventory) = known.inventory.clone() {
+            self.emit(|| Change::Contact(id, Contact::Silent));
+            self.inventory_recorded(id, &Arc::new(inventory.without_nodes()));
+        }
     }
 
     fn jobs_submitted(&mut self, at: Timestamp, key: IdempotencyKey, jobs: &[SubmittedJob]) {
@@ -323,6 +349,10 @@ impl State {
             }
             self.publish_running(allocation_id);
         }
+    }
+
+    fn cluster_mut(&mut self, id: ClusterId) -> &mut Cluster {
+        self.clusters.get_mut(&id).expect("the cluster was added")
     }
 
     fn allocation_mut(&mut self, id: AllocationId) -> &mut Allocation {

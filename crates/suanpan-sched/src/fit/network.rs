@@ -70,7 +70,7 @@ impl Links {
     /// The first input that no link reaches.
     pub fn staging(&self, site: &str, inputs: &[InputNeed]) -> Result<Seconds, NoLink> {
         let mut micros: u128 = 0;
-        for input in inputs.iter().filter(|input| input.bytes > 0) {
+        for input in inputs.iter().filter(|one| one.bytes > 0 && one.dataset.is_none()) {
             let moved = match &input.at {
                 Some(from) => self.micros(from, site, input.bytes),
                 None => {

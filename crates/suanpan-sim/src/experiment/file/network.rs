@@ -98,6 +98,8 @@ fn site(
         partitions: Vec::new(),
         links: Vec::new(),
         enforced: Vec::new(),
+        peer: None,
+        data_quota: None,
     };
     let expected = "at least one table [[site.partition]]";
     let partitions = section.need("partition", expected)?;

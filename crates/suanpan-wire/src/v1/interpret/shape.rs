@@ -250,7 +250,7 @@ fn input_needs(job: &SubmitJob, check: &mut Check) -> Vec<InputNeed> {
         let field = |part: &str| format!("inputs[{index}].{part}");
         let at = check.read(&field("at"), input.at.as_ref(), fields::word);
         match input.bytes {
-            Some(bytes) => needs.push(InputNeed { at, bytes }),
+            Some(bytes) => needs.push(InputNeed { at, bytes, dataset: None }),
             None => check.refuse(field("bytes"), "", "its size in bytes"),
         }
     }

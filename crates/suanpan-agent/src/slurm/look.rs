@@ -19,6 +19,7 @@ use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch, PayloadReach, Usage};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::Outcome;
+use suanpan_wire::agent::SiteWait;
 
 /// How an allocation ends.
 pub(super) enum Ending {
@@ -86,6 +87,12 @@ impl SlurmDriver {
             attempts: live.submission.map_or(0, |submission| submission.attempt),
             silent: live.silent(&dir),
         };
+        if let Some(row) = sight.live.filter(|row| row.state == SlurmState::Pending)
+            && row.reason != live.reason
+        {
+            live.reason.clone_from(&row.reason);
+            self.waits.push(SiteWait { allocation: id, reason: row.reason.clone() });
+        }
         let stage = judge::stage(&sight);
         if stage != live.stage {
             live.stage = stage;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use suanpan_model::id::{AllocationId, ClusterId, Generation};
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::order::{Desired, Order};
-use suanpan_wire::agent::{Digest, LogRequest, OrdersAnswer, digest_of};
+use suanpan_wire::agent::{Digest, LogRequest, OrdersAnswer, SiteWait, digest_of};
 use tokio::sync::Notify;
 
 use super::batch::OrderChange;
@@ -45,6 +45,8 @@ struct ClusterOrders {
     heard: Option<Instant>,
     contact: Contact,
     questions: BTreeMap<u64, Question>,
+    /// Why the site does not start what waits there, in its words.
+    waits: BTreeMap<AllocationId, String>,
 }
 
 struct Question {
@@ -167,6 +169,23 @@ impl OrderHub {
         silence.filter(|(_, silence)| *silence > after).collect()
     }
 
+    /// Why a site does not start what waits there, in its words.
+    pub fn note_waits(&self, cluster: ClusterId, waits: Vec<SiteWait>) {
+        self.with(cluster, |orders| {
+            for SiteWait { allocation, reason } in waits {
+                if orders.orders.contains_key(&allocation) {
+                    orders.waits.insert(allocation, reason);
+                }
+            }
+        });
+    }
+
+    /// Why a site did not start this when it was last looked at, in its words.
+    #[must_use]
+    pub fn wait_of(&self, cluster: ClusterId, allocation: AllocationId) -> Option<String> {
+        self.with(cluster, |orders| orders.waits.get(&allocation).cloned())
+    }
+
     /// Whether an agent that says it starts this is to go on: the order to run it still stands.
     #[must_use]
     pub fn is_to_run(
@@ -218,6 +237,7 @@ impl OrderHub {
             heard: None,
             contact: Contact::Silent,
             questions: BTreeMap::new(),
+            waits: BTreeMap::new(),
         })
     }
 
@@ -247,7 +267,10 @@ impl ClusterOrders {
         let added = order.as_ref().map(digest_of);
         let before = match order {
             Some(order) => self.orders.insert(allocation, order),
-            None => self.orders.remove(&allocation),
+            None => {
+                self.waits.remove(&allocation);
+                self.orders.remove(&allocation)
+            }
         };
         let removed = before.as_ref().map(digest_of);
         if added == removed {

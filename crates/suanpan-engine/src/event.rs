@@ -106,6 +106,11 @@ pub enum Event {
         /// The site's words.
         reason: String,
     },
+    /// The arrays whose tasks all went to this cluster may go elsewhere.
+    ArraysUnbound {
+        /// The cluster.
+        cluster: ClusterId,
+    },
     /// A job may be offered again to the clusters that refused it.
     RefusalsForgotten {
         /// The job.

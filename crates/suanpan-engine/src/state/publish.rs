@@ -5,7 +5,7 @@ use super::{Allocation, Gate, Job, State};
 use crate::event::Event;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
-use suanpan_model::job::OnInvalidDependency;
+use suanpan_model::job::{OnInvalidDependency, Shape};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::quota::MemberId;
@@ -84,7 +84,7 @@ impl State {
             job: job.id,
             priority: self.rank(job).saturating_add(first),
             submitted: job.submitted,
-            shape: Arc::clone(&job.spec.shape),
+            shape: self.shape_of(job),
             queue: self.queue(job),
             program: self.program(job),
             begin: job.spec.begin.max(not_before),
@@ -95,6 +95,20 @@ impl State {
             may_preempt,
             qos_priority,
         })
+    }
+
+    /// What the scheduler is told that a job asks: of an array that began at a cluster, to go there.
+    pub(super) fn shape_of(&self, job: &Job) -> Arc<Shape> {
+        let Some(home) = job.home.and_then(|home| self.clusters.get(&home)) else {
+            return Arc::clone(&job.spec.shape);
+        };
+        let sites = vec![home.name.clone()];
+        Arc::new(Shape { sites, ..(*job.spec.shape).clone() })
+    }
+
+    /// Arrays the rest of which goes to a cluster.
+    pub(crate) fn bound_arrays(&self, cluster: ClusterId) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(move |job| job.home == Some(cluster))
     }
 
     fn took(&self, allocation: &Allocation) -> Change {

@@ -16,7 +16,7 @@ use suanpan_engine::sequencer::{Record, Reply, Sequencer};
 use suanpan_engine::state::State;
 use suanpan_model::id::{BlobHash, ClusterId, JobId};
 use suanpan_model::job::{
-    End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
+    ArraySites, End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
 };
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
@@ -31,7 +31,7 @@ use suanpan_sched::quota::Quota;
 use suanpan_sched::quota::book::Entry;
 use suanpan_sched::quota::policy::{CohortQuota, FlavorQuota, ProjectQuota, QuotaPolicy};
 use suanpan_sched::quota::preemption::{Reclaim, Rules, Sharing};
-use suanpan_sched::snapshot::Snapshot;
+use suanpan_sched::snapshot::{Contact, Snapshot};
 use suanpan_site::report::{Fact, Outcome, Report};
 
 /// Runs a script and returns it with the output it really prints.
@@ -140,6 +140,13 @@ impl World {
             "quotas" => self.quotas(&plain, &named),
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
+            "silent" => {
+                let (cluster, silent) = (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
+                let mut told =
+                    self.ask(Caller::System, Command::RecordContact(cluster, Contact::Silent));
+                told.extend(self.ask(Caller::System, Command::WithdrawQueued(cluster, silent)));
+                told
+            }
             "orders" => self.orders(),
             "balance" => self.balance(),
             other => panic!("unknown scenario command `{other}`"),
@@ -478,6 +485,7 @@ fn told(event: &Event) -> String {
         Event::AllocationRefused { allocation, reason } => {
             format!("allocation {allocation} refused: {reason}")
         }
+        Event::ArraysUnbound { cluster } => format!("arrays at cluster {cluster} may go elsewhere"),
         Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
         Event::AllocationPreempted { allocation, by, stop_at } => {
             let seconds = stop_at.0 / 1_000_000;
@@ -604,6 +612,10 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
         launch: BlobHash([7; 32]),
         array: get("array").map(|text| text.parse().expect("array=LIST")),
         dependency: get("after").map(|text| text.parse().expect("after=DEPENDENCY")),
+        array_sites: match get("split") {
+            Some("yes") => ArraySites::Any,
+            _ => ArraySites::One,
+        },
         on_invalid_dependency: match get("invalid") {
             Some("cancel") => OnInvalidDependency::Cancel,
             _ => OnInvalidDependency::Wait,
@@ -617,7 +629,7 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
     }
 }
 
-/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000]`: one partition, one flavor.
+/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000] [driver=slurm]`: one partition, one flavor.
 fn inventory(name: &str, words: &Words) -> Inventory {
     let number = |key: &str, default: u32| {
         words.get(key).map_or(default, |text| text.parse().expect("a number"))
@@ -639,7 +651,10 @@ fn inventory(name: &str, words: &Words) -> Inventory {
     Inventory {
         site: name.to_owned(),
         cluster: name.to_owned(),
-        driver: DriverKind::Local,
+        driver: match words.get("driver").map(String::as_str) {
+            Some("slurm") => DriverKind::Slurm,
+            _ => DriverKind::Local,
+        },
         zone: "UTC".into(),
         home: false,
         shared_paths: vec!["/".into()],

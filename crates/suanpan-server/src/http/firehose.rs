@@ -219,6 +219,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesClosed { .. }
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
+        | Event::ArraysUnbound { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
         | Event::JobsPrioritized { .. }

@@ -17,6 +17,7 @@
 //! Under the `slurm` driver the supervisor is the batch script of a Slurm job; see [`slurm`].
 //!
 //! Start with [`run`] for the agent, [`local`] and [`slurm`] for the drivers and their directories,
+//! [`peer`] for the channel between the agents of two sites,
 //! [`dispatch`] for the hidden verbs of the one binary.
 
 pub mod agent;
@@ -27,7 +28,9 @@ pub mod driver;
 mod failpoint;
 pub mod local;
 mod logs;
+mod network;
 pub mod noop;
+pub mod peer;
 mod reporter;
 pub mod shim;
 pub mod sitefile;

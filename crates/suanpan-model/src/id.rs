@@ -41,6 +41,10 @@ number_id!(
     ClusterId(u32)
 );
 number_id!(
+    /// One version of a dataset.
+    DatasetId(u64)
+);
+number_id!(
     /// Position of a record in the journal; the first is 1.
     Seq(u64)
 );

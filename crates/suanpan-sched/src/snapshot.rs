@@ -14,6 +14,8 @@
 //! | `Learnt` | O(c + offers of the program's shapes) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
+//! | `Links` | O(links + c + shapes that move data * pools at the ends of changed links) |
+//! | `Dataset` | O(c + shapes that need it * pools where staging it may differ) |
 //!
 //! With quotas, `Took` and `Freed` also count what the allocation holds: O(cells * levels).
 //!
@@ -21,14 +23,16 @@
 //! may be folded twice, and a late one does no harm.
 
 use crate::fit::catalog::{Catalog, Rejudge};
+use crate::fit::network::DatasetView;
 use crate::flavor_speed::{Program, Speeds, is_published};
 use crate::quota::book::{Book, Held};
 use crate::quota::policy::QuotaPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
@@ -197,6 +201,11 @@ pub enum Change {
     Opened(ClusterId, ClosureId),
     /// Quotas are set, changed or lifted. What allocations hold is told anew after it.
     Quotas(Option<Arc<QuotaPolicy>>),
+    /// What is believed of measured links, by (from, to) and the names of sites. Replaces what was
+    /// known of all of them.
+    Links(BTreeMap<(String, String), LinkEstimate>),
+    /// Where a dataset is; it is gone if `None`.
+    Dataset(DatasetId, Option<DatasetView>),
 }
 
 impl Snapshot {
@@ -248,6 +257,16 @@ impl Snapshot {
                 let views = self.clusters.values_mut();
                 views.flat_map(|view| view.running.values_mut()).for_each(|one| one.held = None);
             }
+            Change::Links(links) => {
+                let clusters = self.catalog.set_links(&links);
+                self.rejudge(&clusters, Shape::moves_data);
+            }
+            Change::Dataset(id, view) => {
+                let clusters = self.catalog.set_dataset(id, view);
+                let needs =
+                    |shape: &Shape| shape.inputs.iter().any(|input| input.dataset == Some(id));
+                self.rejudge(&clusters, needs);
+            }
         }
     }
 
@@ -281,6 +300,25 @@ impl Snapshot {
                 Rejudge::Everything => {
                     class.rejudge(&self.catalog, key, speeds_in(&self.programs, key));
                 }
+            }
+        }
+    }
+
+    /// Asks these clusters anew what they offer the shapes for which moving data takes another
+    /// time.
+    fn rejudge(&mut self, clusters: &[ClusterId], affected: impl Fn(&Shape) -> bool) {
+        if clusters.is_empty() {
+            return;
+        }
+        self.retired.0.retain(|shape, _| !affected(shape));
+        for (key, class) in self.shapes.iter_mut().filter(|(key, _)| affected(&key.shape)) {
+            let speeds = speeds_in(&self.programs, key);
+            if clusters.len() == self.catalog.len() {
+                class.rejudge(&self.catalog, key, speeds);
+                continue;
+            }
+            for &cluster in clusters {
+                class.rejudge_cluster(&self.catalog, cluster, key, speeds);
             }
         }
     }

@@ -13,6 +13,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Seconds;
 
 mod closures;
+mod links;
 mod preemptions;
 mod properties;
 mod quotas;
@@ -95,7 +96,7 @@ fn fastest_counts_wait_staging_and_run() {
     fast.links = vec![link("slow", 0, 10_000_000)];
     let slow = site("slow", flavor("plain", 1_000, 1), 1, tres(8, 32, 0));
     let mut snapshot = network(vec![fast, slow]);
-    let inputs = vec![InputNeed { at: Some("slow".into()), bytes: 4_500_000_000 }];
+    let inputs = vec![InputNeed { at: Some("slow".into()), bytes: 4_500_000_000, dataset: None }];
     add(&mut snapshot, [pending(1, &Shape { inputs, ..with_goal(Goal::Fastest) })]);
     let plan = planned(&snapshot);
     assert_eq!(clusters(&plan), [2]);

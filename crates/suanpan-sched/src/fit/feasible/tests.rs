@@ -45,7 +45,8 @@ fn names(all: &[&str]) -> Vec<String> {
 #[expect(clippy::too_many_lines, reason = "a table, one row for each answer")]
 fn every_predicate_says_what_was_asked_and_what_is_there() {
     let catalog = catalog(vec![mixed()]);
-    let needs = |at: Option<&str>| vec![InputNeed { at: at.map(str::to_owned), bytes: 1 }];
+    let needs =
+        |at: Option<&str>| vec![InputNeed { at: at.map(str::to_owned), bytes: 1, dataset: None }];
     let with_gpus = |gpus| shape(1, tres(1, 1, gpus), HOUR);
     let table: Vec<(Shape, Predicate, &str, &str)> = vec![
         (
@@ -179,7 +180,8 @@ fn everything_is_possible_until_a_cluster_joins() {
 #[test]
 fn an_offer_has_limit_run_stage_and_price() {
     let catalog = catalog(vec![mixed(), site("shanghai", flavor("x", 1_000, 1), 1, tres(1, 1, 0))]);
-    let inputs = vec![InputNeed { at: Some("shanghai".into()), bytes: 1_000_000_000 }];
+    let inputs =
+        vec![InputNeed { at: Some("shanghai".into()), bytes: 1_000_000_000, dataset: None }];
     let asked = Shape { inputs, flavors: names(&["chip", "plain"]), ..small() };
     let offers = catalog.offers(ClusterId(1), &asked).expect("it fits");
     let [plain, chip] = &offers[..] else { panic!("two flavors in the default partition") };
@@ -200,7 +202,8 @@ fn staging_sums_inputs_and_uses_either_end_of_a_link() {
     shanghai.home = true;
     let far = site("mars", flavor("x", 1_000, 1), 1, tres(8, 8, 0));
     let catalog = catalog(vec![mixed(), shanghai, far]);
-    let input = |at: Option<&str>, bytes| InputNeed { at: at.map(str::to_owned), bytes };
+    let input =
+        |at: Option<&str>, bytes| InputNeed { at: at.map(str::to_owned), bytes, dataset: None };
     let stage = |cluster, inputs| {
         let asked = Shape { inputs, ..small() };
         catalog.offers(ClusterId(cluster), &asked).map(|offers| offers[0].stage.0).ok()

@@ -224,7 +224,7 @@ fn inputs(section: &mut Section<'_>, network: &NetworkModel) -> Result<Vec<Input
             None => None,
         };
         input.finish()?;
-        inputs.push(InputNeed { at, bytes });
+        inputs.push(InputNeed { at, bytes, dataset: None });
     }
     Ok(inputs)
 }

@@ -67,6 +67,7 @@ pub(super) fn shape(
         goal: job.goal.unwrap_or_default(),
         budget: job.budget,
         inputs: input_needs(job, check),
+        output_bytes: 0,
         paths: directories.needed_paths(job),
     };
     if let Some(budget) = job.budget.filter(|budget| *budget < MicroCredits::ZERO) {
@@ -250,7 +251,7 @@ fn input_needs(job: &SubmitJob, check: &mut Check) -> Vec<InputNeed> {
         let field = |part: &str| format!("inputs[{index}].{part}");
         let at = check.read(&field("at"), input.at.as_ref(), fields::word);
         match input.bytes {
-            Some(bytes) => needs.push(InputNeed { at, bytes }),
+            Some(bytes) => needs.push(InputNeed { at, bytes, dataset: None }),
             None => check.refuse(field("bytes"), "", "its size in bytes"),
         }
     }

@@ -293,6 +293,7 @@ impl Reader {
             links,
             enforced: Vec::new(),
             peer: None,
+            data_quota: None,
         })
     }
 

@@ -99,7 +99,9 @@ impl Firehose {
     }
 
     async fn tell(&mut self, record: &Record, event: &Event, messages: &mut Vec<Message>) {
-        if let Event::SiteAdded { cluster, name, .. } = event {
+        if let Event::SiteAdded { cluster, name, .. } | Event::SiteInvited { cluster, name, .. } =
+            event
+        {
             self.names.insert(*cluster, name);
         }
         if let Some(site) = site_event(record, event, &self.names) {
@@ -213,6 +215,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
             vec![row(*job, None, "tasks_ended", json!({"state": state.name()}))]
         }
         Event::SiteAdded { .. }
+        | Event::SiteInvited { .. }
+        | Event::SiteJoined { .. }
+        | Event::SiteApproved { .. }
+        | Event::SiteRevoked { .. }
         | Event::UserAdded { .. }
         | Event::InventoryRecorded { .. }
         | Event::ContactChanged { .. }
@@ -234,6 +240,12 @@ fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteE
     }
     let (cluster, kind, text) = match event {
         Event::SiteAdded { cluster, .. } => (cluster, SiteEventKind::Added, "may join"),
+        Event::SiteInvited { cluster, .. } => (cluster, SiteEventKind::Invited, "is invited"),
+        Event::SiteJoined { cluster, .. } => {
+            (cluster, SiteEventKind::Joined, "joined and waits for approval")
+        }
+        Event::SiteApproved { cluster } => (cluster, SiteEventKind::Approved, "was approved"),
+        Event::SiteRevoked { cluster } => (cluster, SiteEventKind::Revoked, "was revoked"),
         Event::InventoryRecorded { cluster, .. } => {
             (cluster, SiteEventKind::Inventory, "said what it has")
         }

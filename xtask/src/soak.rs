@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod crashes;
+mod dice;
 mod faults;
 mod plan;
 mod submitters;

@@ -25,7 +25,7 @@ use suanpan_model::site::{DriverKind, Inventory};
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Action, judge};
 use suanpan_site::report::{Fact, Report};
-use suanpan_wire::agent::LogRequest;
+use suanpan_wire::agent::{LogRequest, NOT_APPROVED};
 
 /// How often the machine is looked at when nothing wakes the agent.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
@@ -35,6 +35,12 @@ const FULL_PERIOD: Duration = Duration::from_secs(2);
 
 /// How often the site file is looked at.
 const SITE_FILE_PERIOD: Duration = Duration::from_secs(2);
+
+/// How often an agent that waits for approval asks.
+const APPROVAL_PERIOD: Duration = Duration::from_secs(2);
+
+/// How often its log says so.
+const WAITING_PERIOD: Duration = Duration::from_secs(60);
 
 /// Launch documents kept in memory; the tasks of an array share one.
 const LAUNCHES_KEPT: usize = 256;
@@ -118,13 +124,13 @@ fn open_driver(
     })
 }
 
-fn open_state_dir(path: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn open_state_dir(path: &Path) -> anyhow::Result<PathBuf> {
     crate::local::files::private_dir(path)
         .and_then(|()| fs::canonicalize(path))
         .with_context(|| format!("state directory {}", path.display()))
 }
 
-fn lock(state_dir: &Path) -> anyhow::Result<nix::fcntl::Flock<fs::File>> {
+pub(crate) fn lock(state_dir: &Path) -> anyhow::Result<nix::fcntl::Flock<fs::File>> {
     let path = state_dir.join("lock");
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
     nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock).map_err(
@@ -167,6 +173,8 @@ impl Shared {
 fn poll(client: &Client, shared: &Shared, outbox: &Outbox, shutdown: &Shutdown, wait_s: u32) {
     let mut pause = Pause::default();
     let mut announced: Option<Inventory> = None;
+    // When the log last said that the operator has not approved this cluster yet.
+    let mut waits: Option<Instant> = None;
     while !shutdown.is_triggered() {
         // A server that restarted, or another one after it, hears of the inventory first.
         let inventory = shared.inventory();
@@ -175,6 +183,14 @@ fn poll(client: &Client, shared: &Shared, outbox: &Outbox, shutdown: &Shutdown, 
                 Ok(welcome) => {
                     tracing::info!(cluster = welcome.cluster.0, "known to the control plane");
                     announced = Some(inventory);
+                }
+                Err(error) if is_waiting(&error) => {
+                    if waits.is_none_or(|said| said.elapsed() > WAITING_PERIOD) {
+                        waits = Some(Instant::now());
+                        tracing::info!("waiting for approval: {}", words_of(&error));
+                    }
+                    let _ = shutdown.wait(APPROVAL_PERIOD);
+                    continue;
                 }
                 Err(error) => {
                     complain(&error, "the inventory is not taken");
@@ -208,10 +224,28 @@ fn poll(client: &Client, shared: &Shared, outbox: &Outbox, shutdown: &Shutdown, 
     }
 }
 
+fn is_waiting(error: &ClientError) -> bool {
+    matches!(error, ClientError::Status { problem: Some(problem), .. }
+        if problem.code == NOT_APPROVED)
+}
+
+fn words_of(error: &ClientError) -> String {
+    match error {
+        ClientError::Status { text, .. } => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 fn complain(error: &ClientError, what: &str) {
     match error {
+        ClientError::Status { status: 401, .. } => tracing::error!(
+            "{what}: the server does not know this agent's token; if the cluster was revoked, \
+             join again with a new join token"
+        ),
         ClientError::Unreachable(_) => tracing::warn!(%error, "{what}"),
-        ClientError::Status { .. } | ClientError::Answer(_) => tracing::error!(%error, "{what}"),
+        ClientError::Status { .. } | ClientError::Answer(_) | ClientError::Untrusted(_) => {
+            tracing::error!(%error, "{what}")
+        }
     }
 }
 
@@ -242,6 +276,9 @@ impl Main {
             }
             for id in &inbox.gone {
                 self.outbox.drop_allocation(*id);
+            }
+            for id in self.outbox.take_acknowledged() {
+                self.driver.acknowledged(id);
             }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());

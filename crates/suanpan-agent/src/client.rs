@@ -5,8 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use suanpan_model::id::BlobHash;
-use suanpan_wire::agent::{Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome};
+use suanpan_model::id::{AllocationId, BlobHash};
+use suanpan_wire::agent::{
+    Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
+};
+use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Why a request did not succeed.
@@ -15,13 +18,18 @@ pub enum ClientError {
     /// The server could not be reached, or the connection broke.
     #[error("{0}")]
     Unreachable(String),
+    /// The server is not the one that is trusted.
+    #[error("the server is not to be trusted: {0}")]
+    Untrusted(String),
     /// The server answered, but not with success.
     #[error("the server answered {status}: {text}")]
     Status {
         /// HTTP status.
         status: u16,
-        /// Beginning of the body.
+        /// What it said, or the beginning of the body.
         text: String,
+        /// The same for programs, if it is a problem.
+        problem: Option<Box<Problem>>,
     },
     /// The answer is not what the protocol says.
     #[error("the server's answer is not understood: {0}")]
@@ -32,7 +40,7 @@ pub enum ClientError {
 pub struct Client {
     agent: ureq::Agent,
     server: String,
-    authorization: String,
+    authorization: Option<String>,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,20 +53,49 @@ impl Client {
     /// # Errors
     /// In words, if the token, the address or the certificates cannot be used.
     pub fn new(config: &AgentConfig) -> io::Result<Client> {
-        let server = config.server.trim_end_matches('/').to_owned();
-        check_address(&server)?;
         let token = read_token(&config.token_file)?;
-        let mut builder = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent(concat!("suanpan-agent/", env!("CARGO_PKG_VERSION")));
-        if server.starts_with("https:") {
-            builder = builder.https_only(true).tls_config(tls(config.ca_file.as_deref())?);
-        }
-        let authorization = format!("Bearer {token}");
-        Ok(Client { agent: builder.build().new_agent(), server, authorization })
+        let pem = config.ca_file.as_deref().map(|path| std::fs::read(path).map_err(naming(path)));
+        Client::open(&config.server, &token, pem.transpose()?.as_deref())
+    }
+
+    /// Prepares requests with a token, trusting the authorities in `pem`, or the system's.
+    ///
+    /// # Errors
+    /// In words, if the address or the certificates cannot be used.
+    pub fn open(server: &str, token: &str, pem: Option<&[u8]>) -> io::Result<Client> {
+        let server = checked(server)?;
+        let tls = if server.starts_with("https:") { Some(tls(pem)?) } else { None };
+        let authorization = Some(format!("Bearer {token}"));
+        Ok(Client { agent: http(tls), server, authorization })
+    }
+
+    /// Prepares requests to a server of which nothing is trusted yet, and which is told nothing.
+    ///
+    /// # Errors
+    /// In words, if the address cannot be used.
+    pub fn stranger(server: &str) -> io::Result<Client> {
+        let server = checked(server)?;
+        let tls = TlsConfig::builder()
+            .disable_verification(true)
+            .unversioned_rustls_crypto_provider(provider())
+            .build();
+        Ok(Client { agent: http(Some(tls)), server, authorization: None })
+    }
+
+    /// The certificate of the authority that agents are to trust, as the server says.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn authority(&self) -> Result<Authority, ClientError> {
+        read(self.get("/v1/authority", TIMEOUT)?)
+    }
+
+    /// Joins by the join token that this client has.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn join(&self, join: &Join) -> Result<Joined, ClientError> {
+        read(self.post("/v1/agent/join", join)?)
     }
 
     /// Sends the inventory.
@@ -78,12 +115,16 @@ impl Client {
         read(self.get(&path, TIMEOUT + Duration::from_secs(wait_s.into()))?)
     }
 
-    /// Sends reports; they are durable when this returns.
+    /// Sends reports; they are durable when this returns. Answers whose start must not go on.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn reports(&self, reports: &Reports) -> Result<(), ClientError> {
-        self.post("/v1/agent/reports", reports).map(|_| ())
+    pub fn reports(&self, reports: &Reports) -> Result<Vec<AllocationId>, ClientError> {
+        let answer = self.post("/v1/agent/reports", reports)?;
+        if answer.status() == 204 {
+            return Ok(Vec::new());
+        }
+        read::<Withdrawn>(answer).map(|answer| answer.withdrawn)
     }
 
     /// Fetches a blob and checks that it is the one that was asked for.
@@ -113,35 +154,63 @@ impl Client {
     }
 
     fn get(&self, path: &str, timeout: Duration) -> Result<Response, ClientError> {
-        let request = self
-            .agent
-            .get(format!("{}{path}", self.server))
-            .header("authorization", &self.authorization)
-            .header("suanpan-agent-protocol", PROTOCOL.to_string());
-        let request = request.config().timeout_global(Some(timeout)).build();
-        check(request.call())
+        let mut request = self.agent.get(format!("{}{path}", self.server));
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        check(request.config().timeout_global(Some(timeout)).build().call())
     }
 
     fn post<T: serde::Serialize>(&self, path: &str, body: &T) -> Result<Response, ClientError> {
-        let request = self
-            .agent
-            .post(format!("{}{path}", self.server))
-            .header("authorization", &self.authorization)
-            .header("suanpan-agent-protocol", PROTOCOL.to_string());
+        let mut request = self.agent.post(format!("{}{path}", self.server));
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
         check(request.config().timeout_global(Some(TIMEOUT)).build().send_json(body))
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let authorization = self.authorization.clone().map(|value| ("authorization", value));
+        authorization.into_iter().chain([("suanpan-agent-protocol", PROTOCOL.to_string())])
     }
 }
 
 type Response = ureq::http::Response<ureq::Body>;
 
+fn http(tls: Option<TlsConfig>) -> ureq::Agent {
+    let mut builder = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("suanpan-agent/", env!("CARGO_PKG_VERSION")));
+    if let Some(tls) = tls {
+        builder = builder.https_only(true).tls_config(tls);
+    }
+    builder.build().new_agent()
+}
+
 fn check(answer: Result<Response, ureq::Error>) -> Result<Response, ClientError> {
-    let mut response = answer.map_err(|error| ClientError::Unreachable(error.to_string()))?;
+    let mut response = answer.map_err(|error| match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => ClientError::Untrusted(error.to_string()),
+        // A handshake fails while bytes are read and written.
+        ureq::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            ClientError::Untrusted(io.to_string())
+        }
+        error => ClientError::Unreachable(error.to_string()),
+    })?;
     if response.status().is_success() {
         return Ok(response);
     }
     let text = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
-    let text = text.unwrap_or_default().chars().take(400).collect();
-    Err(ClientError::Status { status: response.status().as_u16(), text })
+    let text = text.unwrap_or_default();
+    let problem = serde_json::from_str::<Problem>(&text).ok().map(Box::new);
+    let text = match problem.as_deref() {
+        Some(Problem { detail, remedy: Some(remedy), .. }) => format!("{detail} ({remedy})"),
+        Some(Problem { detail, .. }) => detail.clone(),
+        None => text.chars().take(400).collect(),
+    };
+    Err(ClientError::Status { status: response.status().as_u16(), text, problem })
 }
 
 fn read<T: serde::de::DeserializeOwned>(mut response: Response) -> Result<T, ClientError> {
@@ -150,6 +219,12 @@ fn read<T: serde::de::DeserializeOwned>(mut response: Response) -> Result<T, Cli
         ureq::Error::Json(error) => ClientError::Answer(error.to_string()),
         other => ClientError::Unreachable(other.to_string()),
     })
+}
+
+/// The address without a slash at its end.
+fn checked(server: &str) -> io::Result<String> {
+    let server = server.trim_end_matches('/');
+    check_address(server).map(|()| server.to_owned())
 }
 
 fn check_address(server: &str) -> io::Result<()> {
@@ -170,27 +245,41 @@ fn check_address(server: &str) -> io::Result<()> {
     }
 }
 
-fn tls(ca_file: Option<&Path>) -> io::Result<TlsConfig> {
-    let path = match ca_file {
-        Some(path) => path.to_owned(),
-        None => system_authorities()?,
+fn naming(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::other(format!("authorities {}: {error}", path.display()))
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn tls(pem: Option<&[u8]>) -> io::Result<TlsConfig> {
+    let system;
+    let pem = match pem {
+        Some(pem) => pem,
+        None => {
+            let path = system_authorities()?;
+            system = std::fs::read(&path).map_err(naming(&path))?;
+            &system
+        }
     };
-    let naming = |why: String| io::Error::other(format!("authorities {}: {why}", path.display()));
-    let pem = std::fs::read(&path).map_err(|error| naming(error.to_string()))?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+    let certificates = certificates(pem);
     if certificates.is_empty() {
-        return Err(naming("expected at least one certificate in PEM form".into()));
+        return Err(io::Error::other("authorities: expected at least one certificate, PEM"));
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&certificates))
-        .unversioned_rustls_crypto_provider(provider)
+        .unversioned_rustls_crypto_provider(provider())
         .build())
+}
+
+/// The certificates of a PEM text.
+pub(crate) fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let all = parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    all.collect()
 }
 
 /// Where distributions keep the authorities they trust; `SSL_CERT_FILE` comes first.

@@ -51,6 +51,10 @@ pub trait Driver: Send {
     /// What is to be told about an allocation, oldest first.
     fn reports(&self, id: AllocationId) -> Vec<Report>;
 
+    /// The control plane durably knows that this allocation starts, and still wants it. Drivers
+    /// whose jobs wait for that let it go on.
+    fn acknowledged(&mut self, _id: AllocationId) {}
+
     /// Lets go of an allocation that is over for the control plane.
     fn forget(&mut self, id: AllocationId);
 

@@ -38,10 +38,11 @@ fn crashes_once(name: &str) -> bool {
     })
 }
 
-/// Reads `FAILPOINTS`; call once at the start of a process.
+/// Reads `FAILPOINTS`, the first time it is called.
 pub fn set_up() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
     if fail::has_failpoints() && std::env::var_os("FAILPOINTS").is_some() {
         // The scenario stays for the whole life of the process; dropping it would clear it.
-        std::mem::forget(fail::FailScenario::setup());
+        ONCE.call_once(|| std::mem::forget(fail::FailScenario::setup()));
     }
 }

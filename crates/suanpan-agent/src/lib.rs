@@ -16,6 +16,8 @@
 //!
 //! Under the `slurm` driver the supervisor is the batch script of a Slurm job; see [`slurm`].
 //!
+//! An agent comes into the network by [`join`].
+//!
 //! Start with [`run`] for the agent, [`local`] and [`slurm`] for the drivers and their directories,
 //! [`peer`] for the channel between the agents of two sites,
 //! [`dispatch`] for the hidden verbs of the one binary.
@@ -24,8 +26,10 @@ pub mod agent;
 pub mod book;
 pub mod client;
 pub mod config;
+pub mod data;
 pub mod driver;
 mod failpoint;
+pub mod join;
 pub mod local;
 mod logs;
 mod network;

@@ -27,6 +27,7 @@ pub struct Outbox {
 struct State {
     queue: VecDeque<Report>,
     sent: BTreeMap<AllocationId, Sent>,
+    acknowledged: Vec<AllocationId>,
 }
 
 #[derive(Clone, Copy)]
@@ -96,9 +97,17 @@ impl Outbox {
         }
     }
 
-    fn delivered(&self, reports: &[Report]) {
+    /// Allocations whose start the control plane knows of since the last call, and still wants.
+    pub fn take_acknowledged(&self) -> Vec<AllocationId> {
+        std::mem::take(&mut self.state.lock().expect("no holder of this lock panics").acknowledged)
+    }
+
+    fn delivered(&self, reports: &[Report], withdrawn: &[AllocationId]) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         for report in reports {
+            if report.fact == Fact::Started && !withdrawn.contains(&report.allocation) {
+                state.acknowledged.push(report.allocation);
+            }
             let rank = rank(&report.fact);
             if let Some(sent) = state.sent.get_mut(&report.allocation)
                 && sent.rank == rank
@@ -134,18 +143,18 @@ pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
         failpoint::reached("agent-before-report");
         let batch = Reports { reports: batch };
         match client.reports(&batch) {
-            Ok(()) => {
+            Ok(withdrawn) => {
                 failpoint::reached("agent-after-report");
-                outbox.delivered(&batch.reports);
+                outbox.delivered(&batch.reports, &withdrawn);
                 pause = Pause::default();
                 most = (most * 2).min(BATCH_MAX);
             }
-            Err(ClientError::Status { status: 400 | 413 | 422, text }) => {
+            Err(ClientError::Status { status: 400 | 413 | 422, text, .. }) => {
                 let count = batch.reports.len();
                 if count == 1 {
                     let allocation = batch.reports[0].allocation.0;
                     tracing::error!(allocation, %text, "the server refused a report");
-                    outbox.delivered(&batch.reports);
+                    outbox.delivered(&batch.reports, &[batch.reports[0].allocation]);
                 } else {
                     most = count / 2;
                     outbox.put_back(batch.reports);

@@ -299,6 +299,7 @@ impl Reader {
             links,
             enforced: Vec::new(),
             peer: None,
+            data_quota: None,
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use suanpan_model::id::{ClusterId, JobId};
 use suanpan_model::job::JobSpec;
 use suanpan_model::site::Inventory;
-use suanpan_model::time::Timestamp;
+use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::priority::PriorityPolicy;
 use suanpan_sched::plan::{Placement, Preemption};
 use suanpan_sched::quota::policy::QuotaPolicy;
@@ -24,6 +24,8 @@ pub enum Caller {
     Agent(ClusterId),
     /// The control plane itself: scheduler, clock, set-up.
     System,
+    /// Whoever holds the join token that the command names.
+    Invited,
 }
 
 /// What is asked.
@@ -42,6 +44,14 @@ pub enum Command {
     RequeueJob(Target),
     /// Let a site join: its name and the hash of its agent's token.
     AddSite(AddSite),
+    /// Let a cluster's owner join it with a token that works once.
+    InviteSite(InviteSite),
+    /// An owner's agent joins by an invitation, with a token of its own.
+    JoinSite(JoinSite),
+    /// A cluster that joined may take part.
+    ApproveSite(ClusterId),
+    /// A cluster takes part no longer: its agent's token and its invitation are void.
+    RevokeSite(ClusterId),
     /// Give a user a token (by its hash).
     AddUser(AddUser),
     /// An agent says what its cluster has.
@@ -50,6 +60,9 @@ pub enum Command {
     RecordReports(Vec<Report>),
     /// The server noticed that contact with an agent was lost or found.
     RecordContact(ClusterId, Contact),
+    /// The server noticed that an agent was silent for so long: what did not begin at its cluster
+    /// is placed elsewhere.
+    WithdrawQueued(ClusterId, Seconds),
     /// Nothing new runs on some nodes.
     DrainNodes(DrainNodes),
     /// Undo drains.
@@ -127,6 +140,28 @@ pub struct AddSite {
     /// Name of the cluster its agent will speak for (one agent per cluster).
     pub cluster: String,
     /// Hash of the agent's token.
+    pub token: TokenHash,
+}
+
+/// Let a cluster's owner join it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteSite {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Hash of the join token.
+    pub token: TokenHash,
+    /// How long the token can be used.
+    pub valid: Seconds,
+}
+
+/// Join by an invitation. The same agent may ask again, whether or not it heard the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinSite {
+    /// Hash of the join token.
+    pub invitation: TokenHash,
+    /// Name of the cluster, as its owner's site file has it.
+    pub cluster: String,
+    /// Hash of the agent's own token, which never left it.
     pub token: TokenHash,
 }
 

@@ -130,6 +130,35 @@ pub enum Event {
         /// Hash of the agent's token.
         token: TokenHash,
     },
+    /// A cluster's owner may join it by this invitation. A new cluster, or one that does not take
+    /// part: what it had of invitations and tokens is void.
+    SiteInvited {
+        /// Its id.
+        cluster: ClusterId,
+        /// Its name.
+        name: String,
+        /// Hash of the join token.
+        invitation: TokenHash,
+        /// The first moment at which it can no longer be used.
+        expires: Timestamp,
+    },
+    /// An agent joined by the invitation and waits for approval.
+    SiteJoined {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Hash of the agent's token.
+        token: TokenHash,
+    },
+    /// A cluster that joined takes part.
+    SiteApproved {
+        /// The cluster.
+        cluster: ClusterId,
+    },
+    /// A cluster takes part no longer; what was placed there ended by earlier events.
+    SiteRevoked {
+        /// The cluster.
+        cluster: ClusterId,
+    },
     /// A user has this token.
     UserAdded {
         /// Name.

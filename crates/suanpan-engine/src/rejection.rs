@@ -104,6 +104,23 @@ pub enum Rejection {
     ReservationExists(String),
     /// The cluster has no reservation of this name.
     UnknownReservation(String),
+    /// The cluster takes part already.
+    AlreadyMember(String),
+    /// The cluster has not joined, so that there is nothing to approve.
+    NotJoined(String),
+    /// No invitation has this token.
+    UnknownInvitation,
+    /// The invitation is for another cluster.
+    InvitedAsAnother {
+        /// The cluster it is for.
+        invited: String,
+        /// The one that was named.
+        named: String,
+    },
+    /// Another agent joined by this invitation.
+    InvitationUsed(String),
+    /// The invitation can no longer be used.
+    InvitationExpired(String),
     /// Only the control plane itself may ask this.
     SystemOnly,
 }
@@ -155,6 +172,12 @@ impl Rejection {
             Rejection::EndsBeforeItBegins => "ends-before-it-begins",
             Rejection::ReservationExists(_) => "reservation-exists",
             Rejection::UnknownReservation(_) => "unknown-reservation",
+            Rejection::AlreadyMember(_) => "already-member",
+            Rejection::NotJoined(_) => "not-joined",
+            Rejection::UnknownInvitation => "unknown-join-token",
+            Rejection::InvitedAsAnother { .. } => "invited-as-another",
+            Rejection::InvitationUsed(_) => "join-token-used",
+            Rejection::InvitationExpired(_) => "join-token-expired",
             Rejection::SystemOnly => "system-only",
         }
     }
@@ -176,10 +199,15 @@ impl Rejection {
             | Rejection::NotRunning(_)
             | Rejection::NotDrained
             | Rejection::ReservationExists(_)
+            | Rejection::AlreadyMember(_)
+            | Rejection::NotJoined(_)
             | Rejection::ClusterExists(_) => Kind::Conflict,
             Rejection::NotOwner { .. }
             | Rejection::NegativeNice { .. }
             | Rejection::WrongAgent
+            | Rejection::UnknownInvitation
+            | Rejection::InvitationUsed(_)
+            | Rejection::InvitationExpired(_)
             | Rejection::SystemOnly => Kind::Forbidden,
             Rejection::NothingSubmitted
             | Rejection::UnknownDependency { .. }
@@ -187,6 +215,7 @@ impl Rejection {
             | Rejection::NoNodes
             | Rejection::EndsBeforeItBegins
             | Rejection::InvalidQuotas(_)
+            | Rejection::InvitedAsAnother { .. }
             | Rejection::InvalidInventory { .. } => Kind::Invalid,
             Rejection::Impossible { .. }
             | Rejection::UnknownQos { .. }
@@ -209,7 +238,14 @@ impl Rejection {
             Rejection::Impossible { unfit, .. } => {
                 unfit.first().map(|first| (field_of(first.predicate).into(), first.asked.clone()))
             }
-            Rejection::ClusterExists(name) => Some(("cluster".into(), name.clone())),
+            Rejection::ClusterExists(name)
+            | Rejection::AlreadyMember(name)
+            | Rejection::NotJoined(name)
+            | Rejection::InvitationUsed(name)
+            | Rejection::InvitationExpired(name)
+            | Rejection::InvitedAsAnother { named: name, .. } => {
+                Some(("cluster".into(), name.clone()))
+            }
             Rejection::NegativeNice { nice, .. } => Some(("nice".into(), nice.to_string())),
             Rejection::UnknownQos { qos, .. } | Rejection::QosNotAllowed { qos, .. } => {
                 Some(("qos".into(), qos.clone()))
@@ -244,6 +280,18 @@ impl Rejection {
             Rejection::HoldOfTask(_) => "hold the whole array job",
             Rejection::NothingPending(_) => "cancel or requeue what runs",
             Rejection::ClusterExists(_) => "choose another name, or use the token it was given",
+            Rejection::AlreadyMember(_) => {
+                "`suanpan sites revoke CLUSTER` first, if another agent is to speak for it"
+            }
+            Rejection::NotJoined(_) => "its owner joins with `suanpan agent join`",
+            Rejection::UnknownInvitation
+            | Rejection::InvitationUsed(_)
+            | Rejection::InvitationExpired(_) => {
+                "ask the operator for another: `suanpan sites invite CLUSTER` makes one"
+            }
+            Rejection::InvitedAsAnother { invited, .. } => {
+                return Some(format!("write `cluster = \"{invited}\"` in the site file"));
+            }
             Rejection::WrongAgent => "use the token made for this cluster",
             Rejection::NegativeNice { .. } => "ask for 0 or more",
             Rejection::UnknownQos { .. } | Rejection::QosNotAllowed { .. } => {
@@ -291,6 +339,7 @@ fn field_of(predicate: Predicate) -> &'static str {
 }
 
 impl fmt::Display for Rejection {
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each rejection")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rejection::UnknownJob(id) => write!(f, "there is no job {id}"),
@@ -345,6 +394,22 @@ impl fmt::Display for Rejection {
                 write!(f, "there is a reservation `{name}` already")
             }
             Rejection::UnknownReservation(name) => write!(f, "there is no reservation `{name}`"),
+            Rejection::AlreadyMember(name) => {
+                write!(f, "cluster `{name}` is in the network already")
+            }
+            Rejection::NotJoined(name) => write!(f, "cluster `{name}` has not joined"),
+            Rejection::UnknownInvitation => {
+                f.write_str("no invitation has this join token: it is wrong, or was revoked")
+            }
+            Rejection::InvitedAsAnother { invited, named } => {
+                write!(f, "the join token is for cluster `{invited}`, not for `{named}`")
+            }
+            Rejection::InvitationUsed(name) => {
+                write!(f, "the join token was used before, by another agent of `{name}`")
+            }
+            Rejection::InvitationExpired(name) => {
+                write!(f, "the join token of cluster `{name}` has expired")
+            }
             Rejection::SystemOnly => f.write_str("only the control plane itself may ask this"),
         }
     }

@@ -1,6 +1,6 @@
 //! The one door: numbers records, keeps time monotonic, decides and applies.
 
-use crate::command::{Caller, Command};
+use crate::command::{Caller, Command, TokenHash};
 use crate::event::Event;
 use crate::rejection::Rejection;
 use crate::state::{Closed, State};
@@ -79,6 +79,13 @@ pub enum Reply {
     Jobs(Vec<JobId>),
     /// The cluster added or heard of.
     Cluster(ClusterId),
+    /// A cluster was revoked: its agent's token, and how many placed tasks are lost.
+    Revoked {
+        /// The token, which opens nothing any more.
+        token: Option<TokenHash>,
+        /// Attempts that ended with it.
+        lost: u32,
+    },
     /// The drain or reservation made.
     Closed(Box<Closed>),
     /// The nodes that are back, each once.
@@ -188,10 +195,22 @@ impl State {
                 let dropped = plan.placements.len() - committed;
                 Reply::Plan { committed: committed as u32, dropped: dropped as u32 }
             }
-            Command::AddSite(_) => match events.first() {
-                Some(Event::SiteAdded { cluster, .. }) => Reply::Cluster(*cluster),
+            Command::AddSite(_) | Command::InviteSite(_) => match events.first() {
+                Some(Event::SiteAdded { cluster, .. } | Event::SiteInvited { cluster, .. }) => {
+                    Reply::Cluster(*cluster)
+                }
                 _ => Reply::Done,
             },
+            Command::JoinSite(join) => match (events.first(), self.cluster_of(&join.token)) {
+                (Some(Event::SiteJoined { cluster, .. }), _) => Reply::Cluster(*cluster),
+                (_, Some((cluster, _))) => Reply::Cluster(cluster),
+                _ => Reply::Done,
+            },
+            Command::RevokeSite(id) => {
+                let token = self.cluster(*id).and_then(|cluster| cluster.token);
+                let lost = events.len().saturating_sub(1) as u32;
+                Reply::Revoked { token, lost }
+            }
             Command::DrainNodes(_) | Command::ReserveNodes(_) => match events.first() {
                 Some(Event::NodesClosed { closure, by, users, projects, .. }) => {
                     Reply::Closed(Box::new(Closed {

@@ -21,7 +21,7 @@ mod quotas;
 
 pub use checkpoint::CheckpointError;
 pub use closures::Closed;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Invitation, Standing};
 pub use gate::Gate;
 pub use job::{ArrayTasks, Job, SingleTask, Tasks};
 pub(crate) use keys::KEPT as KEYS_KEPT;
@@ -162,6 +162,10 @@ impl State {
             Command::ReleaseJob(target) => commands::release_job::decide(self, caller, *target),
             Command::RequeueJob(target) => commands::requeue_job::decide(self, caller, *target),
             Command::AddSite(site) => commands::add_site::decide(self, site),
+            Command::InviteSite(invite) => commands::invite_site::decide(self, at, invite),
+            Command::JoinSite(join) => commands::join_site::decide(self, at, join),
+            Command::ApproveSite(id) => commands::approve_site::decide(self, *id),
+            Command::RevokeSite(id) => commands::revoke_site::decide(self, at, *id),
             Command::AddUser(user) => commands::add_user::decide(caller, user),
             Command::RecordInventory(inventory) => {
                 commands::record_inventory::decide(self, caller, inventory)
@@ -171,6 +175,9 @@ impl State {
             }
             Command::RecordContact(cluster, contact) => {
                 commands::record_contact::decide(self, caller, *cluster, *contact)
+            }
+            Command::WithdrawQueued(cluster, silent) => {
+                commands::withdraw_queued::decide(self, at, caller, *cluster, *silent)
             }
             Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
             Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),
@@ -195,10 +202,10 @@ impl State {
         self.users.iter().find(|(hash, _)| hash == token).map(|(_, user)| user.as_str())
     }
 
-    /// The cluster an agent's token speaks for.
+    /// The cluster an agent's token speaks for, whether or not it takes part yet.
     #[must_use]
-    pub fn cluster_of(&self, token: &TokenHash) -> Option<ClusterId> {
-        self.clusters.iter().find(|(_, cluster)| cluster.token == *token).map(|(id, _)| *id)
+    pub fn cluster_of(&self, token: &TokenHash) -> Option<(ClusterId, &Cluster)> {
+        self.clusters().find(|(_, cluster)| cluster.token == Some(*token))
     }
 
     /// Whether any user has a token.
@@ -207,10 +214,11 @@ impl State {
         !self.users.is_empty()
     }
 
-    /// Users and clusters with the hashes of their tokens.
+    /// Users, and clusters that take part, with the hashes of their tokens.
     pub fn tokens(&self) -> impl Iterator<Item = (TokenHash, Caller)> {
         let users = self.users.iter().map(|(hash, user)| (*hash, Caller::User(user.clone())));
-        users.chain(self.clusters.iter().map(|(id, c)| (c.token, Caller::Agent(*id))))
+        let members = self.clusters().filter(|(_, cluster)| cluster.is_member());
+        users.chain(members.filter_map(|(id, one)| Some((one.token?, Caller::Agent(id)))))
     }
 
     /// All clusters.

@@ -41,7 +41,7 @@ number_id!(
     ClusterId(u32)
 );
 number_id!(
-    /// One version of a dataset.
+    /// One version of a dataset. Never reused.
     DatasetId(u64)
 );
 number_id!(

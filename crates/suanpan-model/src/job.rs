@@ -13,8 +13,8 @@ use std::sync::Arc;
 mod launch;
 
 pub use launch::{
-    Copy, FlavorLaunch, GpuForm, Launch, MemoryForm, OpenMode, Payload, SiteRequest, Source,
-    Workdir,
+    Copy, DatasetMount, FlavorLaunch, GpuForm, Launch, MemoryForm, OpenMode, Payload,
+    PublishOutput, SiteRequest, Source, Workdir,
 };
 
 /// A job as it is meant: checked, with defaults filled in. What an agent needs only to launch it
@@ -138,7 +138,7 @@ pub struct InputNeed {
     pub at: Option<String>,
     /// How many; of a dataset, its size at submission.
     pub bytes: u64,
-    /// The dataset they are; only those of its bytes that a site has not must be moved there.
+    /// The dataset they are; where it is, is known of it and not by `at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<DatasetId>,
 }

@@ -38,6 +38,9 @@ pub struct Inventory {
     /// How other sites' agents know and reach this one; nothing if it moves no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<PeerPoint>,
+    /// Most bytes of datasets the site keeps that nothing there needs; no limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_quota: Option<u64>,
 }
 
 /// How an agent is known to, and reached by, the agents of other sites.
@@ -141,6 +144,26 @@ pub struct EnforcedLimit {
 }
 
 impl Inventory {
+    /// What is left of it when nothing of the cluster can be used: its names.
+    #[must_use]
+    pub fn without_nodes(&self) -> Inventory {
+        Inventory {
+            site: self.site.clone(),
+            cluster: self.cluster.clone(),
+            driver: self.driver,
+            zone: self.zone.clone(),
+            home: false,
+            shared_paths: Vec::new(),
+            flavors: Vec::new(),
+            nodes: Vec::new(),
+            partitions: Vec::new(),
+            links: Vec::new(),
+            enforced: Vec::new(),
+            peer: None,
+            data_quota: None,
+        }
+    }
+
     /// Flavor of a node.
     #[must_use]
     pub fn flavor_of(&self, node: &Node) -> &Flavor {

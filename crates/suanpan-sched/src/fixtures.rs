@@ -58,6 +58,7 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }
 

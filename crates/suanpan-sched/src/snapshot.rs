@@ -23,7 +23,6 @@
 //! may be folded twice, and a late one does no harm.
 
 use crate::fit::catalog::{Catalog, Rejudge};
-use crate::fit::network::DatasetView;
 use crate::flavor_speed::{Program, Speeds, is_published};
 use crate::quota::book::{Book, Held};
 use crate::quota::policy::QuotaPolicy;
@@ -43,6 +42,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
+pub use crate::fit::network::DatasetView;
 pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
 pub use pending::{GOES_FIRST, Pending, PendingKey};

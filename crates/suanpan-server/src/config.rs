@@ -5,11 +5,13 @@
 //! it. A key in the file that is not in the table is refused by name.
 
 mod file;
+mod tls;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
+pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
 use std::collections::BTreeMap;
@@ -66,7 +68,16 @@ pub const SETTINGS: &[Setting] = &[
         default: "127.0.0.1:7726",
         help: "Address and port of the HTTP API. Port 0 takes a free one; the address taken is \
                written to `server.addr` in the data directory. An address that other machines \
-               can reach needs `tls.cert` and `tls.key`.",
+               can reach needs `tls.names`, or `tls.cert` and `tls.key`.",
+    },
+    Setting {
+        key: "tls.names",
+        kind: Kind::Text,
+        default: "",
+        help: "Names and addresses under which this server is reached, with commas between; \
+               agents are told the first. The server is then an authority of its own: it makes \
+               `ca.pem` and `ca.key` in the data directory at the first start, and its \
+               certificate at every start.",
     },
     Setting {
         key: "tls.cert",
@@ -79,6 +90,13 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Path,
         default: "",
         help: "Private key of the certificate, PEM.",
+    },
+    Setting {
+        key: "tls.ca",
+        kind: Kind::Path,
+        default: "",
+        help: "Certificate of the authority that signed `tls.cert`, PEM: join tokens name it, so \
+               that agents trust it. Without it they trust their system's authorities.",
     },
     Setting {
         key: "log.format",
@@ -143,6 +161,14 @@ pub const SETTINGS: &[Setting] = &[
                seconds.",
     },
     Setting {
+        key: "agents.withdraw_after",
+        kind: Kind::Seconds { min: 0, max: 2_592_000 },
+        default: "300",
+        help: "Jobs that wait at a cluster whose agent was not heard of for so long are placed \
+               elsewhere, seconds; those that run there go on. Only of drivers that ask before \
+               they start a job (slurm). 0: never.",
+    },
+    Setting {
         key: "scheduler.period_ms",
         kind: Kind::Count { min: 1, max: 3_600_000 },
         default: "1000",
@@ -163,8 +189,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address of the API.
     pub listen: SocketAddr,
-    /// Certificate chain and key; without them only loopback addresses are served.
-    pub tls: Option<TlsFiles>,
+    /// How it is served by TLS; without it only loopback addresses are served.
+    pub tls: Option<Tls>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Filter of log lines, in `tracing` directives.
@@ -175,19 +201,12 @@ pub struct Config {
     pub limits: Limits,
     /// After so long without a request an agent is silent.
     pub contact_period: Duration,
+    /// After so long without a request what waits at an agent's cluster is placed elsewhere.
+    pub withdraw_after: Option<Duration>,
     /// Longest time between scheduling cycles.
     pub scheduler_period: Duration,
     /// Records between checkpoints.
     pub checkpoint_every: u64,
-}
-
-/// Where certificate and key are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificate chain, PEM.
-    pub cert: PathBuf,
-    /// Private key, PEM.
-    pub key: PathBuf,
 }
 
 /// How log lines are written.
@@ -362,20 +381,6 @@ impl Reader {
         })
     }
 
-    fn tls(&self, listen: SocketAddr) -> Result<Option<TlsFiles>, ConfigError> {
-        match (self.path("tls.cert"), self.path("tls.key")) {
-            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
-            (Some(_), None) => Err(self.wrong("tls.cert", "also give tls.key, its private key")),
-            (None, Some(_)) => Err(self.wrong("tls.key", "also give tls.cert, its certificate")),
-            (None, None) if listen.ip().is_loopback() => Ok(None),
-            (None, None) => Err(self.wrong(
-                "listen",
-                "other machines can reach this address, and tokens would cross the network in \
-                 the clear: give tls.cert and tls.key, or listen on 127.0.0.1",
-            )),
-        }
-    }
-
     fn log_format(&self) -> Result<LogFormat, ConfigError> {
         match self.given("log.format").text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -412,6 +417,8 @@ impl Config {
                 stop_time: reader.seconds("limits.stop_time")?,
             },
             contact_period: reader.seconds("agents.contact_period")?,
+            withdraw_after: Some(reader.seconds("agents.withdraw_after")?)
+                .filter(|time| !time.is_zero()),
             scheduler_period: Duration::from_millis(reader.number("scheduler.period_ms")?),
             checkpoint_every: reader.number("checkpoint_every")?,
         })

@@ -60,6 +60,7 @@ fn options(config: &Config) -> Options {
         scheduler: SchedulerOptions { period: config.scheduler_period, ..Default::default() },
         checkpoint_every: config.checkpoint_every,
         contact_period: config.contact_period,
+        withdraw_after: config.withdraw_after,
         ..Options::new(config.data_dir.clone())
     }
 }
@@ -85,7 +86,12 @@ async fn run(config: &Config, plane: ControlPlane, stopper: &Stopper) -> Result<
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listen: cannot take the address {}", config.listen))?;
-    let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let tls = config.tls.as_ref().map(|tls| tls::open(tls, &config.data_dir, address));
+    let (acceptor, identity) = match tls.transpose()? {
+        Some((acceptor, identity)) => (Some(acceptor), identity),
+        None => (None, tls::Identity::default()),
+    };
     let tokens = Tokens::default();
     first_user(&plane, &config.data_dir).await?;
     for (hash, caller) in plane.ask(|state, _| state.tokens().collect::<Vec<_>>()).await? {
@@ -95,10 +101,9 @@ async fn run(config: &Config, plane: ControlPlane, stopper: &Stopper) -> Result<
     let mut nonce = [0u8; 8];
     getrandom::fill(&mut nonce).context("the system has no random numbers")?;
     let nonce = u64::from_le_bytes(nonce);
-    let app =
-        App::new(plane, config.data_dir.clone(), tokens, config.limits, stopping.clone(), nonce);
+    let data_dir = config.data_dir.clone();
+    let app = App::new(plane, data_dir, tokens, identity, config.limits, stopping.clone(), nonce);
     let router = router::build(Arc::new(app));
-    let address = listener.local_addr().context("the listener has no address")?;
     write_address(&config.data_dir, address)?;
     let ending = end(stop, stopper);
     match acceptor {
@@ -199,7 +204,7 @@ fn account_name() -> String {
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let draft = path.with_extension("tmp");
     // A draft left by a crash may have been made with other rights.
     if let Err(error) = fs::remove_file(&draft)

@@ -2,9 +2,11 @@
 //!
 //! | request | body → answer | |
 //! | --- | --- | --- |
+//! | `GET /v1/authority` | → [`crate::v1::Authority`] | before joining, without a token |
+//! | `POST /v1/agent/join` | [`Join`] → [`Joined`] | once, with the join token |
 //! | `POST /v1/agent/inventory` | [`Inventory`] → [`Welcome`] | at start and when it changes |
 //! | `GET /v1/agent/orders?since=V&wait=S` | → [`OrdersAnswer`] | long-poll, up to `wait` seconds |
-//! | `POST /v1/agent/reports` | [`Reports`] → `204` | durable when answered |
+//! | `POST /v1/agent/reports` | [`Reports`] → `204` or [`Withdrawn`] | durable when answered |
 //! | `GET /v1/agent/blobs/{hash}` | → bytes | launch documents |
 //! | `POST /v1/agent/log-chunks` | [`LogChunk`] → `204` | answers a [`LogRequest`] |
 //!
@@ -15,7 +17,7 @@
 //! arrived, so it reflects every report acknowledged before.
 
 use serde::{Deserialize, Serialize};
-use suanpan_model::id::{AllocationId, ClusterId};
+use suanpan_model::id::{AllocationId, BlobHash, ClusterId};
 use suanpan_site::order::Order;
 use suanpan_site::report::Report;
 
@@ -23,6 +25,75 @@ pub use suanpan_model::site::Inventory;
 
 /// Version of this protocol, sent as the header `suanpan-agent-protocol`.
 pub const PROTOCOL: u32 = 1;
+
+/// Asks to join by the join token in the request's header. It may be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Name of the cluster, as the site file has it.
+    pub cluster: String,
+    /// BLAKE3 hash of the token that the agent made for itself.
+    pub token: BlobHash,
+}
+
+/// Answer to a [`Join`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The cluster's id in this network.
+    pub cluster: ClusterId,
+}
+
+/// A join token as it is handed over: the secret, and which authority to trust.
+///
+/// The form is that of Kubernetes' and k3s's joining (a token beside the hash of the cluster's CA
+/// certificate), in one word: `spn_j_` and 64 hexadecimal digits, then, unless the system's
+/// authorities are to be trusted, a dot and the SHA-256 hash of the authority's certificate (DER),
+/// which `openssl x509 -fingerprint -sha256` prints too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinToken {
+    /// What the server is shown.
+    pub secret: String,
+    /// Hash of the certificate of the only authority to trust.
+    pub authority: Option<[u8; 32]>,
+}
+
+/// Code of the problem that an agent gets while it waits for approval.
+pub const NOT_APPROVED: &str = "not-approved";
+
+/// What a join token's secret begins with.
+pub const JOIN_PREFIX: &str = "spn_j_";
+
+impl JoinToken {
+    /// Reads a token's text; nothing if it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<JoinToken> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let (secret, authority) = match text.split_once('.') {
+            Some((secret, hash)) => (secret, Some(BlobHash::from_hex(hash)?.0)),
+            None => (text, None),
+        };
+        BlobHash::from_hex(secret.strip_prefix(JOIN_PREFIX)?)?;
+        Some(JoinToken { secret: secret.to_owned(), authority })
+    }
+}
+
+impl std::fmt::Display for JoinToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.secret)?;
+        match self.authority {
+            Some(hash) => write!(f, ".{}", BlobHash(hash)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What tells one agent's token from another's without being a secret: shown by the agent and to
+/// the operator who approves it.
+#[must_use]
+pub fn code_of(token: BlobHash) -> String {
+    token.to_string()[..8].to_owned()
+}
 
 /// Answer to an inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +156,14 @@ pub fn digest_of(order: &Order) -> u64 {
 pub struct Reports {
     /// Facts, oldest first.
     pub reports: Vec<Report>,
+}
+
+/// Answer to reports some of which say that a start is under way which must not go on: its order
+/// was withdrawn while the site was out of contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The allocations.
+    pub withdrawn: Vec<AllocationId>,
 }
 
 /// A part of an output file that somebody wants to read.

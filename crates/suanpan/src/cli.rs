@@ -6,6 +6,7 @@ use crate::sim_args::Sim;
 use crate::topology_args::Topology;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use suanpan_model::walltime::Walltime;
 
 /// One front door to many computing sites: submit a job once, and ask why.
 #[derive(Debug, Parser)]
@@ -270,13 +271,34 @@ pub struct Sites {
 /// What is done to sites.
 #[derive(Debug, Subcommand)]
 pub enum SitesAction {
-    /// Let a cluster join: writes its agent's token into a new file
+    /// Let a cluster of one's own join at once: writes its agent's token into a new file
     Add {
         /// Name of the cluster, as in its site file
         name: String,
         /// Where the token is written, mode 0600; the file must not exist
         #[arg(long = "write-token", value_name = "PATH")]
         write_token: PathBuf,
+    },
+    /// Let a cluster's owner join it: prints a join token that works once
+    Invite {
+        /// Name of the cluster, as in its site file
+        #[arg(value_name = "CLUSTER")]
+        name: String,
+        /// How long the join token can be used, as sbatch writes times: 1-00:00:00 is a day
+        #[arg(long, value_name = "TIME", default_value = "1-00:00:00")]
+        valid: Walltime,
+    },
+    /// Let a cluster that joined take part
+    Approve {
+        /// Name of the cluster
+        #[arg(value_name = "CLUSTER")]
+        name: String,
+    },
+    /// Let a cluster take part no longer: what was placed there is lost
+    Revoke {
+        /// Name of the cluster
+        #[arg(value_name = "CLUSTER")]
+        name: String,
     },
     /// Start nothing new on nodes; what runs there goes on
     Drain(Drain),
@@ -325,13 +347,25 @@ pub struct Server {
 /// `agent`.
 #[derive(Debug, Args)]
 #[command(after_help = "--server and --token-file name the control plane and this agent's token.")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Agent {
-    /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites)
+    #[command(subcommand)]
+    pub action: Option<AgentAction>,
+    /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites); if not
+    /// given, the one it joined with
     #[arg(long, value_name = "PATH")]
-    pub site_file: PathBuf,
+    pub site_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub run: AgentRun,
+}
+
+/// How an agent runs.
+#[derive(Debug, Args)]
+pub struct AgentRun {
     /// Directory for what must survive a crash of the agent; for slurm the nodes must see it too
+    /// [default: suanpan in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "PATH")]
-    pub state_dir: PathBuf,
+    pub state_dir: Option<PathBuf>,
     /// What runs jobs at the cluster: local, slurm or noop; the site file's if not given
     #[arg(long, value_name = "NAME")]
     pub driver: Option<String>,
@@ -341,6 +375,32 @@ pub struct Agent {
     /// Least level that is logged: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
+}
+
+/// What an agent does beside running.
+#[derive(Debug, Subcommand)]
+pub enum AgentAction {
+    /// Join a network with a join token, and run from then on; it may be repeated
+    Join(AgentJoin),
+}
+
+/// `agent join`.
+#[derive(Debug, Args)]
+pub struct AgentJoin {
+    /// Address of the network's server
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// The join token, as `suanpan sites invite` printed it; - reads it from standard input
+    #[arg(value_name = "TOKEN")]
+    pub token: String,
+    /// What the cluster has: nodes, flavors, prices, links (see examples/three-sites)
+    #[arg(long, value_name = "PATH", default_value = "site.toml")]
+    pub site_file: PathBuf,
+    /// Only join; `suanpan agent` with the same --state-dir runs it
+    #[arg(long)]
+    pub no_start: bool,
+    #[command(flatten)]
+    pub run: AgentRun,
 }
 
 /// `demo`.

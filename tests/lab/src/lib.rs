@@ -9,8 +9,10 @@
 //! <dir>/wan            the relay              <dir>/run/<daemon>.pid   what runs
 //! <dir>/links          what it reads          <dir>/log/<daemon>.out   what it said
 //! <dir>/mysql/         one MariaDB for all    <dir>/<site>/            etc, state, log, munge
+//! <dir>/disk/<site>/   its own small disk
 //! ```
 
+mod disk;
 mod packages;
 mod process;
 mod site;
@@ -255,6 +257,8 @@ impl Lab {
             std::os::unix::fs::symlink(real, self.dir.join("bin").join(name))?;
         }
         self.write_spec()?;
+        // Before the daemons, which each see the mounts of the moment they are started.
+        self.spec.sites.iter().try_for_each(|site| self.mount_disk(site))?;
         self.start_network()?;
         self.start_database()?;
         std::thread::scope(|scope| {
@@ -271,6 +275,9 @@ impl Lab {
         let mut text = String::new();
         for site in &self.spec.sites {
             writeln!(text, "[[site]]\nname = {:?}", site.name)?;
+            if let Some(size) = site.disk_mib {
+                writeln!(text, "disk_mib = {size}")?;
+            }
             for nodes in &site.nodes {
                 writeln!(
                     text,
@@ -361,6 +368,7 @@ impl Lab {
             let _ = run(Command::new("ip").args(["netns", "del", &namespace]));
             let _ = fs::remove_dir_all(Path::new("/etc/netns").join(&namespace));
         }
+        self.unmount_disks();
         let _ = fs::remove_dir_all(&self.dir);
         let _ = fs::create_dir_all(&self.dir);
     }

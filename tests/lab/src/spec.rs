@@ -28,6 +28,9 @@ pub struct Spec {
 pub struct SiteSpec {
     /// Name of the site, its cluster and its namespace.
     pub name: String,
+    /// Size of a disk of its own ([`crate::Lab::disk`]), MiB; none if absent.
+    #[serde(default)]
+    pub disk_mib: Option<u32>,
     /// Its nodes, each a real `slurmd`.
     pub nodes: Vec<NodesSpec>,
 }

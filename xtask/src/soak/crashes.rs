@@ -2,8 +2,9 @@
 //! server and the agents are killed at random, and once at every failpoint.
 
 use super::audit::{self, Run};
+use super::dice::Dice;
 use super::faults::{self, Fault, Recorded};
-use super::plan::{self, Dice, Submission};
+use super::plan::{self, Submission};
 use super::submitters::Submitters;
 use crate::bench::network::{Connection, Network, machine};
 use crate::{binary, repo, tiers};

@@ -1,6 +1,6 @@
 //! Killing processes, at any moment or at a failpoint, and starting them again.
 
-use super::plan::Dice;
+use super::dice::Dice;
 use crate::bench::network::Network;
 use anyhow::{Result, bail};
 use std::fmt;

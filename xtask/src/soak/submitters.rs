@@ -1,7 +1,8 @@
 //! Clients that submit as a careful client does: with an idempotency key, again and again until
 //! an answer comes, over whatever happens to the server.
 
-use super::plan::{Dice, Submission};
+use super::dice::Dice;
+use super::plan::Submission;
 use crate::bench::network::Connection;
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::job::{Launch, Source};
-use suanpan_site::order::RunOrder;
+use suanpan_site::order::{ArrayTask, RunOrder};
 
 #[cfg(test)]
 mod tests;
@@ -93,13 +93,18 @@ fn slurm_job(assignment: &Assignment, run: &RunOrder, launch: &Launch, set: Set<
         set("SLURM_JOB_DEPENDENCY", dependency.clone());
     }
     if let Some(array) = &run.array {
-        set("SLURM_ARRAY_JOB_ID", array.job.to_string());
-        set("SLURM_ARRAY_TASK_ID", array.index.to_string());
-        set("SLURM_ARRAY_TASK_COUNT", array.count.to_string());
-        set("SLURM_ARRAY_TASK_MIN", array.min.to_string());
-        set("SLURM_ARRAY_TASK_MAX", array.max.to_string());
-        set("SLURM_ARRAY_TASK_STEP", array.step.to_string());
+        array_variables(array, set);
     }
+}
+
+/// The variables of a task of an array, as sbatch(1) names them.
+pub fn array_variables(array: &ArrayTask, set: &mut dyn FnMut(&str, String)) {
+    set("SLURM_ARRAY_JOB_ID", array.job.to_string());
+    set("SLURM_ARRAY_TASK_ID", array.index.to_string());
+    set("SLURM_ARRAY_TASK_COUNT", array.count.to_string());
+    set("SLURM_ARRAY_TASK_MIN", array.min.to_string());
+    set("SLURM_ARRAY_TASK_MAX", array.max.to_string());
+    set("SLURM_ARRAY_TASK_STEP", array.step.to_string());
 }
 
 fn slurm_amounts(assignment: &Assignment, run: &RunOrder, launch: &Launch, set: Set<'_>) {

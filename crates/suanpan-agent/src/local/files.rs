@@ -137,10 +137,17 @@ impl Dir {
     /// # Errors
     /// If the file system refuses.
     pub fn write<T: Serialize>(&self, name: &str, document: &T) -> io::Result<()> {
-        let bytes = serde_json::to_vec(document).map_err(io::Error::other)?;
+        self.write_bytes(name, &serde_json::to_vec(document).map_err(io::Error::other)?)
+    }
+
+    /// Replaces a file of it; it is on disk when this returns, or the old one still is.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.file(&format!(".{name}.{}.tmp", std::process::id()));
         let mut file = private_file(&temporary)?;
-        file.write_all(&bytes)?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, self.file(name))?;
         self.sync()

@@ -33,7 +33,8 @@ pub const MISSING_KNOWN: Duration = Duration::from_secs(5);
 /// And if accounting does not answer.
 pub const MISSING_UNKNOWN: Duration = Duration::from_secs(45);
 
-/// A supervisor that was not heard of for so long, and that Slurm does not know, is gone.
+/// A supervisor that was not heard of for so long is gone, also where Slurm does not know it yet:
+/// after a power loss it shows jobs as running for two minutes.
 pub const SILENT_MAX: Duration = Duration::from_secs(60);
 
 /// A site that loses a job so often does not get it again.
@@ -170,6 +171,7 @@ pub fn verdict(stage: Stage, sight: &Sight<'_>, lasted: Duration) -> Verdict {
     let again = || if stops { Verdict::Cancel(progress) } else { Verdict::Wait(progress) };
     match stage {
         Stage::Unknown => Verdict::Wait(progress),
+        Stage::Running if sight.silent > SILENT_MAX => gone(),
         Stage::Queued | Stage::Running => again(),
         Stage::Blocked if stops || lasted < BLOCKED_MAX => again(),
         Stage::Blocked => {

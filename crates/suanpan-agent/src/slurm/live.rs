@@ -3,11 +3,11 @@
 use super::judge::{Over, Stage, Stop, View};
 use super::mark::Mark;
 use super::parse::{self, QueueRow, SlurmState};
-use super::store::{Submission, name};
+use super::store::{self, Submission, name};
 use super::submit;
-use crate::local::files::{Dir, PayloadStart};
+use crate::local::files::{Dir, PayloadStart, now};
 use crate::local::stage;
-use std::fs;
+use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 use suanpan_model::job::{Launch, Requeue};
 use suanpan_model::time::Timestamp;
@@ -15,6 +15,16 @@ use suanpan_model::tres::Tres;
 
 /// How often the fence of a job is looked for that should only be waiting.
 const FENCE_PERIOD: Duration = Duration::from_secs(10);
+
+/// How often the file is looked at that the supervisor of a running job touches.
+const BEAT_PERIOD: Duration = Duration::from_secs(10);
+
+/// What was seen of the file that a supervisor touches.
+pub(super) struct Beat {
+    touched: Option<SystemTime>,
+    changed: Instant,
+    looked: Option<Instant>,
+}
 
 /// What this process remembers of an allocation that is not over; the rest is in its directory.
 pub(super) struct Live {
@@ -31,7 +41,7 @@ pub(super) struct Live {
     pub(super) fence: bool,
     pub(super) fence_at: Option<Instant>,
     pub(super) started: Option<Timestamp>,
-    pub(super) beat: (Option<SystemTime>, Instant),
+    pub(super) beat: Beat,
     pub(super) cancelled: Option<Instant>,
     pub(super) born: Instant,
     pub(super) shown: bool,
@@ -39,7 +49,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(mark: Mark, launch: &Launch, per_node: Tres) -> Live {
-        let now = Instant::now();
+        let born = Instant::now();
         Live {
             mark,
             requeue: launch.site.requeue,
@@ -50,13 +60,13 @@ impl Live {
             stop: Stop::No,
             warned: false,
             stage: Stage::Unknown,
-            since: now,
+            since: born,
             fence: false,
             fence_at: None,
             started: None,
-            beat: (None, now),
+            beat: Beat { touched: None, changed: born, looked: None },
             cancelled: None,
-            born: now,
+            born,
             shown: false,
         }
     }
@@ -106,23 +116,35 @@ impl Live {
         let rested = self.fence_at.is_none_or(|at| at.elapsed() > FENCE_PERIOD);
         if !self.fence && (!waits || rested) {
             self.fence_at = Some(Instant::now());
-            self.fence = dir.has(&format!("start.{}", self.mark.generation));
+            self.fence = dir.has(&store::fence(self.mark.generation));
         }
         if self.fence && self.started.is_none() {
-            self.started = dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+            // It is told before the payload runs; the exit file has the exact time later.
+            let payload = dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+            self.started = Some(payload.unwrap_or_else(now));
         }
     }
 
-    /// How long the supervisor has not touched its file, by this machine's clock alone.
+    /// How long the supervisor has not touched its file, by this machine's clock alone. A job that
+    /// Slurm shows as running is asked rarely, and only once its payload began.
     pub(super) fn silent(&mut self, dir: &Dir) -> Duration {
-        if self.fence && matches!(self.stage, Stage::Astray | Stage::Missing) {
-            let touched = fs::metadata(dir.file(name::ALIVE)).and_then(|m| m.modified()).ok();
-            if touched != self.beat.0 {
-                self.beat = (touched, Instant::now());
-            }
-            return self.beat.1.max(self.since).elapsed();
+        let doubtful = matches!(self.stage, Stage::Astray | Stage::Missing);
+        if !self.fence || !(doubtful || self.stage == Stage::Running) {
+            return Duration::ZERO;
         }
-        Duration::ZERO
+        if doubtful || self.beat.looked.is_none_or(|at| at.elapsed() > BEAT_PERIOD) {
+            self.beat.looked = Some(Instant::now());
+            // Opened, because NFS asks the server for the time only then.
+            let file = File::open(dir.file(name::ALIVE)).and_then(|file| file.metadata());
+            let touched = file.and_then(|found| found.modified()).ok();
+            if touched != self.beat.touched {
+                (self.beat.touched, self.beat.changed) = (touched, Instant::now());
+            }
+        }
+        if !doubtful && self.beat.touched.is_none() {
+            return Duration::ZERO;
+        }
+        self.beat.changed.max(self.since).elapsed()
     }
 }
 

@@ -6,10 +6,10 @@ use super::judge::{self, Sight, Stage, Stop, Verdict};
 use super::live::{files, fresh, is_live, live_row, over_of, spare};
 use super::mark::Mark;
 use super::parse::{QueueRow, SlurmState};
-use super::store::{Assignment, Conclusion, JobExit, Submission, name, never_started};
+use super::store::{self, Assignment, Conclusion, JobExit, Submission, name, never_started};
 use super::submit::{self, Refusal};
 use super::{CANCEL_PERIOD, SlurmDriver};
-use crate::local::files::{Exit, now};
+use crate::local::files::{Exit, now, numbered};
 use std::fs;
 use std::io;
 use std::time::Instant;
@@ -22,6 +22,17 @@ use suanpan_site::report::Outcome;
 pub(super) enum Ending {
     Ended(Exit),
     Refused(String),
+}
+
+/// How an attempt without an exit file ended, which began at the site: where its payload never
+/// did, the site lost it, whatever code its supervisor left.
+fn reached(end: End, payload: PayloadReach) -> (End, PayloadReach) {
+    match (payload, end) {
+        (PayloadReach::Started, end) | (_, end @ (End::Cancelled | End::TimedOut)) => {
+            (end, payload)
+        }
+        (PayloadReach::NeverStarted, _) => (End::Lost, payload),
+    }
 }
 
 pub(super) fn ended(outcome: Outcome) -> Ending {
@@ -97,6 +108,7 @@ impl SlurmDriver {
         exit: Option<JobExit>,
         ids: Vec<u64>,
     ) -> io::Result<()> {
+        let dir = self.dir(id);
         let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         match verdict {
             Verdict::Wait(progress) => self.set(id, progress),
@@ -125,6 +137,10 @@ impl SlurmDriver {
                 }
             }
             Verdict::End(end, payload, message) => {
+                let (end, payload) = match payload {
+                    PayloadReach::Started => reached(end, store::give_up(&dir)?),
+                    never => (end, never),
+                };
                 let started_at = live.started;
                 let usage = Usage {
                     wall_us: match (payload, started_at) {
@@ -136,7 +152,7 @@ impl SlurmDriver {
                 if end == End::Lost && payload == PayloadReach::Started {
                     // If it still runs on a node that Slurm lost, its supervisor ends it.
                     let generation = live.mark.generation;
-                    let _ = self.dir(id).create_mark(&format!("stop.{generation}"));
+                    let _ = dir.create_mark(&format!("stop.{generation}"));
                 }
                 let outcome = Outcome { end, payload, usage, message };
                 self.conclude(id, ended(outcome))?;
@@ -214,6 +230,36 @@ impl SlurmDriver {
             };
             if let Err(error) = done {
                 tracing::warn!(allocation = id.0, %error, "not possible now, tried again");
+            }
+        }
+    }
+
+    /// Looks at the jobs that wait to go on: the control plane is told of them at once.
+    pub(super) fn take_starts(&mut self) {
+        let starts = self.settings.state_dir.join(name::STARTS);
+        for (id, spooled) in numbered(&starts).unwrap_or_default() {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.fence_at = None;
+                self.look_at(id);
+            }
+            if self.live.get(&id).is_none_or(|live| live.fence) {
+                let _ = fs::remove_file(&spooled.0);
+            }
+        }
+    }
+
+    /// Lets those go on of which the control plane knows; what cannot be written now stays.
+    pub(super) fn let_go(&mut self) {
+        let ids = std::mem::take(&mut self.acknowledged);
+        for id in ids {
+            let Some(live) = self.live.get(&id).filter(|live| live.fence) else { continue };
+            let dir = self.dir(id);
+            if store::may_go(&dir, live.mark.generation) {
+                continue;
+            }
+            if let Err(error) = store::let_go(&dir, live.mark.generation) {
+                tracing::warn!(allocation = id.0, %error, "it cannot be let go on yet");
+                self.acknowledged.insert(id);
             }
         }
     }

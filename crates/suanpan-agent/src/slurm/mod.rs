@@ -6,18 +6,21 @@
 //! network             letters that tell this network's jobs from another's in comments
 //! allocations/<id>/   order.json launch.json site-script     what is to be done
 //!                     submit.json                            sbatch is about to be called, or was
-//!                     start.<generation>                     the fence: our supervisor began
+//!                     start.<generation>                     the fence: our supervisor began; with
+//!                                                            words in it once it may go on
 //!                     started payload.json alive             user code runs
 //!                     stop.<generation>                      asked to stop
 //!                     exit.json                              what the supervisor saw
 //!                     end.json                               what the agent concluded
+//! starts/<id>         supervisors that wait to go on
 //! finished/<id>/      the same, after the control plane forgot it: never run again
 //! ```
 //!
 //! An acknowledged `sbatch` can be lost and its id given to another job, and a job can have run
-//! though Slurm holds it as never started. So a job is known by our mark ([`mark`]), every look at
-//! the queue is a reconciliation ([`judge`]), and what ran is what the fence and the exit file say
-//! ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
+//! though Slurm holds it as never started. A job begins only once the control plane knows that it
+//! does, so that what it withdrew from a site out of contact never runs there. So a job is known by
+//! our mark ([`mark`]), every look at the queue is a reconciliation ([`judge`]), and what ran is
+//! what the fence and the exit file say ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
 //! `sacct` only while something is not explained.
 
 mod client;
@@ -94,6 +97,7 @@ pub struct SlurmDriver {
     desk: Arc<Desk>,
     live: BTreeMap<AllocationId, Live>,
     observed: BTreeMap<AllocationId, Observed>,
+    acknowledged: BTreeSet<AllocationId>,
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     exits_at: Instant,
@@ -109,7 +113,7 @@ impl SlurmDriver {
     /// they say, or if the directory cannot be used.
     pub fn open(settings: SlurmSettings, site: &Site) -> anyhow::Result<SlurmDriver> {
         use anyhow::Context as _;
-        for name in ["allocations", "finished"] {
+        for name in ["allocations", "finished", name::STARTS] {
             private_dir(&settings.state_dir.join(name))?;
         }
         let answer = client::run("sbatch", &client::words(&["--version"]), client::ASK_LIMIT);
@@ -136,6 +140,7 @@ impl SlurmDriver {
             desk,
             live: BTreeMap::new(),
             observed: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
             changed: BTreeSet::new(),
             judged: (0, None),
             exits_at: now,
@@ -268,6 +273,8 @@ impl Driver for SlurmDriver {
     fn refresh(&mut self) -> Vec<AllocationId> {
         self.take_submitted();
         self.take_machines();
+        self.take_starts();
+        self.let_go();
         let (snapshot, _) = self.desk.view();
         let rested = self.judged.1.is_none_or(|at| at.elapsed() > JUDGE_PERIOD);
         if snapshot.number != self.judged.0 || rested {
@@ -380,6 +387,10 @@ impl Driver for SlurmDriver {
     fn settle(&mut self, _id: AllocationId) -> io::Result<()> {
         // What became of a job is judged from the site at every look.
         Ok(())
+    }
+
+    fn acknowledged(&mut self, id: AllocationId) {
+        self.acknowledged.insert(id);
     }
 
     fn reports(&self, id: AllocationId) -> Vec<Report> {

@@ -5,6 +5,9 @@
 
 use crate::local::files::{Dir, Exit};
 use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use suanpan_model::id::Generation;
 use suanpan_model::job::{End, PayloadReach, Usage};
 use suanpan_model::time::Timestamp;
@@ -131,16 +134,74 @@ pub mod name {
     pub const END: &str = "end.json";
     /// Touched by the supervisor while the payload runs.
     pub const ALIVE: &str = "alive";
-    /// Written before the payload is started.
+    /// Written before the payload is started; a directory if it never will be.
     pub const STARTED: &str = "started";
+    /// Directory of the state directory with a file for each job that waits to go on.
+    pub const STARTS: &str = "starts";
     /// When the payload was started.
     pub const PAYLOAD: &str = "payload.json";
 }
 
-/// Whether the payload was reached, as the files say it.
+/// Name of the fence of a generation.
 #[must_use]
-pub fn reach(dir: &Dir) -> PayloadReach {
-    if dir.has(name::STARTED) { PayloadReach::Started } else { PayloadReach::NeverStarted }
+pub fn fence(generation: Generation) -> String {
+    format!("start.{generation}")
+}
+
+/// Where the supervisor of the allocation of this directory tells that it began: a file of the
+/// allocation's number, so that the agent finds all of them at one look.
+#[must_use]
+pub fn spool_of(dir: &Dir) -> Option<PathBuf> {
+    let state_dir = dir.0.parent()?.parent()?;
+    Some(state_dir.join(name::STARTS).join(dir.0.file_name()?))
+}
+
+/// Lets a supervisor go on that wrote its fence. The answer is in the fence itself: that a file
+/// grew is seen at its next opening also where names are cached (NFS's close-to-open consistency).
+///
+/// # Errors
+/// If it cannot be written now.
+pub fn let_go(dir: &Dir, generation: Generation) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(dir.file(&fence(generation)))?;
+    file.write_all(b"go\n")?;
+    file.sync_all()
+}
+
+/// Whether the agent let it go on.
+#[must_use]
+pub fn may_go(dir: &Dir, generation: Generation) -> bool {
+    let file = File::open(dir.file(&fence(generation)));
+    file.and_then(|file| file.metadata()).is_ok_and(|found| found.len() > 0)
+}
+
+/// The supervisor is about to start the payload, unless the agent gave it up before
+/// ([`give_up`]): one name, made by the one or the other. True also for a start after the first.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn begin(dir: &Dir) -> io::Result<bool> {
+    match dir.create_mark(name::STARTED) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(!dir.file(name::STARTED).is_dir())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the payload was reached; if not, it never will be from here on, whatever its supervisor
+/// does: a directory stands where it would make a file.
+///
+/// # Errors
+/// If the file system refuses, and nothing can be said yet.
+pub fn give_up(dir: &Dir) -> io::Result<PayloadReach> {
+    let path = dir.file(name::STARTED);
+    match fs::create_dir(&path) {
+        Ok(()) => Ok(PayloadReach::NeverStarted),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if path.is_dir() => Ok(PayloadReach::NeverStarted),
+        Err(_) => Ok(PayloadReach::Started),
+    }
 }
 
 /// An end without a payload.

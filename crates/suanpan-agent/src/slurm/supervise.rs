@@ -7,8 +7,9 @@
 //! Slurm sends them to every process of the job. Its own end is the script's, code or signal, so
 //! that Slurm's record agrees.
 
-use super::store::{Assignment, JobExit, Word, name, never_started};
+use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use crate::failpoint;
+use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -31,6 +32,15 @@ use suanpan_site::report::Outcome;
 
 /// How often the file that says "alive" is touched, and whether to stop is looked up.
 const BEAT: Duration = Duration::from_secs(5);
+
+/// How long a job waits for the control plane to know of it before it gives its nodes back.
+const HOLD_MAX: Duration = Duration::from_secs(120);
+
+/// How often it looks for the answer, at first and later.
+const HOLD_LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+
+/// How long the exit file is tried to be written where the disk is full.
+const EXIT_FILE_MAX: Duration = Duration::from_secs(60);
 
 /// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
 const NOTHING_RUN: i32 = 75;
@@ -85,6 +95,13 @@ enum Ended {
     Signal(i32),
 }
 
+/// Whether a job may begin.
+enum Go {
+    Yes,
+    /// It ends so, for this reason.
+    No(End, &'static str),
+}
+
 struct Job {
     dir: Dir,
     generation: Generation,
@@ -103,7 +120,7 @@ impl Job {
     fn run(&self) -> io::Result<Ended> {
         // Before any other thread is there, so that all of them keep the signals blocked.
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?;
-        if self.dir.marked("stop").is_some() || self.dir.has(name::END) {
+        if self.is_stopped() {
             return Err(io::Error::other("it was stopped before it began"));
         }
         if !self.pass_fence()? {
@@ -111,11 +128,16 @@ impl Job {
             return Err(io::Error::other(why));
         }
         failpoint::reached("slurm-after-fence");
+        self.ask_to_go();
         let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
         let staged = stage::prepare_workdir(&self.dir, &self.given.site, &self.launch)
-            .and_then(|()| stage::fill_workdir(&self.dir, &self.launch))
-            .and_then(|()| self.start_setup(run))
-            .and_then(|()| self.payload(run));
+            .and_then(|()| stage::fill_workdir(&self.dir, &self.launch));
+        if let Go::No(end, why) = self.await_go() {
+            self.finish(never_started(end, why), Word::Ours)?;
+            return Err(io::Error::other(why));
+        }
+        failpoint::reached("slurm-after-go");
+        let staged = staged.and_then(|()| self.start_setup(run)).and_then(|()| self.payload(run));
         let mut command = match staged {
             Ok(command) => command,
             Err(trouble) => {
@@ -126,7 +148,9 @@ impl Job {
         };
         self.begin_outputs(run);
         File::create(self.dir.file(name::ALIVE))?;
-        self.dir.create_mark(name::STARTED).or_else(ignore_existing)?;
+        if !store::begin(&self.dir)? {
+            return Err(io::Error::other("it was given up before it began"));
+        }
         let began = Instant::now();
         match command.spawn() {
             Ok(child) => self.watch(child, began),
@@ -139,9 +163,40 @@ impl Job {
         }
     }
 
+    fn is_stopped(&self) -> bool {
+        self.dir.marked("stop").is_some() || self.dir.has(name::END)
+    }
+
+    /// Tells the agent that this job has its nodes.
+    fn ask_to_go(&self) {
+        // If it cannot be written, the agent finds the fence at its next look.
+        if let Some(spool) = store::spool_of(&self.dir) {
+            let _ = File::create(spool);
+        }
+    }
+
+    /// Waits until the control plane knows that this starts: what it withdrew while the site was
+    /// out of contact must not.
+    fn await_go(&self) -> Go {
+        let until = Instant::now() + HOLD_MAX;
+        let mut look = HOLD_LOOK.0;
+        while !store::may_go(&self.dir, self.generation) {
+            if self.is_stopped() {
+                return Go::No(End::Cancelled, "it was stopped before it began");
+            }
+            if Instant::now() > until {
+                let why = "its site was out of contact with the network when it was to begin";
+                return Go::No(End::Lost, why);
+            }
+            std::thread::sleep(look);
+            look = (look * 2).min(HOLD_LOOK.1);
+        }
+        Go::Yes
+    }
+
     /// Whether this is the first start of the generation, or a restart that its user asked for.
     fn pass_fence(&self) -> io::Result<bool> {
-        let fence = format!("start.{}", self.generation);
+        let fence = store::fence(self.generation);
         match self.dir.create_mark(&fence) {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -215,12 +270,7 @@ impl Job {
         set("SUANPAN_PARTITION", run.partition.clone());
         set("SLURM_SUBMIT_DIR", self.launch.submit_dir.clone());
         if let Some(array) = &run.array {
-            set("SLURM_ARRAY_JOB_ID", array.job.to_string());
-            set("SLURM_ARRAY_TASK_ID", array.index.to_string());
-            set("SLURM_ARRAY_TASK_COUNT", array.count.to_string());
-            set("SLURM_ARRAY_TASK_MIN", array.min.to_string());
-            set("SLURM_ARRAY_TASK_MAX", array.max.to_string());
-            set("SLURM_ARRAY_TASK_STEP", array.step.to_string());
+            array_variables(array, &mut set);
         }
         let restarts = u64::from(run.restarts) + slurm_number("SLURM_RESTART_COUNT");
         if restarts > 0 {
@@ -339,7 +389,16 @@ impl Job {
             cpu_us: micros(used.user_time()) + micros(used.system_time()),
             memory_peak_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
         };
-        self.finish(Outcome { end, payload: PayloadReach::Started, usage, message }, word)?;
+        let outcome = Outcome { end, payload: PayloadReach::Started, usage, message };
+        // A full disk may have room again soon. If it has not, Slurm's record says how it ended.
+        let until = Instant::now() + EXIT_FILE_MAX;
+        while let Err(error) = self.finish(outcome.clone(), word) {
+            eprintln!("suanpan: {}: {error}", name::EXIT);
+            if Instant::now() > until {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(2));
+        }
         Ok(ended)
     }
 
@@ -350,10 +409,6 @@ impl Job {
         failpoint::reached("slurm-before-exit-file");
         self.dir.write(name::EXIT, &JobExit { exit, word })
     }
-}
-
-fn ignore_existing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
 fn slurm_number(name: &str) -> u64 {

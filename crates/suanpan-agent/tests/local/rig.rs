@@ -125,6 +125,8 @@ impl Rig {
             workdir: Workdir::Path(self.work().display().to_string()),
             copies: Vec::new(),
             outputs: Vec::new(),
+            datasets: Vec::new(),
+            publish: Vec::new(),
             stdout: "slurm-%j.out".into(),
             stderr: None,
             stdin: None,

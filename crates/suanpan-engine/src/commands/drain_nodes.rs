@@ -50,7 +50,7 @@ pub(super) fn administered<'s>(
     match caller {
         Caller::System | Caller::User(_) => {}
         Caller::Agent(own) if *own == id => {}
-        Caller::Agent(_) => return Err(Rejection::WrongAgent),
+        Caller::Agent(_) | Caller::Invited => return Err(Rejection::WrongAgent),
     }
     let cluster = state.clusters.get(&id).ok_or(Rejection::UnknownCluster(id))?;
     cluster.inventory.as_deref().ok_or(Rejection::UnknownCluster(id))

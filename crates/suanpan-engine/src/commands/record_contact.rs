@@ -17,7 +17,8 @@ pub(crate) fn decide(
         return Err(Rejection::SystemOnly);
     }
     let Some(known) = state.clusters.get(&cluster) else { return Ok(Vec::new()) };
-    if known.contact.0 == contact {
+    // What was heard of an agent before its cluster was revoked changes nothing after it.
+    if known.contact.0 == contact || !known.is_member() {
         return Ok(Vec::new());
     }
     Ok(vec![Event::ContactChanged { cluster, contact }])

@@ -14,7 +14,8 @@ pub(crate) fn decide(
     inventory: &Arc<Inventory>,
 ) -> Result<Vec<Event>, Rejection> {
     let Caller::Agent(cluster) = caller else { return Err(Rejection::WrongAgent) };
-    let known = state.clusters.get(cluster).ok_or(Rejection::WrongAgent)?;
+    let known = state.clusters.get(cluster).filter(|known| known.is_member());
+    let known = known.ok_or(Rejection::WrongAgent)?;
     if known.name != inventory.cluster {
         return Err(Rejection::InvalidInventory {
             field: "cluster".into(),

@@ -83,7 +83,7 @@ fn judge(
 }
 
 /// A refusal sends the task elsewhere, unless it was to be stopped anyhow.
-fn refused(
+pub(super) fn refused(
     state: &State,
     allocation: &Allocation,
     id: AllocationId,
@@ -107,7 +107,12 @@ fn refused(
     }
 }
 
-fn ended(state: &State, allocation: &Allocation, at: Timestamp, outcome: &Outcome) -> Event {
+pub(super) fn ended(
+    state: &State,
+    allocation: &Allocation,
+    at: Timestamp,
+    outcome: &Outcome,
+) -> Event {
     Event::AllocationEnded {
         allocation: allocation.placed.id,
         at,

@@ -1,8 +1,8 @@
 //! Folding events. Nothing here judges, and nothing can fail: facts already happened. A panic
 //! names an invariant that a bug elsewhere broke.
 
-use super::{Allocation, Closed, Cluster, Job, State, Tasks, keys::Made};
-use crate::command::{IdempotencyKey, TokenHash};
+use super::{Allocation, Closed, Cluster, Invitation, Job, Standing, State, Tasks, keys::Made};
+use crate::command::IdempotencyKey;
 use crate::event::{Event, PlacedAllocation, SubmittedJob, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::snapshot::{Change, Contact};
+use suanpan_site::order::StopReason;
 
 impl State {
     /// Folds one fact of a record made at `at`. Cannot fail.
@@ -26,12 +27,7 @@ impl State {
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
             Event::AllocationStopping { allocation, generation, reason, by } => {
                 by.iter().for_each(|job| self.took_back(at, *job));
-                let live = self.allocation_mut(*allocation);
-                live.generation = *generation;
-                live.stopping = Some(*reason);
-                self.end_grace(*allocation);
-                self.touch(*allocation);
-                self.publish_running(*allocation);
+                self.told_to_stop(*allocation, *generation, *reason);
             }
             Event::AllocationPreempted { allocation, by, stop_at } => {
                 self.took_back(at, *by);
@@ -47,36 +43,37 @@ impl State {
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
-            Event::RefusalsForgotten { job } => {
-                let live = self.job_mut(*job);
-                live.refused_by.clear();
-                live.refused_at = None;
-                self.derived.refused.remove(job);
-                self.publish_pending(*job);
-            }
+            Event::RefusalsForgotten { job } => self.refusals_forgotten(*job),
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
             }
             Event::SiteAdded { cluster, name, token } => {
-                self.site_added(at, *cluster, name, *token)
+                self.site_added(at, *cluster, name).token = Some(*token);
             }
+            Event::SiteInvited { cluster, name, invitation, expires } => {
+                let invitation = Invitation { token: *invitation, expires: *expires };
+                self.site_added(at, *cluster, name).invite(invitation);
+            }
+            Event::SiteJoined { cluster, token } => {
+                let known = self.cluster_mut(*cluster);
+                (known.token, known.standing) = (Some(*token), Standing::Joined);
+            }
+            Event::SiteApproved { cluster } => {
+                self.cluster_mut(*cluster).standing = Standing::Member;
+            }
+            Event::SiteRevoked { cluster } => self.site_revoked(at, *cluster),
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
                 self.inventory_recorded(*cluster, inventory);
             }
             Event::ContactChanged { cluster, contact } => {
-                let known = self.clusters.get_mut(cluster).expect("the cluster was added");
-                known.contact = (*contact, at);
+                self.cluster_mut(*cluster).contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
             Event::NodesClosed { cluster, closure, by, users, projects } => {
-                let closed = Closed {
-                    closure: closure.clone(),
-                    by: by.clone(),
-                    users: users.clone(),
-                    projects: projects.clone(),
-                };
-                self.nodes_closed(*cluster, closed);
+                let (closure, by) = (closure.clone(), by.clone());
+                let (users, projects) = (users.clone(), projects.clone());
+                self.nodes_closed(*cluster, Closed { closure, by, users, projects });
             }
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
@@ -88,19 +85,49 @@ impl State {
         }
     }
 
-    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str, token: TokenHash) {
+    fn told_to_stop(&mut self, id: AllocationId, generation: Generation, reason: StopReason) {
+        let live = self.allocation_mut(id);
+        live.generation = generation;
+        live.stopping = Some(reason);
+        self.end_grace(id);
+        self.touch(id);
+        self.publish_running(id);
+    }
+
+    fn refusals_forgotten(&mut self, id: JobId) {
+        let live = self.job_mut(id);
+        live.refused_by.clear();
+        live.refused_at = None;
+        self.derived.refused.remove(&id);
+        self.publish_pending(id);
+    }
+
+    /// The cluster of this id, made if it is new.
+    fn site_added(&mut self, at: Timestamp, id: ClusterId, name: &str) -> &mut Cluster {
         self.next.cluster = self.next.cluster.max(id.0 + 1);
-        let cluster = Cluster {
+        self.clusters.entry(id).or_insert_with(|| Cluster {
             name: name.to_owned(),
-            token,
+            token: None,
+            standing: Standing::Member,
+            invitation: None,
             inventory: None,
             contact: (Contact::Silent, at),
             closures: BTreeMap::new(),
             free: Vec::new(),
             used: Vec::new(),
             allocations: BTreeSet::new(),
-        };
-        self.clusters.insert(id, cluster);
+        })
+    }
+
+    /// Nothing can be placed there: it is silent and has no nodes any more.
+    fn site_revoked(&mut self, at: Timestamp, id: ClusterId) {
+        let known = self.cluster_mut(id);
+        (known.token, known.standing, known.invitation) = (None, Standing::Revoked, None);
+        known.contact = (Contact::Silent, at);
+        if let Some(inventory) = known.inventory.clone() {
+            self.emit(|| Change::Contact(id, Contact::Silent));
+            self.inventory_recorded(id, &Arc::new(inventory.without_nodes()));
+        }
     }
 
     fn jobs_submitted(&mut self, at: Timestamp, key: IdempotencyKey, jobs: &[SubmittedJob]) {
@@ -311,6 +338,10 @@ impl State {
             }
             self.publish_running(allocation_id);
         }
+    }
+
+    fn cluster_mut(&mut self, id: ClusterId) -> &mut Cluster {
+        self.clusters.get_mut(&id).expect("the cluster was added")
     }
 
     fn allocation_mut(&mut self, id: AllocationId) -> &mut Allocation {

@@ -1,6 +1,6 @@
 //! Invariants of the whole state, recomputed from scratch.
 
-use super::{State, Tasks};
+use super::{Standing, State, Tasks};
 use std::collections::BTreeSet;
 use suanpan_model::id::AllocationId;
 
@@ -15,6 +15,7 @@ impl State {
         self.check_tasks();
         self.check_allocations();
         self.check_closures();
+        self.check_standing();
         self.check_priorities();
     }
 
@@ -32,6 +33,19 @@ impl State {
                 assert_eq!(*key, closed.closure.id, "a closure of {id} stands under its number");
                 assert!(!closed.closure.nodes.is_empty(), "a closure of {id} closes something");
                 assert!(key.0 < self.next.closure, "closure numbers are never reused");
+            }
+        }
+    }
+
+    fn check_standing(&self) {
+        for (id, cluster) in &self.clusters {
+            let joined = matches!(cluster.standing, Standing::Joined | Standing::Member);
+            assert_eq!(cluster.token.is_some(), joined, "who joined has a token ({id})");
+            if cluster.standing == Standing::Invited {
+                assert!(cluster.invitation.is_some(), "{id} is invited by a token");
+            }
+            if !cluster.is_member() {
+                assert!(cluster.allocations.is_empty(), "{id} runs nothing as it takes no part");
             }
         }
     }

@@ -16,8 +16,15 @@ use suanpan_sched::snapshot::{ClosureId, Contact};
 pub struct Cluster {
     /// Its name, given when it was added.
     pub name: String,
-    /// Hash of its agent's token.
-    pub token: TokenHash,
+    /// Hash of its agent's token; none before it joined and after it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenHash>,
+    /// Where it stands on its way into the network.
+    #[serde(default, skip_serializing_if = "Standing::is_member")]
+    pub standing: Standing,
+    /// What its owner joins by, or joined by: who joined may ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
     /// What its agent says it has; `None` until it first connects.
     pub inventory: Option<Arc<Inventory>>,
     /// Whether its agent is in contact, and since when.
@@ -36,7 +43,50 @@ pub struct Cluster {
     pub allocations: BTreeSet<AllocationId>,
 }
 
+/// Where a cluster stands on its way into the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Its owner may join it.
+    Invited,
+    /// Its agent joined; an operator has not approved it yet.
+    Joined,
+    /// It takes part.
+    #[default]
+    Member,
+    /// It took part, or might have, and does so no longer.
+    Revoked,
+}
+
+impl Standing {
+    fn is_member(&self) -> bool {
+        *self == Standing::Member
+    }
+}
+
+/// A join token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Its hash.
+    pub token: TokenHash,
+    /// The first moment at which it can no longer be used.
+    pub expires: Timestamp,
+}
+
 impl Cluster {
+    /// Begins again: nothing of it may speak before the invitation was used.
+    pub(super) fn invite(&mut self, invitation: Invitation) {
+        self.token = None;
+        self.standing = Standing::Invited;
+        self.invitation = Some(invitation);
+    }
+
+    /// Whether it takes part in the network.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.standing.is_member()
+    }
+
     /// Begins counting anew: nothing of ours is on its nodes.
     pub(super) fn clear_used(&mut self) {
         let nodes = self.inventory.iter().flat_map(|inventory| &inventory.nodes);

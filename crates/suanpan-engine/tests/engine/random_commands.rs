@@ -36,6 +36,17 @@ fn closure() -> impl Strategy<Value = String> {
     })
 }
 
+fn membership() -> impl Strategy<Value = String> {
+    let whom = prop::sample::select(vec!["sh", "gy", "gz"]);
+    (0u32..6, whom, 1u32..4, 1u32..3).prop_map(|(verb, name, id, token)| match verb {
+        0 => format!("invite {name} token={token}{id} valid=20"),
+        1 | 2 => format!("join {name} token={token}{id} as=9{id}"),
+        3 => format!("approve {id}"),
+        4 => format!("revoke {id}"),
+        _ => format!("inventory {id} {name} nodes=2"),
+    })
+}
+
 fn line() -> impl Strategy<Value = String> {
     let job = 1u64..14;
     let fact = prop::sample::select(vec![
@@ -97,6 +108,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => job.clone().prop_map(|id| format!("release {id}")),
         1 => job.prop_map(|id| format!("why {id}")),
         1 => closure(),
+        2 => membership(),
         1 => priorities(),
         1 => quotas(),
         2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use suanpan_engine::command::{
-    AddSite, Caller, Command, CommitPlan, DrainNodes, EndReservation, IdempotencyKey, NodeChoice,
-    ReserveNodes, SubmitJobs, Target, TokenHash, UndrainNodes,
+    AddSite, Caller, Command, CommitPlan, DrainNodes, EndReservation, IdempotencyKey, InviteSite,
+    JoinSite, NodeChoice, ReserveNodes, SubmitJobs, Target, TokenHash, UndrainNodes,
 };
 use suanpan_engine::event::{Event, Then};
 use suanpan_engine::sequencer::{Record, Reply, Sequencer};
@@ -120,6 +120,9 @@ impl World {
         }
         match verb {
             "site" => self.site(&plain[0], &named),
+            "invite" | "join" | "approve" | "revoke" | "inventory" => {
+                self.membership(verb, &plain, &named)
+            }
             "submit" => self.submit(&named),
             "again" => self.submit_with(self.keys, &named),
             "wait" => {
@@ -185,6 +188,35 @@ impl World {
         };
         let inventory = Command::RecordInventory(Arc::new(inventory(name, words)));
         self.ask(Caller::Agent(cluster), inventory)
+    }
+
+    /// `invite NAME token=N [valid=S]`, `join NAME token=N as=N` (the agent's own token),
+    /// `approve CLUSTER`, `revoke CLUSTER`, `inventory CLUSTER NAME [nodes=N] ...` (its agent's).
+    fn membership(&mut self, verb: &str, plain: &[String], words: &Words) -> Vec<String> {
+        let token = |key: &str| {
+            let number = words.get(key).map_or(0, |text| text.parse().expect("a token's number"));
+            TokenHash(BlobHash([number; 32]))
+        };
+        let id = || ClusterId(plain[0].parse().expect("a cluster's number"));
+        let cluster = plain[0].clone();
+        let valid = words.get("valid").map_or(3_600, |text| text.parse().expect("valid=SECONDS"));
+        let (caller, command) = match verb {
+            "invite" => {
+                let invite = InviteSite { cluster, token: token("token"), valid: Seconds(valid) };
+                (user(words), Command::InviteSite(invite))
+            }
+            "join" => {
+                let (invitation, token) = (token("token"), token("as"));
+                (Caller::Invited, Command::JoinSite(JoinSite { invitation, cluster, token }))
+            }
+            "approve" => (user(words), Command::ApproveSite(id())),
+            "revoke" => (user(words), Command::RevokeSite(id())),
+            _ => {
+                let inventory = Arc::new(inventory(&plain[1], words));
+                (Caller::Agent(id()), Command::RecordInventory(inventory))
+            }
+        };
+        self.ask(caller, command)
     }
 
     /// `drain CLUSTER NODES|all [from=S] [until=S] [reason=WORD]`, `undrain CLUSTER NODES|all`,
@@ -420,6 +452,7 @@ impl World {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row for each event")]
 fn told(event: &Event) -> String {
     match event {
         Event::PlanCommitted { allocations, .. } => allocations
@@ -462,6 +495,12 @@ fn told(event: &Event) -> String {
             };
             format!("job {job}{which} ended: {}", state.name())
         }
+        Event::SiteInvited { cluster, name, expires, .. } => {
+            format!("cluster {cluster} invited as {name} until {} s", expires.0 / 1_000_000)
+        }
+        Event::SiteJoined { cluster, .. } => format!("cluster {cluster} joined"),
+        Event::SiteApproved { cluster } => format!("cluster {cluster} approved"),
+        Event::SiteRevoked { cluster } => format!("cluster {cluster} revoked"),
         Event::JobHeld { job } => format!("job {job} held"),
         Event::JobReleased { job } => format!("job {job} released"),
         Event::InventoryRecorded { cluster, .. } => format!("cluster {cluster} inventory"),
@@ -625,5 +664,6 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }

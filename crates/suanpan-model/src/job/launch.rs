@@ -1,6 +1,8 @@
 //! What an agent needs to launch a job.
 
 use super::{Requeue, Sharing};
+use crate::dataset::DatasetName;
+use crate::id::BlobHash;
 use crate::signal::SignalSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +34,12 @@ pub struct Launch {
     /// Paths (relative to the working directory) copied back to the submit directory at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Copy>,
+    /// Datasets that must be at the site before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetMount>,
+    /// What becomes a dataset when the payload has returned 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<PublishOutput>,
     /// Standard output file pattern, relative to the working directory.
     pub stdout: String,
     /// Standard error file pattern; together with standard output if absent.
@@ -159,6 +167,30 @@ pub struct Copy {
     pub from: String,
     /// Target path, relative to the job's directory (or to the submit directory for outputs).
     pub to: String,
+}
+
+/// A dataset as a job finds it at the site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetMount {
+    /// Its name.
+    pub name: DatasetName,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Its manifest.
+    pub manifest: BlobHash,
+    /// Where it appears, relative to the job's directory; nothing if the job finds it only by
+    /// its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// Something a job makes that becomes a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishOutput {
+    /// The dataset's name; each success makes a version.
+    pub name: DatasetName,
+    /// File or directory, relative to the job's directory.
+    pub path: String,
 }
 
 /// Whether output files are added to or begun anew.

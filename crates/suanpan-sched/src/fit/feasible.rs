@@ -432,7 +432,7 @@ impl<'a> Funnel<'a> {
         };
         match (predicate, missing) {
             (Predicate::Replica, Unreachable::NoReplica(dataset)) => {
-                Err((format!("all of {dataset} at some site"), "at none".to_owned()))
+                Err((format!("all of dataset {dataset} at some site"), "at none".to_owned()))
             }
             (Predicate::Network, Unreachable::NoLink(from)) => {
                 let there = match links.neighbours(site) {

@@ -41,10 +41,8 @@ pub struct Links {
 }
 
 /// What placement knows of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatasetView {
-    /// Its name and version, for reading: `corpus@3`.
-    pub name: String,
     /// Its size.
     pub bytes: u64,
     /// By the name of a site, how many of its bytes are there and verified. All of them make a
@@ -76,7 +74,7 @@ pub struct Staging {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// No site has all of this dataset, and this one has not either.
-    NoReplica(String),
+    NoReplica(DatasetId),
     /// No link leads from where it is, in words: `site guiyang` or `the submit host's site`.
     NoLink(String),
     /// There is a link, but nothing gets through.
@@ -171,9 +169,7 @@ impl Links {
             None => self.datasets.remove(&id),
         };
         let (Some(before), Some(after)) = (before, view) else { return None };
-        let same_sources = before.name == after.name
-            && before.bytes == after.bytes
-            && before.replicas().eq(after.replicas());
+        let same_sources = before.bytes == after.bytes && before.replicas().eq(after.replicas());
         let names = || before.present.keys().chain(after.present.keys());
         let differs = |site: &&String| before.present.get(*site) != after.present.get(*site);
         same_sources.then(|| names().filter(differs).cloned().collect())
@@ -245,10 +241,10 @@ impl Links {
             (Some(id), _) => match self.datasets.get(&id) {
                 Some(view) => match (view.missing_at(site), view.replicas().next()) {
                     (0, _) => return Ok(None),
-                    (_, None) => return Err(Unreachable::NoReplica(view.name.clone())),
+                    (_, None) => return Err(Unreachable::NoReplica(id)),
                     (missing, Some(_)) => (missing, view.replicas().collect()),
                 },
-                None => return Err(Unreachable::NoReplica(format!("dataset {id}"))),
+                None => return Err(Unreachable::NoReplica(id)),
             },
             (None, Some(at)) => (input.bytes, vec![at]),
             (None, None) => (input.bytes, self.homes.iter().map(String::as_str).collect()),
@@ -259,24 +255,12 @@ impl Links {
         let mut sources: Vec<(&str, Path)> =
             holders.into_iter().filter_map(|from| Some((from, self.path(from, site)?))).collect();
         if sources.is_empty() {
-            return Err(Unreachable::NoLink(self.place(input)));
+            return Err(Unreachable::NoLink(place(input)));
         }
         sources.retain(|(_, path)| path.throughput_bps > 0);
         match sources.is_empty() {
-            true => Err(Unreachable::Down(self.place(input))),
+            true => Err(Unreachable::Down(place(input))),
             false => Ok(Some(Moving { bytes, sources })),
-        }
-    }
-
-    /// Where an input is, in words.
-    fn place(&self, input: &InputNeed) -> String {
-        match (input.dataset, &input.at) {
-            (Some(id), _) => match self.datasets.get(&id) {
-                Some(view) => format!("a site with all of {}", view.name),
-                None => format!("dataset {id}"),
-            },
-            (None, Some(site)) => format!("site {site}"),
-            (None, None) => "the submit host's site".to_owned(),
         }
     }
 
@@ -304,6 +288,15 @@ impl DatasetView {
 
     fn missing_at(&self, site: &str) -> u64 {
         self.bytes.saturating_sub(self.present.get(site).copied().unwrap_or(0))
+    }
+}
+
+/// Where an input is, in words.
+fn place(input: &InputNeed) -> String {
+    match (input.dataset, &input.at) {
+        (Some(id), _) => format!("a site with all of dataset {id}"),
+        (None, Some(site)) => format!("site {site}"),
+        (None, None) => "the submit host's site".to_owned(),
     }
 }
 

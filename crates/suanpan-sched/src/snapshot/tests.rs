@@ -1,8 +1,9 @@
-use crate::fit::network::DatasetView;
 use crate::fixtures::{
     HOUR, NOW, add, at, flavor, measured, network, pending, running, shape, site, take, tres,
 };
-use crate::snapshot::{Change, Closure, ClosureId, ClosureKind, Contact, Pending, Snapshot};
+use crate::snapshot::{
+    Change, Closure, ClosureId, ClosureKind, Contact, DatasetView, Pending, Snapshot,
+};
 use proptest::prelude::{Strategy, prop, prop_assert_eq, prop_oneof};
 use proptest::proptest;
 use std::collections::BTreeMap;
@@ -97,7 +98,6 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (0u64..3).prop_map(|mbit| Change::Links(measured(&[("s1", "s2", mbit)]))),
         1 => prop::option::of((0u64..3, 0u64..3)).prop_map(|present| {
             let view = present.map(|(one, other)| DatasetView {
-                name: "d@1".to_owned(),
                 bytes: 2,
                 present: BTreeMap::from([("s1".to_owned(), one), ("s2".to_owned(), other)]),
             });

@@ -1,4 +1,4 @@
-use super::{Config, ConfigError, LogFormat, Origin, SETTINGS, Setting, Sources};
+use super::{Config, ConfigError, LogFormat, Origin, SETTINGS, Setting, Sources, Tls};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,6 +65,17 @@ fn other_addresses_than_loopback_need_tls() {
     assert!(error.expected.contains("tls.key"), "{error}");
     let config = from_file("listen = \"0.0.0.0:1\"\ntls = { cert = \"a\", key = \"b\" }");
     assert!(config.expect("both are given").tls.is_some());
+    let config = from_file("listen = \"0.0.0.0:1\"\ntls.names = \"hub.example.org, 10.0.0.5,::1\"");
+    let names = ["hub.example.org", "10.0.0.5", "::1"].map(str::to_owned).to_vec();
+    assert_eq!(config.expect("names are given").tls, Some(Tls::Own(names)));
+    for (text, right) in [
+        ("tls = { names = \"a\", cert = \"a\", key = \"b\" }", "either tls.names or"),
+        ("tls.ca = \"a\"", "also give tls.cert"),
+        ("tls.names = \"a b\"", "commas between"),
+    ] {
+        let error = from_file(text).expect_err(text);
+        assert!(error.expected.contains(right), "{error}");
+    }
 }
 
 #[test]

@@ -10,12 +10,15 @@ use axum::extract::{FromRequestParts, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{Caller, Command};
 use suanpan_model::id::BlobHash;
-use suanpan_wire::agent::{Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome};
+use suanpan_site::report::Fact;
+use suanpan_wire::agent::{
+    Inventory, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
+};
 
 /// Header with the version of the agent protocol.
 const PROTOCOL_HEADER: &str = "suanpan-agent-protocol";
@@ -110,11 +113,16 @@ pub(super) async fn orders(
     Ok(Json(answer))
 }
 
-/// An agent says what it saw. Durable when answered.
+/// An agent says what it saw. Durable when answered. A start is answered with whether it may go on:
+/// an order that was withdrawn while the site was out of contact is never carried out.
 #[utoipa::path(
     post, path = "/v1/agent/reports", tag = "agents", operation_id = "record_reports",
     request_body(content = super::openapi::ReportsBody),
-    responses((status = 204, description = "Recorded and durable")),
+    responses(
+        (status = 200, description = "Recorded and durable; these must not start",
+            body = super::openapi::WithdrawnBody),
+        (status = 204, description = "Recorded and durable"),
+    ),
     security(("agent_token" = []))
 )]
 pub(super) async fn reports(
@@ -123,7 +131,7 @@ pub(super) async fn reports(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: JsonBytes,
-) -> Answer<StatusCode> {
+) -> Answer<Response> {
     Params::read(query.as_deref(), &[])?;
     check_protocol(&headers)?;
     let Reports { reports } = body.read()?;
@@ -135,11 +143,23 @@ pub(super) async fn reports(
             .at("reports", count)
             .remedy("split it"));
     }
+    let starts = reports.iter().filter(|report| report.fact == Fact::Started);
+    let starts: Vec<_> = starts.map(|report| (report.allocation, report.generation)).collect();
     if !reports.is_empty() {
         let command = Command::RecordReports(reports);
         app.plane.command(Caller::Agent(agent.0), command, Vec::new()).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    // Orders are published before the answer that waits for the same batch, so that a withdrawal
+    // decided before these reports is seen here.
+    let orders = app.plane.orders();
+    let is_withdrawn =
+        |(allocation, generation): &(_, _)| !orders.is_to_run(agent.0, *allocation, *generation);
+    let withdrawn: Vec<_> =
+        starts.into_iter().filter(is_withdrawn).map(|(allocation, _)| allocation).collect();
+    Ok(match withdrawn.is_empty() {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => Json(Withdrawn { withdrawn }).into_response(),
+    })
 }
 
 /// A launch document.

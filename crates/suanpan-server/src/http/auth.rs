@@ -10,6 +10,7 @@
 use super::App;
 use super::problem::{Answer, Refusal};
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 use suanpan_engine::command::{Caller, TokenHash};
 use suanpan_model::id::{BlobHash, ClusterId};
+use suanpan_wire::agent::NOT_APPROVED;
 
 /// What a token opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum TokenKind {
     User,
     /// The routes of one cluster's agent.
     Agent,
+    /// Joining, once.
+    Join,
 }
 
 impl TokenKind {
@@ -32,6 +36,7 @@ impl TokenKind {
         match self {
             TokenKind::User => "spn_u_",
             TokenKind::Agent => "spn_a_",
+            TokenKind::Join => suanpan_wire::agent::JOIN_PREFIX,
         }
     }
 }
@@ -52,10 +57,18 @@ impl Token {
         Ok(Token(format!("{}{}", kind.prefix(), BlobHash(bytes))))
     }
 
+    /// A new one for a request, or what to answer where there is no randomness.
+    pub(super) fn random(kind: TokenKind) -> Answer<Token> {
+        Token::generate(kind).map_err(|error| {
+            let words = format!("the system has no random numbers: {error}");
+            Refusal::later("no-randomness", words, 10)
+        })
+    }
+
     /// Reads a token's text.
     #[must_use]
     pub fn parse(text: &str) -> Option<(Token, TokenKind)> {
-        let kind = [TokenKind::User, TokenKind::Agent]
+        let kind = [TokenKind::User, TokenKind::Agent, TokenKind::Join]
             .into_iter()
             .find(|kind| text.starts_with(kind.prefix()))?;
         let digits = &text[kind.prefix().len()..];
@@ -97,7 +110,7 @@ pub enum Right {
     UseJobs,
     /// See jobs, sites and events.
     Look,
-    /// Let clusters join.
+    /// Let clusters join, and revoke them.
     AddSites,
     /// Drain and reserve nodes.
     CloseNodes,
@@ -125,17 +138,24 @@ impl Role {
     }
 }
 
-/// Known tokens.
+/// Known tokens; of one that was revoked, that it opens nothing.
 #[derive(Debug, Default)]
-pub struct Tokens(RwLock<BTreeMap<TokenHash, Caller>>);
+pub struct Tokens(RwLock<BTreeMap<TokenHash, Option<Caller>>>);
 
 impl Tokens {
-    /// Adds one.
+    /// Adds one. A token that was revoked stays so: whoever found it in the state just before does
+    /// not bring it back.
     pub fn insert(&self, hash: TokenHash, caller: Caller) {
-        self.0.write().expect("no thread panics while it holds the lock").insert(hash, caller);
+        let mut known = self.0.write().expect("no thread panics while it holds the lock");
+        known.entry(hash).or_insert(Some(caller));
     }
 
-    fn get(&self, hash: &TokenHash) -> Option<Caller> {
+    /// From now on this token opens nothing.
+    pub fn revoke(&self, hash: TokenHash) {
+        self.0.write().expect("no thread panics while it holds the lock").insert(hash, None);
+    }
+
+    fn get(&self, hash: &TokenHash) -> Option<Option<Caller>> {
         self.0.read().expect("no thread panics while it holds the lock").get(hash).cloned()
     }
 }
@@ -175,7 +195,7 @@ impl FromRequestParts<Arc<App>> for User {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<User> {
         match authenticate(parts, app).await? {
             Caller::User(name) => Ok(User { name, role: Role::Operator }),
-            Caller::Agent(_) | Caller::System => Err(Refusal::forbidden(
+            Caller::Agent(_) | Caller::System | Caller::Invited => Err(Refusal::forbidden(
                 "this route is for users, and the token is an agent's",
                 "use a user's token",
             )),
@@ -193,15 +213,34 @@ impl FromRequestParts<Arc<App>> for Agent {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Answer<Agent> {
         match authenticate(parts, app).await? {
             Caller::Agent(cluster) => Ok(Agent(cluster)),
-            Caller::User(_) | Caller::System => Err(Refusal::forbidden(
+            Caller::User(_) | Caller::System | Caller::Invited => Err(Refusal::forbidden(
                 "this route is for agents, and the token is a user's",
-                "use the token that POST /v1/sites gave for this cluster",
+                "use the token of this cluster's agent",
             )),
         }
     }
 }
 
-async fn authenticate(parts: &Parts, app: &App) -> Answer<Caller> {
+/// A request to join: the hash of its join token, of which nothing is known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JoinToken(pub TokenHash);
+
+impl FromRequestParts<Arc<App>> for JoinToken {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Answer<JoinToken> {
+        match bearer(parts)? {
+            (token, TokenKind::Join) => Ok(JoinToken(token.hash())),
+            (_, TokenKind::User | TokenKind::Agent) => Err(Refusal::forbidden(
+                "this route is for joining, and the token is another kind's",
+                "use the token that `suanpan sites invite` printed",
+            )),
+        }
+    }
+}
+
+/// The one token of a request.
+fn bearer(parts: &Parts) -> Answer<(Token, TokenKind)> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().unwrap_or_default(),
@@ -214,25 +253,46 @@ async fn authenticate(parts: &Parts, app: &App) -> Answer<Caller> {
         Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
         _ => return Err(Refusal::unauthenticated("the request has no bearer token")),
     };
-    let Some((token, _)) = Token::parse(secret) else {
-        return Err(Refusal::unauthenticated("this is not a token of this server's kind"));
-    };
-    let hash = token.hash();
-    if let Some(caller) = app.tokens.get(&hash) {
-        return Ok(caller);
+    Token::parse(secret)
+        .ok_or_else(|| Refusal::unauthenticated("this is not a token of this server's kind"))
+}
+
+async fn authenticate(parts: &Parts, app: &App) -> Answer<Caller> {
+    let hash = bearer(parts)?.0.hash();
+    let unknown = || Refusal::unauthenticated("this server does not know the token");
+    if let Some(known) = app.tokens.get(&hash) {
+        return known.ok_or_else(unknown);
     }
-    // Tokens made by another door (a restored journal, say) are found here once.
-    let known = app.plane.ask(move |state, _| {
-        let user = state.user_of(&hash).map(|name| Caller::User(name.to_owned()));
-        user.or_else(|| state.cluster_of(&hash).map(Caller::Agent))
+    // Tokens made by another door (a restored journal, say) are found here once; those of agents
+    // that wait for approval each time.
+    let known = app.plane.ask(move |state, _| match state.user_of(&hash) {
+        Some(name) => Found::Caller(Caller::User(name.to_owned())),
+        None => match state.cluster_of(&hash) {
+            Some((id, cluster)) if cluster.is_member() => Found::Caller(Caller::Agent(id)),
+            Some((_, cluster)) => Found::Waiting(cluster.name.clone()),
+            None => Found::Nothing,
+        },
     });
     match known.await? {
-        Some(caller) => {
+        Found::Caller(caller) => {
             app.tokens.insert(hash, caller.clone());
             Ok(caller)
         }
-        None => Err(Refusal::unauthenticated("this server does not know the token")),
+        Found::Waiting(cluster) => {
+            let detail = format!("cluster `{cluster}` joined and waits for approval");
+            Err(Refusal::new(StatusCode::FORBIDDEN, NOT_APPROVED, detail)
+                .remedy(format!("an operator types `suanpan sites approve {cluster}`")))
+        }
+        Found::Nothing => Err(unknown()),
     }
+}
+
+/// Whose a token is.
+enum Found {
+    Caller(Caller),
+    /// The agent of this cluster, which waits for approval.
+    Waiting(String),
+    Nothing,
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use suanpan_sched::snapshot::{Closure, ClosureKind};
 use suanpan_wire::v1::{self, fields};
 
 /// An answer with the journal position it reflects.
-type Placed<T> = ([(HeaderName, String); 1], Json<T>);
+pub(super) type Placed<T> = ([(HeaderName, String); 1], Json<T>);
 
 /// Drains nodes: nothing new runs on them, and what runs there goes on.
 ///
@@ -369,7 +369,7 @@ fn caller(caller: &Caller, cluster: &str) -> String {
     match caller {
         Caller::User(name) => name.clone(),
         Caller::Agent(_) => format!("agent of {cluster}"),
-        Caller::System => "the control plane".to_owned(),
+        Caller::System | Caller::Invited => "the control plane".to_owned(),
     }
 }
 
@@ -391,7 +391,7 @@ fn wrong(field: &str, value: &str, right: &str) -> Refusal {
 }
 
 /// The cluster of this name, or the only one of the site of this name.
-async fn find(app: &App, name: String) -> Answer<ClusterId> {
+pub(super) async fn find(app: &App, name: String) -> Answer<ClusterId> {
     let wanted = name.clone();
     let question = app.plane.ask(move |state, _| {
         let named = state.clusters().find(|(_, one)| one.name == wanted).map(|(id, _)| id);
@@ -411,7 +411,7 @@ async fn find(app: &App, name: String) -> Answer<ClusterId> {
     })
 }
 
-async fn name_of(app: &App, id: ClusterId) -> Answer<String> {
+pub(super) async fn name_of(app: &App, id: ClusterId) -> Answer<String> {
     let question =
         app.plane.ask(move |state, _| state.cluster(id).map(|cluster| cluster.name.clone()));
     Ok(question.await?.expect("clusters are never removed"))

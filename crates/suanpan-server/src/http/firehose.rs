@@ -10,7 +10,7 @@ use serde_json::json;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
-use suanpan_engine::event::{Event, Then};
+use suanpan_engine::event::{Event, PlacedAllocation, Then};
 use suanpan_engine::sequencer::Record;
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -99,7 +99,9 @@ impl Firehose {
     }
 
     async fn tell(&mut self, record: &Record, event: &Event, messages: &mut Vec<Message>) {
-        if let Event::SiteAdded { cluster, name, .. } = event {
+        if let Event::SiteAdded { cluster, name, .. } | Event::SiteInvited { cluster, name, .. } =
+            event
+        {
             self.names.insert(*cluster, name);
         }
         if let Some(site) = site_event(record, event, &self.names) {
@@ -174,13 +176,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         Event::JobReleased { job } => vec![row(*job, None, "released", json!({}))],
         Event::PlanCommitted { allocations, .. } => allocations
             .iter()
-            .map(|one| {
-                let detail = json!({
-                    "allocation": one.id.0, "cluster": one.cluster.0, "flavor": one.flavor,
-                    "partition": one.partition, "nodes": one.node_names.join(","),
-                });
-                row(one.job, one.index, "placed", detail)
-            })
+            .map(|one| row(one.job, one.index, "placed", where_placed(one)))
             .collect(),
         Event::AllocationStopping { allocation, reason, by, .. } => {
             let reason = super::convert::word(reason);
@@ -213,6 +209,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
             vec![row(*job, None, "tasks_ended", json!({"state": state.name()}))]
         }
         Event::SiteAdded { .. }
+        | Event::SiteInvited { .. }
+        | Event::SiteJoined { .. }
+        | Event::SiteApproved { .. }
+        | Event::SiteRevoked { .. }
         | Event::UserAdded { .. }
         | Event::InventoryRecorded { .. }
         | Event::ContactChanged { .. }
@@ -226,6 +226,13 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
     }
 }
 
+fn where_placed(one: &PlacedAllocation) -> serde_json::Value {
+    json!({
+        "allocation": one.id.0, "cluster": one.cluster.0, "flavor": one.flavor,
+        "partition": one.partition, "nodes": one.node_names.join(","),
+    })
+}
+
 fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteEvent> {
     if let Some((cluster, kind, text)) = closure_event(event) {
         let cluster = names.get(cluster);
@@ -234,6 +241,12 @@ fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteE
     }
     let (cluster, kind, text) = match event {
         Event::SiteAdded { cluster, .. } => (cluster, SiteEventKind::Added, "may join"),
+        Event::SiteInvited { cluster, .. } => (cluster, SiteEventKind::Invited, "is invited"),
+        Event::SiteJoined { cluster, .. } => {
+            (cluster, SiteEventKind::Joined, "joined and waits for approval")
+        }
+        Event::SiteApproved { cluster } => (cluster, SiteEventKind::Approved, "was approved"),
+        Event::SiteRevoked { cluster } => (cluster, SiteEventKind::Revoked, "was revoked"),
         Event::InventoryRecorded { cluster, .. } => {
             (cluster, SiteEventKind::Inventory, "said what it has")
         }

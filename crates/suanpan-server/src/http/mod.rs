@@ -20,6 +20,7 @@ mod guard;
 mod jobs;
 mod json_error;
 mod logs;
+mod membership;
 mod ops;
 mod params;
 mod plan;
@@ -45,6 +46,7 @@ pub struct App {
     plane: ControlPlane,
     data_dir: PathBuf,
     tokens: auth::Tokens,
+    identity: tls::Identity,
     limits: Limits,
     guard: guard::Guard,
     stopping: watch::Receiver<Phase>,
@@ -69,13 +71,24 @@ impl App {
         plane: ControlPlane,
         data_dir: PathBuf,
         tokens: auth::Tokens,
+        identity: tls::Identity,
         limits: Limits,
         stopping: watch::Receiver<Phase>,
         nonce: u64,
     ) -> App {
         let guard = guard::Guard::new(&limits, nonce as u32);
         let requests_without_key = AtomicU64::new(0);
-        App { plane, data_dir, tokens, limits, guard, stopping, nonce, requests_without_key }
+        App {
+            plane,
+            data_dir,
+            tokens,
+            identity,
+            limits,
+            guard,
+            stopping,
+            nonce,
+            requests_without_key,
+        }
     }
 
     /// An idempotency key for a request that has none: it is its own.

@@ -3,7 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, closures, events, jobs, logs, ops, plan, priorities, quotas, sites, submit, why,
+    agent, closures, events, jobs, logs, membership, ops, plan, priorities, quotas, sites, submit,
+    why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -32,6 +33,23 @@ pub(super) enum LifeWord {
 #[schema(value_type = Object)]
 pub(super) struct InventoryBody(serde_json::Value);
 
+/// Asks to join.
+#[derive(ToSchema, Serialize)]
+pub(super) struct JoinBody {
+    /// Name of the cluster, as the site file has it.
+    cluster: String,
+    /// BLAKE3 hash of the token that the agent made for itself.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    token: String,
+}
+
+/// Answer to a join.
+#[derive(ToSchema, Serialize)]
+pub(super) struct JoinedBody {
+    /// The cluster's number in this network.
+    cluster: u32,
+}
+
 /// Answer to an inventory.
 #[derive(ToSchema, Serialize)]
 pub(super) struct WelcomeBody {
@@ -39,6 +57,13 @@ pub(super) struct WelcomeBody {
     cluster: u32,
     /// The agent is taken for silent after so many seconds without a request.
     contact_period_s: u32,
+}
+
+/// Starts that must not go on: their orders were withdrawn.
+#[derive(ToSchema, Serialize)]
+pub(super) struct WithdrawnBody {
+    /// Numbers of the allocations.
+    withdrawn: Vec<u64>,
 }
 
 /// Orders that changed: see the agent protocol.
@@ -90,6 +115,8 @@ pub(super) struct LogChunkBody {
         submit::submit, submit::submit_bulk, plan::plan, jobs::list, jobs::show, jobs::tasks,
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
         jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
+        membership::invite, membership::approve, membership::revoke, membership::join,
+        membership::authority,
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
         quotas::list, quotas::set, quotas::clear, events::all,
@@ -121,6 +148,7 @@ impl Modify for Common {
         for (name, what) in [
             ("user_token", "A user's token: `spn_u_` and 64 hexadecimal digits."),
             ("agent_token", "The token of a cluster's agent: `spn_a_` and 64 hexadecimal digits."),
+            ("join_token", "A join token without its authority: `spn_j_` and 64 such digits."),
         ] {
             let scheme =
                 HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build();

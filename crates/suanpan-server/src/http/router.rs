@@ -2,8 +2,8 @@
 
 use super::problem::Refusal;
 use super::{
-    App, agent, closures, events, guard, jobs, logs, ops, plan, priorities, quotas, sites, submit,
-    why,
+    App, agent, closures, events, guard, jobs, logs, membership, ops, plan, priorities, quotas,
+    sites, submit, why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -40,6 +40,9 @@ routes! {
     get "/v1/history" => jobs::history;
     get "/v1/sites" => sites::list;
     post "/v1/sites" => sites::add;
+    post "/v1/sites/invite" => membership::invite;
+    post "/v1/sites/{cluster}/approve" => membership::approve;
+    post "/v1/sites/{cluster}/revoke" => membership::revoke;
     post "/v1/sites/{cluster}/drain" => closures::drain;
     post "/v1/sites/{cluster}/undrain" => closures::undrain;
     get "/v1/reservations" => closures::list;
@@ -55,6 +58,8 @@ routes! {
     post "/v1/quotas" => quotas::set;
     post "/v1/quotas/clear" => quotas::clear;
     get "/v1/events" => events::all;
+    get "/v1/authority" => membership::authority;
+    post "/v1/agent/join" => membership::join;
     post "/v1/agent/inventory" => agent::inventory;
     get "/v1/agent/orders" => agent::orders;
     post "/v1/agent/reports" => agent::reports;
@@ -80,7 +85,7 @@ pub(super) fn methods_of(path: &str) -> String {
 }
 
 /// Routes that need no token.
-pub const OPEN_ROUTES: &[&str] = &["/livez", "/readyz"];
+pub const OPEN_ROUTES: &[&str] = &["/livez", "/readyz", "/v1/authority"];
 
 /// The router, with what stands around every request.
 pub fn build(app: Arc<App>) -> Router {

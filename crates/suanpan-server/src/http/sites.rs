@@ -1,7 +1,7 @@
 //! Clusters and flavors.
 
 use super::auth::{Right, Token, TokenKind, User};
-use super::convert::{money, per_node};
+use super::convert::{money, per_node, time};
 use super::jobs::read_seq;
 use super::params::{JsonBytes, Params};
 use super::problem::{Answer, Refusal};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{AddSite, Caller, Command};
 use suanpan_engine::sequencer::Reply;
-use suanpan_engine::state::Cluster;
+use suanpan_engine::state::{Cluster, Standing};
 use suanpan_model::id::ClusterId;
 use suanpan_model::site::Inventory;
 use suanpan_model::tres::Tres;
@@ -80,9 +80,7 @@ pub(super) async fn add(
     Params::read(query.as_deref(), &[])?;
     let v1::AddSite { cluster } = body.read()?;
     check_name(&cluster)?;
-    let token = Token::generate(TokenKind::Agent).map_err(|error| {
-        Refusal::later("no-randomness", format!("the system has no random numbers: {error}"), 10)
-    })?;
+    let token = Token::random(TokenKind::Agent)?;
     let hash = token.hash();
     let command = Command::AddSite(AddSite { cluster: cluster.clone(), token: hash });
     let Committed { seq, reply } = app.plane.command(user.caller(), command, Vec::new()).await?;
@@ -128,7 +126,7 @@ async fn clusters(app: &App) -> Answer<Vec<(ClusterId, Cluster)>> {
     Ok(question.await?)
 }
 
-fn check_name(name: &str) -> Answer<()> {
+pub(super) fn check_name(name: &str) -> Answer<()> {
     let sound = (1..=NAME_CHARACTERS_MAX).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         && name.as_bytes()[0].is_ascii_alphanumeric();
@@ -152,6 +150,21 @@ fn contact(cluster: &Cluster) -> v1::Contact {
     }
 }
 
+/// Where a cluster stands.
+pub(super) fn standing(cluster: &Cluster) -> v1::Standing {
+    match cluster.standing {
+        Standing::Invited => v1::Standing::Invited,
+        Standing::Joined => v1::Standing::Joined,
+        Standing::Member => v1::Standing::Member,
+        Standing::Revoked => v1::Standing::Revoked,
+    }
+}
+
+fn invitation(cluster: &Cluster) -> Option<v1::Time> {
+    let open = cluster.invitation.filter(|_| cluster.standing == Standing::Invited);
+    open.map(|invitation| time(invitation.expires))
+}
+
 fn site(app: &App, (id, cluster): &(ClusterId, Cluster), closed: closures::Shown) -> v1::Site {
     let heard: Option<Duration> = app.plane.orders().contact(*id).1;
     let heard_at = |ago: Duration| {
@@ -164,6 +177,9 @@ fn site(app: &App, (id, cluster): &(ClusterId, Cluster), closed: closures::Shown
         cluster: cluster.name.clone(),
         site: inventory.map(|inventory| inventory.site.clone()),
         id: id.0,
+        standing: standing(cluster),
+        invited_until: invitation(cluster),
+        code: cluster.token.map(|token| suanpan_wire::agent::code_of(token.0)),
         contact: contact(cluster),
         last_contact_at: inventory.and(heard).map(heard_at),
         driver: inventory.map(|inventory| super::convert::word(&inventory.driver)),

@@ -74,7 +74,8 @@ impl Rig {
         let (stop, stopping) = watch::channel(Phase::Serving);
         // No tokens are handed over: the first request with each finds it in the state.
         let data_dir = dir.path().to_owned();
-        let app = App::new(plane, data_dir, Tokens::default(), limits, stopping, 7);
+        let app =
+            App::new(plane, data_dir, Tokens::default(), Default::default(), limits, stopping, 7);
         let app = Arc::new(app);
         Rig {
             router: router::build(Arc::clone(&app)),

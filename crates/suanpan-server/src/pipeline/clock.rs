@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use suanpan_engine::command::{Caller, Command};
-use suanpan_model::time::Timestamp;
+use suanpan_model::time::{Seconds, Timestamp};
 
 use super::mode::Mode;
 use super::{Failure, Shared};
@@ -77,6 +77,7 @@ impl ClockThread {
             self.look_at_disk();
             self.pass_time();
             self.record_contacts();
+            self.withdraw_queued();
             self.shared.metrics.queue_depth.set(self.shared.queue_depth());
         }
     }
@@ -94,6 +95,15 @@ impl ClockThread {
             match self.shared.command_blocking(Caller::System, command) {
                 Ok(_) => {}
                 Err(failure) => self.note(&failure, "record contact with an agent"),
+            }
+        }
+    }
+
+    fn withdraw_queued(&self) {
+        for (cluster, silent) in self.shared.hub.to_withdraw(Instant::now()) {
+            let command = Command::WithdrawQueued(cluster, Seconds(silent.as_secs()));
+            if let Err(failure) = self.shared.command_blocking(Caller::System, command) {
+                self.note(&failure, "withdraw what waits at a silent site");
             }
         }
     }

@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_rides_on_the_poll_and_only_its_cluster_may_answer() {
-        let hub = Arc::new(OrderHub::new(100, Duration::from_secs(10)));
+        let hub = Arc::new(OrderHub::new(100, Duration::from_secs(10), None));
         let broker = Arc::new(LogBroker::new(Arc::clone(&hub), 1));
         let reader = tokio::spawn({
             let broker = Arc::clone(&broker);
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_agent_is_reported_and_its_question_forgotten() {
-        let hub = Arc::new(OrderHub::new(100, Duration::from_secs(10)));
+        let hub = Arc::new(OrderHub::new(100, Duration::from_secs(10), None));
         let broker = LogBroker::new(Arc::clone(&hub), 1);
         let failure = broker.read(ClusterId(1), part(), Duration::from_millis(20)).await;
         assert!(matches!(failure, Err(LogFailure::NoAnswer(_))));

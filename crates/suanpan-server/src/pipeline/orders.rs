@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use suanpan_model::id::{AllocationId, ClusterId};
+use suanpan_model::id::{AllocationId, ClusterId, Generation};
 use suanpan_sched::snapshot::Contact;
-use suanpan_site::order::Order;
+use suanpan_site::order::{Desired, Order};
 use suanpan_wire::agent::{Digest, LogRequest, OrdersAnswer, digest_of};
 use tokio::sync::Notify;
 
@@ -29,6 +29,9 @@ pub struct OrderHub {
     /// always smaller than any of this process.
     first_version: u64,
     contact_period: Duration,
+    withdraw_after: Option<Duration>,
+    /// When this process began, for clusters not heard of since.
+    began: Instant,
 }
 
 struct ClusterOrders {
@@ -57,8 +60,13 @@ pub(crate) struct ContactObserved {
 }
 
 impl OrderHub {
-    pub(crate) fn new(first_version: u64, contact_period: Duration) -> OrderHub {
-        OrderHub { clusters: Mutex::default(), first_version, contact_period }
+    pub(crate) fn new(
+        first_version: u64,
+        contact_period: Duration,
+        withdraw_after: Option<Duration>,
+    ) -> OrderHub {
+        let (clusters, began) = (Mutex::default(), Instant::now());
+        OrderHub { clusters, first_version, contact_period, withdraw_after, began }
     }
 
     /// The agent is taken for silent after so long without a request.
@@ -145,6 +153,36 @@ impl OrderHub {
                 (contact != orders.contact).then_some(ContactObserved { cluster, contact })
             })
             .collect()
+    }
+
+    /// Clusters that are recorded as silent for so long that what waits there is withdrawn, and
+    /// have orders: for how long.
+    pub(crate) fn to_withdraw(&self, now: Instant) -> Vec<(ClusterId, Duration)> {
+        let Some(after) = self.withdraw_after else { return Vec::new() };
+        let clusters = self.lock();
+        let silent = clusters
+            .iter()
+            .filter(|(_, orders)| orders.contact == Contact::Silent && !orders.orders.is_empty());
+        let silence = silent.map(|(&cluster, orders)| {
+            (cluster, now.saturating_duration_since(orders.heard.unwrap_or(self.began)))
+        });
+        silence.filter(|(_, silence)| *silence > after).collect()
+    }
+
+    /// Whether an agent that says it starts this is to go on: the order to run it still stands.
+    #[must_use]
+    pub fn is_to_run(
+        &self,
+        cluster: ClusterId,
+        allocation: AllocationId,
+        generation: Generation,
+    ) -> bool {
+        self.with(cluster, |orders| {
+            let order = orders.orders.get(&allocation);
+            order.is_some_and(|order| {
+                order.generation == generation && matches!(order.desired, Desired::Run(_))
+            })
+        })
     }
 
     /// Puts a question to a cluster's agent with its next answer.

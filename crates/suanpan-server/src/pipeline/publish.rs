@@ -77,9 +77,10 @@ impl Publisher {
 
     fn note(&mut self, event: &Event) {
         match event {
-            Event::SiteAdded { cluster, name, .. } => {
+            Event::SiteAdded { cluster, name, .. } | Event::SiteInvited { cluster, name, .. } => {
                 self.meet(*cluster, name, Contact::Silent);
             }
+            Event::SiteRevoked { cluster } => self.set_contact(*cluster, Contact::Silent),
             Event::ContactChanged { cluster, contact } => self.set_contact(*cluster, *contact),
             _ => {}
         }

@@ -43,6 +43,8 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// An agent is taken for silent after so long without a request.
     pub contact_period: Duration,
+    /// What waits at a cluster whose agent was silent for so long is placed elsewhere.
+    pub withdraw_after: Option<Duration>,
     /// Commands and questions that may wait for the sequencer before callers are refused.
     pub commands_max: usize,
     /// How much may wait for the disk.
@@ -59,6 +61,7 @@ impl Options {
             checkpoint_every: 200_000,
             checkpoint_bytes: 256 << 20,
             contact_period: Duration::from_secs(30),
+            withdraw_after: Some(Duration::from_secs(300)),
             commands_max: 4_096,
             batch: BatchBounds::default(),
         }
@@ -147,7 +150,7 @@ fn share(options: &Options, recovered: &Recovered, inbox: mpsc::Sender<Request>)
         metrics,
         inbox,
         handover: Handover::new(options.batch),
-        hub: Arc::new(OrderHub::new(first_version, options.contact_period)),
+        hub: Arc::new(OrderHub::new(first_version, options.contact_period, options.withdraw_after)),
         scheduler: SchedulerDesk::new(),
         view_feed: ViewFeed::new(recovered.last_seq),
         checkpointer: Checkpointer::new(

@@ -154,7 +154,7 @@ impl Fold {
                     self.loaded.leave_out("ended before it ran");
                 }
             }
-            Event::SiteAdded { cluster, name, .. } => {
+            Event::SiteAdded { cluster, name, .. } | Event::SiteInvited { cluster, name, .. } => {
                 self.clusters.insert(*cluster, name.clone());
             }
             _ => {}

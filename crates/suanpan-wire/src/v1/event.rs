@@ -106,6 +106,14 @@ pub struct SiteEvent {
 pub enum SiteEventKind {
     /// It may join.
     Added,
+    /// Its owner may join it by an invitation.
+    Invited,
+    /// Its agent joined and waits for approval.
+    Joined,
+    /// It takes part.
+    Approved,
+    /// It takes part no longer.
+    Revoked,
     /// Its agent said what it has.
     Inventory,
     /// Its agent was heard of again.

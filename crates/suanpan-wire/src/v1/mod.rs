@@ -49,8 +49,8 @@ pub use quota::{
     QuotaProject, QuotaReclaim, QuotaSharing, QuotaTree, QuotaUse, QuotaWithin,
 };
 pub use site::{
-    AddSite, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, Link, Partition, Site,
-    SiteList, SiteToken,
+    AddSite, Authority, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, InviteSite, Link,
+    Partition, Site, SiteInvitation, SiteList, SiteStanding, SiteToken, Standing,
 };
 pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
 pub use submit::SubmitJob;

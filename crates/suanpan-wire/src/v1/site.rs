@@ -18,6 +18,16 @@ pub struct Site {
     /// Number of the cluster in this network.
     #[schema(example = 1)]
     pub id: u32,
+    /// Where it stands on its way into the network.
+    #[serde(default)]
+    pub standing: Standing,
+    /// Until when its owner may join it; only while it is invited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_until: Option<Time>,
+    /// What its agent's log says too, to tell it from another's; once it joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "3f2a91bc")]
+    pub code: Option<String>,
     /// Whether its agent is in contact.
     pub contact: Contact,
     /// When its agent was last heard of; absent if not since the server started.
@@ -59,6 +69,21 @@ pub struct Site {
     /// Nodes that are kept for some.
     #[serde(default)]
     pub reservations: Vec<Reservation>,
+}
+
+/// Where a cluster stands on its way into the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Its owner may join it.
+    Invited,
+    /// Its agent joined and waits for approval.
+    Joined,
+    /// It takes part.
+    #[default]
+    Member,
+    /// It does so no longer.
+    Revoked,
 }
 
 /// Whether an agent is in contact.
@@ -222,4 +247,83 @@ impl std::fmt::Debug for SiteToken {
         let SiteToken { cluster, id, token: _, seq } = self;
         write!(f, "SiteToken {{ cluster: {cluster:?}, id: {id}, token: …, seq: {seq} }}")
     }
+}
+
+/// Asks that a cluster's owner may join it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteSite {
+    /// Name of the cluster: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
+    #[schema(
+        example = "shanghai",
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )]
+    pub cluster: String,
+    /// How long the join token can be used, seconds.
+    #[schema(example = 86_400, minimum = 1, maximum = 2_592_000)]
+    pub valid_s: u64,
+}
+
+/// A cluster's owner may join it. The join token is shown this once; only its hash is kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SiteInvitation {
+    /// Name of the cluster.
+    #[schema(example = "shanghai")]
+    pub cluster: String,
+    /// Its number in this network.
+    #[schema(example = 1)]
+    pub id: u32,
+    /// The join token: `spn_j_` and 64 hexadecimal digits; where agents are to trust an authority
+    /// of this network's own, a dot and the SHA-256 hash of its certificate.
+    #[schema(example = "spn_j_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")]
+    pub token: String,
+    /// The first moment at which it can no longer be used.
+    pub expires_at: Time,
+    /// Address of this server for its agents, where the server knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://hub.example.org:7726")]
+    pub server: Option<String>,
+    /// Journal position.
+    #[schema(example = 2)]
+    pub seq: u64,
+}
+
+impl std::fmt::Debug for SiteInvitation {
+    /// Leaves the token out, so that no log can carry it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SiteInvitation { cluster, id, token: _, expires_at, server, seq } = self;
+        f.debug_struct("SiteInvitation")
+            .field("cluster", cluster)
+            .field("id", id)
+            .field("expires_at", expires_at)
+            .field("server", server)
+            .field("seq", seq)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a cluster stands after it was approved or revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SiteStanding {
+    /// Name of the cluster.
+    #[schema(example = "shanghai")]
+    pub cluster: String,
+    /// Where it stands now.
+    pub standing: Standing,
+    /// Jobs and tasks that were placed there and are lost.
+    #[schema(example = 0)]
+    pub lost: u32,
+    /// Journal position.
+    #[schema(example = 3)]
+    pub seq: u64,
+}
+
+/// The authority that agents of this network are to trust.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Authority {
+    /// Its certificate, PEM; absent where the system's authorities are to be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
-    JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer, PriorityAnswer,
-    PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList, ShareList, SiteList,
-    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    InviteSite, JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer,
+    PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList,
+    ShareList, SiteInvitation, SiteList, SiteStanding, SiteToken, SubmitAnswer, TaskList,
+    UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -181,6 +182,24 @@ impl Client {
     /// Lets a cluster join; the answer holds its agent's token.
     pub fn add_site(&self, cluster: &str) -> Result<SiteToken, Failure> {
         self.post("/v1/sites", Some(&AddSite { cluster: cluster.to_owned() }), None)
+    }
+
+    /// Lets a cluster's owner join it for so many seconds; the answer holds the join token.
+    pub fn invite_site(&self, cluster: &str, valid_s: u64) -> Result<SiteInvitation, Failure> {
+        let asked = InviteSite { cluster: cluster.to_owned(), valid_s };
+        self.post("/v1/sites/invite", Some(&asked), None)
+    }
+
+    /// Lets a cluster that joined take part.
+    pub fn approve_site(&self, cluster: &str) -> Result<SiteStanding, Failure> {
+        let path = format!("/v1/sites/{}/approve", super::percent(cluster));
+        self.post(&path, None::<&()>, None)
+    }
+
+    /// Lets a cluster take part no longer.
+    pub fn revoke_site(&self, cluster: &str) -> Result<SiteStanding, Failure> {
+        let path = format!("/v1/sites/{}/revoke", super::percent(cluster));
+        self.post(&path, None::<&()>, None)
     }
 
     /// Drains nodes.

@@ -101,8 +101,10 @@ impl Settings {
         let server = flags.server.clone().or_else(|| variable("SUANPAN_SERVER"));
         let by_variable = || variable("SUANPAN_TOKEN_FILE").map(PathBuf::from);
         let token_file = flags.token_file.clone().or_else(by_variable).ok_or_else(|| {
-            Failure::usage("the agent needs --token-file")
-                .hint("`suanpan sites add NAME` writes the token of a cluster that may join")
+            Failure::usage("the agent needs --token-file").hint(
+                "join first, with `suanpan agent join URL TOKEN`; `suanpan sites add` writes a \
+                 token for a cluster of one's own",
+            )
         })?;
         let by_variable = || variable("SUANPAN_CA_FILE").map(PathBuf::from);
         Ok(AgentReach {
@@ -152,7 +154,8 @@ fn config_path() -> PathBuf {
     base.or_else(home).unwrap_or_else(|| PathBuf::from("/etc")).join("suanpan/config.toml")
 }
 
-fn checked(server: &str) -> Result<String, Failure> {
+/// An address without a slash at its end.
+pub fn checked(server: &str) -> Result<String, Failure> {
     let server = server.trim().trim_end_matches('/');
     let rest = server.strip_prefix("http://").or_else(|| server.strip_prefix("https://"));
     match rest {

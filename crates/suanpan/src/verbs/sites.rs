@@ -3,6 +3,7 @@
 use super::show::Facts;
 use super::{Context, drains, reservations};
 use crate::cli::{Sites, SitesAction};
+use crate::client::settings::Settings;
 use crate::exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::table::{Align, Rows, Tone, toned};
@@ -11,12 +12,18 @@ use serde::Serialize;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use suanpan_wire::v1::{Contact, Drain, Link, Partition, PerNode, Reservation, Site, SiteList};
+use suanpan_model::walltime::Walltime;
+use suanpan_wire::v1::{
+    Contact, Drain, Link, Partition, PerNode, Reservation, Site, SiteInvitation, SiteList, Standing,
+};
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Sites) -> Outcome {
     match &args.action {
         Some(SitesAction::Add { name, write_token }) => add(context, name, write_token),
+        Some(SitesAction::Invite { name, valid }) => invite(context, name, *valid),
+        Some(SitesAction::Approve { name }) => approve(context, name),
+        Some(SitesAction::Revoke { name }) => revoke(context, name),
         Some(SitesAction::Drain(args)) => drains::drain(context, args),
         Some(SitesAction::Undrain(args)) => drains::undrain(context, args),
         None => match &args.site {
@@ -163,20 +170,29 @@ pub fn free_of(free: &PerNode, capacity: &PerNode) -> [String; 3] {
 }
 
 fn contact(site: &Site) -> crate::output::table::Item {
-    let tone = match site.contact {
-        Contact::Expected => Tone::Waiting,
-        Contact::Reachable => Tone::Good,
-        Contact::Silent => Tone::Bad,
+    let tone = match (site.standing, site.contact) {
+        (Standing::Invited | Standing::Joined, _) | (_, Contact::Expected) => Tone::Waiting,
+        (Standing::Member, Contact::Reachable) => Tone::Good,
+        (Standing::Member, Contact::Silent) | (Standing::Revoked, _) => Tone::Bad,
     };
     toned(contact_words(site), tone)
 }
 
 fn contact_words(site: &Site) -> String {
     let since = || site.last_contact_at.map(|at| format!(" since {}", format::time(at)));
-    match site.contact {
-        Contact::Expected => "expected".to_owned(),
-        Contact::Reachable => "reachable".to_owned(),
-        Contact::Silent => format!("silent{}", since().unwrap_or_default()),
+    match (site.standing, site.contact) {
+        (Standing::Invited, _) => match site.invited_until {
+            Some(until) => format!("invited until {}", format::time(until)),
+            None => "invited".to_owned(),
+        },
+        (Standing::Joined, _) => {
+            let code = site.code.as_deref().unwrap_or(format::NOTHING);
+            format!("waiting for approval, code {code}")
+        }
+        (Standing::Revoked, _) => "revoked".to_owned(),
+        (Standing::Member, Contact::Expected) => "expected".to_owned(),
+        (Standing::Member, Contact::Reachable) => "reachable".to_owned(),
+        (Standing::Member, Contact::Silent) => format!("silent{}", since().unwrap_or_default()),
     }
 }
 
@@ -234,6 +250,64 @@ fn add(context: &Context<'_>, name: &str, path: &Path) -> Outcome {
             added.cluster,
             path.display()
         ))?,
+    }
+    Ok(exit::OK)
+}
+
+/// What `--json` says of an invitation: the server's answer, and what its owner types.
+#[derive(Serialize)]
+struct Invited<'a> {
+    #[serde(flatten)]
+    invitation: &'a SiteInvitation,
+    command: &'a str,
+}
+
+fn invite(context: &Context<'_>, name: &str, valid: Walltime) -> Outcome {
+    let ours = Settings::read(&context.flags())?.server;
+    let invitation = context.client()?.invite_site(name, u64::from(valid.seconds()))?;
+    // A server that knows no name of its own is reached by others as by us.
+    let server = invitation.server.as_deref().unwrap_or(&ours);
+    let command = format!("suanpan agent join {server} {}", invitation.token);
+    let output = context.output;
+    match output.form {
+        Form::Json => {
+            let data = Invited { invitation: &invitation, command: &command };
+            output.json("site_invited", Some(invitation.seq), &data)?;
+        }
+        Form::Ids => output.line(&invitation.token)?,
+        Form::Text => {
+            let until = format::time(invitation.expires_at);
+            output.line(format!("{name} may join once, until {until}. Its owner types:\n"))?;
+            output.line(&command)?;
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn approve(context: &Context<'_>, name: &str) -> Outcome {
+    let answer = context.client()?.approve_site(name)?;
+    let output = context.output;
+    match output.form {
+        Form::Json => output.json("site_standing", Some(answer.seq), &answer)?,
+        Form::Ids => output.line(&answer.cluster)?,
+        Form::Text => output.line(format!("{} takes part", answer.cluster))?,
+    }
+    Ok(exit::OK)
+}
+
+fn revoke(context: &Context<'_>, name: &str) -> Outcome {
+    let answer = context.client()?.revoke_site(name)?;
+    let output = context.output;
+    match output.form {
+        Form::Json => output.json("site_standing", Some(answer.seq), &answer)?,
+        Form::Ids => output.line(&answer.cluster)?,
+        Form::Text => {
+            let lost = match answer.lost {
+                0 => "nothing ran there".to_owned(),
+                count => format!("{} lost", format::counted(count.into(), "job")),
+            };
+            output.line(format!("{} takes part no longer; {lost}", answer.cluster))?;
+        }
     }
     Ok(exit::OK)
 }

@@ -1,6 +1,11 @@
 //! Three real Slurm clusters under one control plane, with faults: nothing starts twice, nothing is
 //! lost, and Slurm's own accounting agrees. Skipped by name where there is no root or no Slurm.
 
+#[path = "../support/answer.rs"]
+mod answer;
+#[path = "../../../../xtask/src/soak/dice.rs"]
+mod dice;
+mod federation;
 mod order;
 mod scene;
 
@@ -123,8 +128,8 @@ fn a_federation_of_real_clusters_with_faults() {
     let mut wanted = submit_all(&scene);
     said("submitted");
     await_marks(&scene, 3);
-    scene.kill_agent("guiyang");
-    scene.kill_agent("ulanqab");
+    scene.kill("guiyang");
+    scene.kill("ulanqab");
     scene.lab.kill9("shanghai", "slurmctld").expect("it runs");
     said("killed two agents and a controller");
     std::thread::sleep(Duration::from_secs(1));

@@ -1,6 +1,7 @@
 //! A network over real Slurm clusters: the control plane in the hub's namespace behind TLS, an
 //! agent on each site's login node as an ordinary account, and the account's commands.
 
+use crate::answer::Answer;
 use lab::{Lab, Spec, USER};
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,12 +49,18 @@ pub struct Scene {
     /// The clusters and the links between them.
     pub lab: Lab,
     dir: PathBuf,
+    settings: &'static [&'static str],
     children: BTreeMap<String, Child>,
 }
 
 impl Scene {
     /// Brings everything up; says why it is skipped where it cannot be.
     pub fn start() -> Option<Scene> {
+        Scene::start_with(&["--agents-contact-period", "60"])
+    }
+
+    /// The same with these settings of the control plane.
+    pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
         let lab = match Lab::up(&format!("st{:x}", of_this_checkout()), Spec::three_sites()) {
             Ok(lab) => lab,
             Err(error) => {
@@ -62,11 +69,19 @@ impl Scene {
             }
         };
         let dir = lab.dir().join("net");
-        let mut scene = Scene { lab, dir, children: BTreeMap::new() };
-        for name in ["", "work", "marks", "bin"] {
+        let mut scene = Scene { lab, dir, settings, children: BTreeMap::new() };
+        for name in ["", "work", "marks", "out", "bin"] {
             let path = scene.dir.join(name);
             fs::create_dir_all(&path).expect("a directory");
             owned(&path);
+        }
+        for (site, _) in SITES {
+            // On the site's own disk, which tests fill.
+            let state = scene.lab.disk(site).join("state");
+            fs::create_dir_all(&state).expect("a directory");
+            owned(&state);
+            let link = scene.dir.join(format!("state-{site}"));
+            std::os::unix::fs::symlink(state, link).expect("the name is free");
         }
         // The checkout need not be open to the ordinary account, nor to the nodes.
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
@@ -119,12 +134,13 @@ impl Scene {
         }
     }
 
-    fn start_server(&mut self) {
+    /// Starts the control plane, also after it was killed.
+    pub fn start_server(&mut self) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut command = self.lab.user_command("hub", &path("bin/suanpan"));
         command.args(["server", "--listen", "10.77.0.1:7726", "--data-dir", &path("server")]);
         command.args(["--tls-cert", &path("hub.pem"), "--tls-key", &path("hub.key")]);
-        command.args(["--agents-contact-period", "60"]);
+        command.args(self.settings);
         self.spawn("server", command);
         let token = self.dir.join("server/user.token");
         let ready = || token.exists() && self.run(&["sites"]).code == 0;
@@ -179,11 +195,32 @@ impl Scene {
         command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
     }
 
-    /// Kills an agent as a crash would.
-    pub fn kill_agent(&mut self, site: &str) {
-        let mut child = self.children.remove(site).expect("it was started");
+    /// Kills an agent as a crash would; or the control plane, whose name is `server`.
+    pub fn kill(&mut self, name: &str) {
+        let mut child = self.children.remove(name).expect("it was started");
         child.kill().expect("it is running");
         child.wait().expect("it ended");
+    }
+
+    /// The power of a site fails: every daemon, job and the agent are gone at once.
+    pub fn power_off(&mut self, site: &str) {
+        self.lab.kill9(site, "all").expect("it runs");
+        let mut agent = self.children.remove(site).expect("it was started");
+        agent.wait().expect("it was inside");
+    }
+
+    /// Starts all of a site again.
+    pub fn power_on(&mut self, site: &str) {
+        self.lab.start_everything(site).expect("it starts");
+        self.start_agent(site);
+    }
+
+    /// Every record of the journal, oldest first. The control plane must not run.
+    pub fn journal(&self) -> Vec<serde_json::Value> {
+        let data = self.dir.join("server").display().to_string();
+        let text = self.run(&["journal", "dump", "--data-dir", &data]).ok();
+        let record = |line: &str| serde_json::from_str(line).expect("a line is a document");
+        text.lines().map(record).collect()
     }
 
     fn spawn(&mut self, name: &str, mut command: Command) {
@@ -204,10 +241,7 @@ impl Scene {
         let mut command = self.lab.user_command("hub", &self.binary().display().to_string());
         command.args(words).current_dir(self.work()).stdin(Stdio::null());
         self.as_user(&mut command);
-        let output = command.output().expect("the binary starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
-        let code = output.status.code().unwrap_or(-1);
-        Answer { code, out: text(output.stdout), err: text(output.stderr) }
+        Answer::from(command.output().expect("the binary starts"))
     }
 
     /// Writes a script of the user; answers its path.
@@ -227,10 +261,7 @@ impl Scene {
 
     /// What `show --json` says of a job.
     pub fn show(&self, id: &str) -> serde_json::Value {
-        let answer = self.run(&["show", "--json", id]);
-        let document: serde_json::Value =
-            serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
-        document["data"].clone()
+        self.run(&["show", "--json", id]).json()["data"].clone()
     }
 
     /// Jobs by id, each with its state.
@@ -276,26 +307,6 @@ impl Drop for Scene {
 pub fn of_this_checkout() -> u32 {
     let path = env!("CARGO_MANIFEST_DIR").bytes();
     path.fold(5381, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte))
-}
-
-/// What a command answered.
-#[derive(Debug)]
-pub struct Answer {
-    /// Exit code.
-    pub code: i32,
-    /// Standard output.
-    pub out: String,
-    /// Standard error.
-    pub err: String,
-}
-
-impl Answer {
-    /// The output, if the command succeeded.
-    #[track_caller]
-    pub fn ok(self) -> String {
-        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.out, self.err);
-        self.out
-    }
 }
 
 fn owned(path: &Path) {

@@ -18,6 +18,8 @@ fn launch() -> Launch {
         workdir: Workdir::Path("/home/u".into()),
         copies: Vec::new(),
         outputs: Vec::new(),
+        datasets: Vec::new(),
+        publish: Vec::new(),
         stdout: "slurm-%j.out".into(),
         stderr: None,
         stdin: None,

@@ -27,7 +27,7 @@ fn dataset(id: u64) -> InputNeed {
 
 fn view(bytes: u64, present: &[(&str, u64)]) -> Option<DatasetView> {
     let present = present.iter().map(|&(site, bytes)| (site.to_owned(), bytes)).collect();
-    Some(DatasetView { name: "corpus@1".into(), bytes, present })
+    Some(DatasetView { bytes, present })
 }
 
 fn time(links: &Links, site: &str, inputs: &[InputNeed]) -> (u64, Option<Origin>) {
@@ -99,12 +99,12 @@ fn only_missing_bytes_are_moved_from_the_best_complete_replica() {
 fn data_that_no_site_has_whole_says_so() {
     let mut links = links();
     let unknown = links.staging("b", &[dataset(7)]);
-    assert_eq!(unknown, Err(Unreachable::NoReplica("dataset 7".into())));
+    assert_eq!(unknown, Err(Unreachable::NoReplica(DatasetId(7))));
     links.hold(DatasetId(7), view(10, &[("a", 9), ("b", 1)]));
-    assert_eq!(links.staging("b", &[dataset(7)]), Err(Unreachable::NoReplica("corpus@1".into())));
+    assert_eq!(links.staging("b", &[dataset(7)]), Err(Unreachable::NoReplica(DatasetId(7))));
     links.hold(DatasetId(7), view(10, &[("a", 10)]));
     let apart = links.staging("c", &[dataset(7)]);
-    assert_eq!(apart, Err(Unreachable::NoLink("a site with all of corpus@1".into())));
+    assert_eq!(apart, Err(Unreachable::NoLink("a site with all of dataset 7".into())));
     links.hold(DatasetId(7), None);
     assert!(links.staging("a", &[dataset(7)]).is_err(), "it is gone");
 }

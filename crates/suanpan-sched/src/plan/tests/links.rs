@@ -1,9 +1,8 @@
 use super::planned;
-use crate::fit::network::DatasetView;
 use crate::fixtures::{NOW, add, at, flavor, measured, network, pending, shape, site, tres};
 use crate::plan::Plan;
 use crate::reason::Predicate;
-use crate::snapshot::{Change, Snapshot};
+use crate::snapshot::{Change, DatasetView, Snapshot};
 use std::collections::BTreeMap;
 use suanpan_model::id::{ClusterId, DatasetId};
 use suanpan_model::job::{Goal, InputNeed, Shape};
@@ -100,7 +99,6 @@ fn a_link_that_gets_slower_moves_the_next_job_and_back() {
     snapshot.apply(Change::Dataset(
         DatasetId(1),
         Some(DatasetView {
-            name: "corpus@1".into(),
             bytes: 500 * MB,
             present: BTreeMap::from([("hub".to_owned(), 500 * MB)]),
         }),

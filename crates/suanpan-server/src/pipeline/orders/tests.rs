@@ -21,7 +21,7 @@ fn gone(allocation: u64) -> OrderChange {
 }
 
 fn hub() -> OrderHub {
-    OrderHub::new(1_000_000, Duration::from_secs(10))
+    OrderHub::new(1_000_000, Duration::from_secs(10), None)
 }
 
 /// What an agent does with answers.

@@ -285,5 +285,6 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }

@@ -139,7 +139,9 @@ impl<'a> Folder<'a> {
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(place, *job, positions, *state)
             }
-            Event::SiteAdded { cluster, name, .. } => self.cluster_added(place, *cluster, name),
+            Event::SiteAdded { cluster, name, .. } | Event::SiteInvited { cluster, name, .. } => {
+                self.cluster_added(place, *cluster, name)
+            }
             Event::InventoryRecorded { cluster, inventory } => {
                 let driver = serde_json::to_value(inventory.driver)?;
                 let driver = driver.as_str().unwrap_or_default().to_owned();
@@ -148,7 +150,10 @@ impl<'a> Folder<'a> {
             Event::ContactChanged { cluster, contact } => {
                 self.contact(place.at, *cluster, *contact)
             }
+            Event::SiteRevoked { cluster } => self.contact(place.at, *cluster, Contact::Silent),
             Event::UserAdded { .. }
+            | Event::SiteJoined { .. }
+            | Event::SiteApproved { .. }
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
@@ -369,7 +374,7 @@ impl<'a> Folder<'a> {
         self.connection
             .prepare_cached(
                 "INSERT INTO clusters (id, name, site, contact, contact_us)
-                 VALUES (?1, ?2, ?2, 'silent', ?3)",
+                 VALUES (?1, ?2, ?2, 'silent', ?3) ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![id.0, name, place.at.0])?;
         Ok(())

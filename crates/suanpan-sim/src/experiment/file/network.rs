@@ -99,6 +99,7 @@ fn site(
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     };
     let expected = "at least one table [[site.partition]]";
     let partitions = section.need("partition", expected)?;

@@ -168,6 +168,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }
 

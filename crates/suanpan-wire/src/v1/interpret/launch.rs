@@ -116,6 +116,8 @@ pub(super) fn launch(
         workdir: directories.workdir.clone(),
         copies: copies(job, directories, check),
         outputs: outputs(job, check),
+        datasets: Vec::new(),
+        publish: Vec::new(),
         stdout,
         stderr,
         stdin,

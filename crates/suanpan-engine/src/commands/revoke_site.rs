@@ -1,0 +1,32 @@
+//! `RevokeSite`: a cluster takes part no longer. Nothing that its agent says from now on counts,
+//! so what was placed there is lost: it may be running, and nobody will hear how it ends. Lost
+//! tasks wait again if they were submitted with requeue, and end as `NodeFail` otherwise. Nothing
+//! is charged for time that was not reported.
+
+use super::record_reports::ended;
+use crate::event::Event;
+use crate::rejection::Rejection;
+use crate::state::{Standing, State};
+use suanpan_model::id::ClusterId;
+use suanpan_model::job::{End, PayloadReach, Usage};
+use suanpan_model::time::Timestamp;
+use suanpan_site::report::Outcome;
+
+pub(crate) fn decide(state: &State, at: Timestamp, id: ClusterId) -> Result<Vec<Event>, Rejection> {
+    let cluster = state.clusters.get(&id).ok_or(Rejection::UnknownCluster(id))?;
+    if cluster.standing == Standing::Revoked {
+        return Ok(Vec::new());
+    }
+    let lost = Outcome {
+        end: End::Lost,
+        // Its order may have reached the site, so that it may have begun.
+        payload: PayloadReach::Started,
+        usage: Usage::default(),
+        message: "the site was revoked".to_owned(),
+    };
+    let live = cluster.allocations.iter().map(|id| &state.allocations[id]);
+    let mut events: Vec<Event> =
+        live.map(|one| ended(state, one, at.max(one.placed_at), &lost)).collect();
+    events.push(Event::SiteRevoked { cluster: id });
+    Ok(events)
+}

@@ -329,7 +329,7 @@ fn field_of(predicate: Predicate) -> &'static str {
         Predicate::Nodes | Predicate::NodeLimit => "nodes",
         Predicate::TimeLimit => "time",
         Predicate::Budget => "budget",
-        Predicate::Network => "inputs",
+        Predicate::Replica | Predicate::Network => "inputs",
         Predicate::Deadline => "deadline",
         Predicate::Quota => "project",
         Predicate::Refused | Predicate::Resources | Predicate::Available | Predicate::Priority => {

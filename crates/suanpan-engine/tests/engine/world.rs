@@ -602,6 +602,7 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
         },
         budget: get("budget").map(|text| MicroCredits::from_decimal(text).expect("budget=CREDITS")),
         inputs: Vec::new(),
+        output_bytes: 0,
         paths: Vec::new(),
     };
     JobSpec {

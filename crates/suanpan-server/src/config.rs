@@ -14,6 +14,8 @@ mod tests;
 pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
+use crate::data::DataOptions;
+use crate::data::limits::Limits as LinkLimits;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -224,7 +226,7 @@ pub struct Config {
     /// Longest time between scheduling cycles.
     pub scheduler_period: Duration,
     /// The control plane's own place, and what links may carry.
-    pub data: crate::data::DataOptions,
+    pub data: DataOptions,
     /// Records between checkpoints.
     pub checkpoint_every: u64,
 }
@@ -406,7 +408,7 @@ impl Reader {
             "" => data_dir.join("chunks").display().to_string(),
             place => place.to_owned(),
         };
-        let limits = Limits::parse(&self.given("data.limits").text);
+        let limits = LinkLimits::parse(&self.given("data.limits").text);
         let limits = limits.map_err(|expected| self.wrong("data.limits", expected))?;
         Ok(DataOptions { store, site: "hub".to_owned(), limits })
     }

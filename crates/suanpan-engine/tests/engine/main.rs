@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the scenarios and fixtures are files")]
 
-mod eviction;
 mod random_commands;
 mod scenarios;
 mod upgrade;

@@ -84,9 +84,8 @@ impl ChunkLedger {
     /// chunks that nothing needs any more: they count as gone from now on, and
     /// [`ChunkLedger::gone`] is to be told once they are.
     pub fn keep_only(&mut self, known: &BTreeSet<BlobHash>, asked: u64) -> Vec<BlobHash> {
-        let old = self.manifests.iter().filter(|(id, one)| {
-            one.learnt <= asked && !known.contains(id)
-        });
+        let old =
+            self.manifests.iter().filter(|(id, one)| one.learnt <= asked && !known.contains(id));
         let old: Vec<BlobHash> = old.map(|(id, _)| *id).collect();
         for id in old {
             let gone = self.manifests.remove(&id).expect("it was listed a line ago");

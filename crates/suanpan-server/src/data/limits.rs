@@ -102,18 +102,18 @@ mod tests {
         assert_eq!(limits.at("a", "b", at(9)), Some(200_000_000));
         assert_eq!(limits.at("a", "b", at(18)), Some(1_000_000_000));
         assert_eq!(limits.at("c", "b", at(9)), Some(1_000_000_000));
-        assert_eq!([23, 5, 6, 24 + 23].map(|hour| limits.at("b", "c", at(hour))), [
-            Some(5_000),
-            Some(5_000),
-            None,
-            Some(5_000)
-        ]);
+        assert_eq!(
+            [23, 5, 6, 24 + 23].map(|hour| limits.at("b", "c", at(hour))),
+            [Some(5_000), Some(5_000), None, Some(5_000)]
+        );
         assert_eq!(limits.at("a", "c", at(9)), None);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        for wrong in ["a>b", "a=1M", ">b=1M", "a>b=0", "a>b=1X", "a>b=1M@8:00-9:00", "a>b=1M@25:00-26:00"] {
+        for wrong in
+            ["a>b", "a=1M", ">b=1M", "a>b=0", "a>b=1X", "a>b=1M@8:00-9:00", "a>b=1M@25:00-26:00"]
+        {
             let error = Limits::parse(wrong).expect_err(wrong);
             assert!(error.contains(wrong) && error.contains("FROM>TO"), "{error}");
         }

@@ -99,7 +99,9 @@ impl ChunkStore {
         let prefix = (!self.prefix.is_empty()).then(|| Key::from(self.prefix.as_str()));
         let mut listed = self.objects.list(prefix.as_ref());
         let mut found = Vec::new();
-        while let Some(one) = std::future::poll_fn(|context| listed.as_mut().poll_next(context)).await {
+        while let Some(one) =
+            std::future::poll_fn(|context| listed.as_mut().poll_next(context)).await
+        {
             found.extend(one?.location.filename().and_then(BlobHash::from_hex));
         }
         Ok(found)

@@ -79,8 +79,7 @@ async fn look(app: &App, agent: Agent) -> Answer<DataAnswer> {
         wishes: app.data.wishes(),
         throughput: BTreeMap::new(),
     };
-    let mut found =
-        app.plane.ask(move |state, now| answer(state, now, agent.0, &beside)).await?;
+    let mut found = app.plane.ask(move |state, now| answer(state, now, agent.0, &beside)).await?;
     let bytes = serde_json::to_vec(&found).expect("answers are plain data");
     let hash = *blake3::hash(&bytes).as_bytes();
     let first = u64::from_le_bytes(*hash.first_chunk().expect("a hash has more than 8 bytes"));

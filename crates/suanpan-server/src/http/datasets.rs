@@ -54,8 +54,7 @@ pub(super) async fn register(
     let blob = Blob::new(serde_json::to_vec(&asked.manifest).expect("manifests are plain data"));
     let manifest = BlobHash(blob.hash.0);
     let project = user.name.clone();
-    let register =
-        RegisterDataset { name: name.clone(), manifest, size, project, made_by: None };
+    let register = RegisterDataset { name: name.clone(), manifest, size, project, made_by: None };
     let command = Command::RegisterDataset(register);
     let Committed { seq, reply } = app.plane.command(user.caller(), command, vec![blob]).await?;
     let Reply::Dataset(_, version) = reply else {
@@ -129,7 +128,8 @@ pub(super) async fn show(
     let version = params.number("version", 1, u32::MAX.into())?;
     let version = version.map(|version| u32::try_from(version).expect("it was bounded"));
     let (id, manifest) = find(&app, name, version).await?;
-    let dataset = app.plane.ask(move |state, _| state.datasets().get(id).map(|one| shown(state, one)));
+    let dataset =
+        app.plane.ask(move |state, _| state.datasets().get(id).map(|one| shown(state, one)));
     let dataset = dataset.await?.ok_or_else(|| unknown(name, version))?;
     let manifest = crate::data::read_manifest(&app.plane, manifest).await.map_err(|error| {
         tracing::error!(error = format!("{error:#}"), "a manifest cannot be read");
@@ -342,9 +342,7 @@ pub(super) async fn read_chunk(app: &App, hash: BlobHash) -> Answer<Option<Bytes
 
 pub(super) fn chunk_answer(hash: BlobHash, found: Option<Bytes>) -> Answer<Response> {
     match found {
-        Some(bytes) => {
-            Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
-        }
+        Some(bytes) => Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response()),
         None => Err(Refusal::not_found("unknown-chunk", "the object store has no such chunk")
             .at("hash", hash.to_string())
             .remedy("get it from a site that holds it, or ask POST /v1/datasets/fetch first")),

@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, agent_data, closures, datasets, events, jobs, logs, membership, ops, plan, priorities, quotas, sites, submit,
-    why,
+    agent, agent_data, closures, datasets, events, jobs, logs, membership, ops, plan, priorities,
+    quotas, sites, submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;

@@ -157,6 +157,7 @@ impl<'a> Folder<'a> {
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
+            | Event::ArraysUnbound { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
             | Event::JobsPrioritized { .. }

@@ -82,6 +82,15 @@ impl State {
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
+            Event::DatasetRegistered { dataset, size } => self.dataset_registered(dataset, *size),
+            Event::DatasetRemoved { dataset } => self.dataset_removed(*dataset),
+            Event::DatasetPinned { dataset, site, pin } => {
+                self.dataset_pinned(*dataset, site, *pin);
+            }
+            Event::ReplicasRecorded { site, present, stored } => {
+                self.replicas_recorded(at, site, present, *stored);
+            }
+            Event::ReplicasEvicted { site, manifests } => self.replicas_evicted(site, manifests),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
     }
@@ -222,6 +231,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.inputs_used(at, placed.job, placed.cluster);
         self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
@@ -256,6 +266,7 @@ impl State {
             None => self.ledger.void(placed.transfer),
         }
         let (cluster, job) = (placed.cluster, placed.job);
+        self.inputs_used(self.at, job, cluster);
         self.emit(|| Change::Freed(cluster, id));
         self.touch_gone(cluster, id);
         let live = self.jobs.get_mut(&job).expect("a placed job is live");

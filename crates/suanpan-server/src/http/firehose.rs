@@ -223,6 +223,11 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
         | Event::JobsPrioritized { .. }
+        | Event::DatasetRegistered { .. }
+        | Event::DatasetRemoved { .. }
+        | Event::DatasetPinned { .. }
+        | Event::ReplicasRecorded { .. }
+        | Event::ReplicasEvicted { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

@@ -161,6 +161,11 @@ impl<'a> Folder<'a> {
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
             | Event::JobsPrioritized { .. }
+            | Event::DatasetRegistered { .. }
+            | Event::DatasetRemoved { .. }
+            | Event::DatasetPinned { .. }
+            | Event::ReplicasRecorded { .. }
+            | Event::ReplicasEvicted { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

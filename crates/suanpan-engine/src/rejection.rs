@@ -339,6 +339,7 @@ fn field_of(predicate: Predicate) -> &'static str {
 }
 
 impl fmt::Display for Rejection {
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each rejection")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rejection::UnknownJob(id) => write!(f, "there is no job {id}"),

@@ -159,8 +159,8 @@ impl Inventory {
             partitions: Vec::new(),
             links: Vec::new(),
             enforced: Vec::new(),
-            data_quota: None,
             peer: None,
+            data_quota: None,
         }
     }
 

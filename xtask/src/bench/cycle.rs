@@ -324,5 +324,6 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
         }],
         enforced: Vec::new(),
         peer: None,
+        data_quota: None,
     }
 }

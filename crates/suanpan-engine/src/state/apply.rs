@@ -14,6 +14,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::snapshot::{Change, Contact};
+use suanpan_site::order::StopReason;
 
 impl State {
     /// Folds one fact of a record made at `at`. Cannot fail.
@@ -26,12 +27,7 @@ impl State {
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
             Event::AllocationStopping { allocation, generation, reason, by } => {
                 by.iter().for_each(|job| self.took_back(at, *job));
-                let live = self.allocation_mut(*allocation);
-                live.generation = *generation;
-                live.stopping = Some(*reason);
-                self.end_grace(*allocation);
-                self.touch(*allocation);
-                self.publish_running(*allocation);
+                self.told_to_stop(*allocation, *generation, *reason);
             }
             Event::AllocationPreempted { allocation, by, stop_at } => {
                 self.took_back(at, *by);
@@ -47,20 +43,8 @@ impl State {
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
-            Event::ArraysUnbound { cluster } => {
-                let bound = self.bound_arrays(*cluster).map(|job| job.id);
-                for id in bound.collect::<Vec<_>>() {
-                    self.job_mut(id).home = None;
-                    self.publish_pending(id);
-                }
-            }
-            Event::RefusalsForgotten { job } => {
-                let live = self.job_mut(*job);
-                live.refused_by.clear();
-                live.refused_at = None;
-                self.derived.refused.remove(job);
-                self.publish_pending(*job);
-            }
+            Event::ArraysUnbound { cluster } => self.arrays_unbound(*cluster),
+            Event::RefusalsForgotten { job } => self.refusals_forgotten(*job),
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
             }
@@ -68,10 +52,8 @@ impl State {
                 self.site_added(at, *cluster, name).token = Some(*token);
             }
             Event::SiteInvited { cluster, name, invitation, expires } => {
-                let known = self.site_added(at, *cluster, name);
-                known.token = None;
-                known.standing = Standing::Invited;
-                known.invitation = Some(Invitation { token: *invitation, expires: *expires });
+                let invitation = Invitation { token: *invitation, expires: *expires };
+                self.site_added(at, *cluster, name).invite(invitation);
             }
             Event::SiteJoined { cluster, token } => {
                 let known = self.cluster_mut(*cluster);
@@ -90,13 +72,9 @@ impl State {
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
             Event::NodesClosed { cluster, closure, by, users, projects } => {
-                let closed = Closed {
-                    closure: closure.clone(),
-                    by: by.clone(),
-                    users: users.clone(),
-                    projects: projects.clone(),
-                };
-                self.nodes_closed(*cluster, closed);
+                let (closure, by) = (closure.clone(), by.clone());
+                let (users, projects) = (users.clone(), projects.clone());
+                self.nodes_closed(*cluster, Closed { closure, by, users, projects });
             }
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
@@ -106,6 +84,31 @@ impl State {
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn told_to_stop(&mut self, id: AllocationId, generation: Generation, reason: StopReason) {
+        let live = self.allocation_mut(id);
+        live.generation = generation;
+        live.stopping = Some(reason);
+        self.end_grace(id);
+        self.touch(id);
+        self.publish_running(id);
+    }
+
+    fn arrays_unbound(&mut self, cluster: ClusterId) {
+        let bound = self.bound_arrays(cluster).map(|job| job.id);
+        for id in bound.collect::<Vec<_>>() {
+            self.job_mut(id).home = None;
+            self.publish_pending(id);
+        }
+    }
+
+    fn refusals_forgotten(&mut self, id: JobId) {
+        let live = self.job_mut(id);
+        live.refused_by.clear();
+        live.refused_at = None;
+        self.derived.refused.remove(&id);
+        self.publish_pending(id);
     }
 
     /// The cluster of this id, made if it is new.

@@ -74,6 +74,13 @@ pub struct Invitation {
 }
 
 impl Cluster {
+    /// Begins again: nothing of it may speak before the invitation was used.
+    pub(super) fn invite(&mut self, invitation: Invitation) {
+        self.token = None;
+        self.standing = Standing::Invited;
+        self.invitation = Some(invitation);
+    }
+
     /// Whether it takes part in the network.
     #[must_use]
     pub fn is_member(&self) -> bool {

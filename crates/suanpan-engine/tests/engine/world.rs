@@ -459,6 +459,7 @@ impl World {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row for each event")]
 fn told(event: &Event) -> String {
     match event {
         Event::PlanCommitted { allocations, .. } => allocations

@@ -159,6 +159,8 @@ impl Inventory {
             partitions: Vec::new(),
             links: Vec::new(),
             enforced: Vec::new(),
+            peer: None,
+            data_quota: None,
         }
     }
 

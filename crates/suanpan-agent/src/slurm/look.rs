@@ -6,9 +6,7 @@ use super::judge::{self, Sight, Stage, Stop, Verdict};
 use super::live::{files, fresh, is_live, live_row, over_of, spare};
 use super::mark::Mark;
 use super::parse::{QueueRow, SlurmState};
-use super::store::{
-    self, Assignment, Conclusion, JobExit, Submission, name, never_started,
-};
+use super::store::{self, Assignment, Conclusion, JobExit, Submission, name, never_started};
 use super::submit::{self, Refusal};
 use super::{CANCEL_PERIOD, SlurmDriver};
 use crate::local::files::{Exit, now, numbered};

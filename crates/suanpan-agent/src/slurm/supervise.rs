@@ -9,8 +9,8 @@
 
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use crate::failpoint;
-use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::environment::array_variables;
+use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
@@ -137,8 +137,7 @@ impl Job {
             return Err(io::Error::other(why));
         }
         failpoint::reached("slurm-after-go");
-        let staged =
-            staged.and_then(|()| self.start_setup(run)).and_then(|()| self.payload(run));
+        let staged = staged.and_then(|()| self.start_setup(run)).and_then(|()| self.payload(run));
         let mut command = match staged {
             Ok(command) => command,
             Err(trouble) => {

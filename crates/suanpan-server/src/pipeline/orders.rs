@@ -160,9 +160,9 @@ impl OrderHub {
     pub(crate) fn to_withdraw(&self, now: Instant) -> Vec<(ClusterId, Duration)> {
         let Some(after) = self.withdraw_after else { return Vec::new() };
         let clusters = self.lock();
-        let silent = clusters.iter().filter(|(_, orders)| {
-            orders.contact == Contact::Silent && !orders.orders.is_empty()
-        });
+        let silent = clusters
+            .iter()
+            .filter(|(_, orders)| orders.contact == Contact::Silent && !orders.orders.is_empty());
         let silence = silent.map(|(&cluster, orders)| {
             (cluster, now.saturating_duration_since(orders.heard.unwrap_or(self.began)))
         });

@@ -120,9 +120,8 @@ impl Run {
         let mut shown = 0;
         loop {
             let states = self.scene.states();
-            let is_live = |id: &&String| {
-                states.get(*id).is_none_or(|state| live.contains(&state.as_str()))
-            };
+            let is_live =
+                |id: &&String| states.get(*id).is_none_or(|state| live.contains(&state.as_str()));
             let left: Vec<&String> = self.ids.values().filter(is_live).collect();
             if left.is_empty() {
                 return self.say("all over");

@@ -6,6 +6,7 @@ use crate::client::{Client, ClientError};
 use crate::config::{AgentConfig, Shutdown};
 use crate::driver::{Driver, LaunchDocument};
 use crate::local::{LocalDriver, LocalSettings};
+use crate::network::Network;
 use crate::noop::NoopDriver;
 use crate::reporter::{self, Outbox, Pause};
 use crate::sitefile::Site;
@@ -61,9 +62,12 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
         Some(exe) => exe.clone(),
         None => std::env::current_exe().context("finding the running binary")?,
     };
+    let private_dir = state_dir.clone();
     let mut driver = open_driver(config, &site, state_dir, exe)?;
     inventory = driver.take_inventory().unwrap_or(inventory);
     inventory.enforced = driver.enforced();
+    let network = site.peer.as_ref().map(|peer| Network::open(peer, &private_dir)).transpose()?;
+    inventory.peer = network.as_ref().map(Network::point);
     tracing::info!(site = inventory.site, cluster = inventory.cluster, "agent starts");
     let shared = Arc::new(Shared::new(inventory.clone()));
     let outbox = Arc::new(Outbox::default());
@@ -79,6 +83,9 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
+    if let Some(network) = network {
+        network.start(shutdown)?;
+    }
     let site_file = SiteFile::new(&config.site_file, inventory.driver);
     Main {
         client,
@@ -275,6 +282,7 @@ impl Main {
             }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());
+            self.outbox.say(self.driver.take_waits());
             if let Some(inventory) = self.driver.take_inventory() {
                 self.tell_inventory(inventory);
             }
@@ -409,6 +417,7 @@ impl Main {
     /// Has the polling thread tell it before its next poll, if it is another one.
     fn tell_inventory(&mut self, mut inventory: Inventory) {
         inventory.enforced = self.driver.enforced();
+        inventory.peer.clone_from(&self.inventory.peer);
         if inventory != self.inventory {
             self.inventory = inventory.clone();
             *self.shared.inventory.lock().expect("no holder of this lock panics") = inventory;

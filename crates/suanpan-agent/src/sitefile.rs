@@ -11,10 +11,12 @@ use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
+mod peer;
 mod slurm;
 #[cfg(test)]
 mod tests;
 
+pub use peer::PeerSettings;
 pub use slurm::{FlavorRule, SlurmSite};
 
 /// What a site file says.
@@ -26,6 +28,8 @@ pub struct Site {
     pub location: Option<Location>,
     /// What only the `slurm` driver reads; it asks Slurm itself for nodes and partitions.
     pub slurm: SlurmSite,
+    /// How it takes part in the network of sites; nothing if it does not.
+    pub peer: Option<PeerSettings>,
 }
 
 /// A point on the earth, degrees.
@@ -89,6 +93,7 @@ pub fn parse(text: &str, driver: Option<DriverKind>) -> Result<Site, SiteFileErr
     let location = written.location;
     let driver = driver_of(&written, driver)?;
     let slurm = slurm::site(&written, driver)?;
+    let peer = written.peer.as_ref().map(peer::read).transpose()?;
     let inventory = Reader::default().inventory(written, driver)?;
     // Slurm says itself what nodes there are.
     if driver != DriverKind::Slurm
@@ -96,7 +101,7 @@ pub fn parse(text: &str, driver: Option<DriverKind>) -> Result<Site, SiteFileErr
     {
         return Err(wrong(&field, &value, &right));
     }
-    Ok(Site { inventory, location, slurm })
+    Ok(Site { inventory, location, slurm, peer })
 }
 
 /// Reads the name of a driver.
@@ -154,6 +159,7 @@ struct Written {
     #[serde(default)]
     link: Vec<WrittenLink>,
     slurm: Option<slurm::Written>,
+    peer: Option<peer::Written>,
 }
 
 #[derive(Deserialize)]

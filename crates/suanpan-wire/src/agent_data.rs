@@ -3,9 +3,9 @@
 //! | request | body → answer | |
 //! | --- | --- | --- |
 //! | `GET /v1/agent/data?since=V&wait=S` | → [`DataAnswer`] | long-poll; always whole |
-//! | `POST /v1/agent/data-reports` | [`DataReports`] → `204` | durable when answered, but for samples |
+//! | `POST /v1/agent/data-reports` | [`DataReports`] → `204` | all but samples is durable then |
 //! | `GET /v1/agent/chunks/{hash}` | → bytes | from the control plane's object store |
-//! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, for a site that cannot be reached |
+//! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, where a site cannot be reached |
 //! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | a job's output becomes a dataset |
 //!
 //! As with orders, every message may be lost or repeated: the agent compares what it should hold

@@ -18,9 +18,9 @@
 //!
 //! An acknowledged `sbatch` can be lost and its id given to another job, and a job can have run
 //! though Slurm holds it as never started. A job begins only once the control plane knows that it
-//! does, so that what it withdrew from a site out of contact never runs there. So a job is known by our mark ([`mark`]), every look at
-//! the queue is a reconciliation ([`judge`]), and what ran is what the fence and the exit file say
-//! ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
+//! does, so that what it withdrew from a site out of contact never runs there. So a job is known by
+//! our mark ([`mark`]), every look at the queue is a reconciliation ([`judge`]), and what ran is
+//! what the fence and the exit file say ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
 //! `sacct` only while something is not explained.
 
 mod client;
@@ -58,7 +58,7 @@ use suanpan_model::tres::Tres;
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Report};
-use suanpan_wire::agent::LogStream;
+use suanpan_wire::agent::{LogStream, SiteWait};
 
 /// What the driver is told once.
 #[derive(Clone, Debug)]
@@ -98,6 +98,7 @@ pub struct SlurmDriver {
     live: BTreeMap<AllocationId, Live>,
     observed: BTreeMap<AllocationId, Observed>,
     acknowledged: BTreeSet<AllocationId>,
+    waits: Vec<SiteWait>,
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     exits_at: Instant,
@@ -141,6 +142,7 @@ impl SlurmDriver {
             live: BTreeMap::new(),
             observed: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            waits: Vec::new(),
             changed: BTreeSet::new(),
             judged: (0, None),
             exits_at: now,
@@ -391,6 +393,10 @@ impl Driver for SlurmDriver {
 
     fn acknowledged(&mut self, id: AllocationId) {
         self.acknowledged.insert(id);
+    }
+
+    fn take_waits(&mut self) -> Vec<SiteWait> {
+        std::mem::take(&mut self.waits)
     }
 
     fn reports(&self, id: AllocationId) -> Vec<Report> {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use suanpan_ledger::{AccountId, Transfer};
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::index_set::IndexSet;
-use suanpan_model::job::{Hold, JobState};
+use suanpan_model::job::{ArraySites, Hold, JobState};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::snapshot::{Change, Contact};
+use suanpan_site::order::StopReason;
 
 impl State {
     /// Folds one fact of a record made at `at`. Cannot fail.
@@ -26,20 +27,13 @@ impl State {
             Event::PlanCommitted { allocations, .. } => self.plan_committed(at, allocations),
             Event::AllocationStopping { allocation, generation, reason, by } => {
                 by.iter().for_each(|job| self.took_back(at, *job));
-                let live = self.allocation_mut(*allocation);
-                live.generation = *generation;
-                live.stopping = Some(*reason);
-                self.end_grace(*allocation);
-                self.touch(*allocation);
-                self.publish_running(*allocation);
+                self.told_to_stop(*allocation, *generation, *reason);
             }
             Event::AllocationPreempted { allocation, by, stop_at } => {
                 self.took_back(at, *by);
                 self.preempted(*allocation, *by, *stop_at);
             }
-            Event::AllocationStaging { allocation, at } => {
-                self.allocation_mut(*allocation).staging_at = Some(*at);
-            }
+            Event::AllocationStaging { allocation, at } => self.staging(*allocation, *at),
             Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
             Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
                 self.count_usage(at, *allocation, outcome);
@@ -47,13 +41,8 @@ impl State {
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
-            Event::RefusalsForgotten { job } => {
-                let live = self.job_mut(*job);
-                live.refused_by.clear();
-                live.refused_at = None;
-                self.derived.refused.remove(job);
-                self.publish_pending(*job);
-            }
+            Event::ArraysUnbound { cluster } => self.arrays_unbound(*cluster),
+            Event::RefusalsForgotten { job } => self.refusals_forgotten(*job),
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
             }
@@ -61,35 +50,23 @@ impl State {
                 self.site_added(at, *cluster, name).token = Some(*token);
             }
             Event::SiteInvited { cluster, name, invitation, expires } => {
-                let known = self.site_added(at, *cluster, name);
-                known.token = None;
-                known.standing = Standing::Invited;
-                known.invitation = Some(Invitation { token: *invitation, expires: *expires });
+                let invitation = Invitation { token: *invitation, expires: *expires };
+                self.site_added(at, *cluster, name).invite(invitation);
             }
-            Event::SiteJoined { cluster, token } => {
-                let known = self.cluster_mut(*cluster);
-                (known.token, known.standing) = (Some(*token), Standing::Joined);
-            }
-            Event::SiteApproved { cluster } => {
-                self.cluster_mut(*cluster).standing = Standing::Member;
-            }
+            Event::SiteJoined { cluster, token } => self.cluster_mut(*cluster).join(*token),
+            Event::SiteApproved { cluster } => self.cluster_mut(*cluster).approve(),
             Event::SiteRevoked { cluster } => self.site_revoked(at, *cluster),
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
                 self.inventory_recorded(*cluster, inventory);
             }
             Event::ContactChanged { cluster, contact } => {
-                self.cluster_mut(*cluster).contact = (*contact, at);
-                self.emit(|| Change::Contact(*cluster, *contact));
+                self.contact_changed(at, *cluster, *contact);
             }
             Event::NodesClosed { cluster, closure, by, users, projects } => {
-                let closed = Closed {
-                    closure: closure.clone(),
-                    by: by.clone(),
-                    users: users.clone(),
-                    projects: projects.clone(),
-                };
-                self.nodes_closed(*cluster, closed);
+                let (closure, by) = (closure.clone(), by.clone());
+                let (users, projects) = (users.clone(), projects.clone());
+                self.nodes_closed(*cluster, Closed { closure, by, users, projects });
             }
             Event::NodesOpened { cluster, closure, nodes } => {
                 self.nodes_opened(*cluster, *closure, nodes);
@@ -97,8 +74,51 @@ impl State {
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
+            Event::DatasetRegistered { dataset, size } => self.dataset_registered(dataset, *size),
+            Event::DatasetRemoved { dataset } => self.dataset_removed(*dataset),
+            Event::DatasetPinned { dataset, site, pin } => {
+                self.dataset_pinned(*dataset, site, *pin);
+            }
+            Event::ReplicasRecorded { site, present, stored } => {
+                self.replicas_recorded(at, site, present, *stored);
+            }
+            Event::ReplicasEvicted { site, manifests } => self.replicas_evicted(site, manifests),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn staging(&mut self, id: AllocationId, at: Timestamp) {
+        self.allocation_mut(id).staging_at = Some(at);
+    }
+
+    fn contact_changed(&mut self, at: Timestamp, id: ClusterId, contact: Contact) {
+        self.cluster_mut(id).contact = (contact, at);
+        self.emit(|| Change::Contact(id, contact));
+    }
+
+    fn told_to_stop(&mut self, id: AllocationId, generation: Generation, reason: StopReason) {
+        let live = self.allocation_mut(id);
+        live.generation = generation;
+        live.stopping = Some(reason);
+        self.end_grace(id);
+        self.touch(id);
+        self.publish_running(id);
+    }
+
+    fn arrays_unbound(&mut self, cluster: ClusterId) {
+        let bound = self.bound_arrays(cluster).map(|job| job.id);
+        for id in bound.collect::<Vec<_>>() {
+            self.job_mut(id).home = None;
+            self.publish_pending(id);
+        }
+    }
+
+    fn refusals_forgotten(&mut self, id: JobId) {
+        let live = self.job_mut(id);
+        live.refused_by.clear();
+        live.refused_at = None;
+        self.derived.refused.remove(&id);
+        self.publish_pending(id);
     }
 
     /// The cluster of this id, made if it is new.
@@ -152,6 +172,7 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            home: None,
             took_back_at: None,
             priority: 0,
             gate: super::Gate::Closed,
@@ -184,6 +205,9 @@ impl State {
         let position = placed.index.and_then(|index| job.position_of(index));
         let restarts = job.tasks.restarts(position.unwrap_or(0));
         job.take_pending(position, placed.id);
+        if position.is_some() && job.spec.array_sites == ArraySites::One {
+            job.home = Some(placed.cluster);
+        }
         job.took_back_at = None;
         let project = job.spec.project.clone();
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
@@ -208,6 +232,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.inputs_used(at, placed.job, placed.cluster);
         self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
@@ -242,6 +267,7 @@ impl State {
             None => self.ledger.void(placed.transfer),
         }
         let (cluster, job) = (placed.cluster, placed.job);
+        self.inputs_used(self.at, job, cluster);
         self.emit(|| Change::Freed(cluster, id));
         self.touch_gone(cluster, id);
         let live = self.jobs.get_mut(&job).expect("a placed job is live");
@@ -264,6 +290,7 @@ impl State {
             live.refused_by.push(cluster);
         }
         live.refused_at = Some(at);
+        live.home = live.home.filter(|home| *home != cluster);
         self.derived.refused.insert(job);
         self.ended(id, None, Then::Requeued);
     }

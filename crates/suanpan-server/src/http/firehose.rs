@@ -10,7 +10,7 @@ use serde_json::json;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
-use suanpan_engine::event::{Event, Then};
+use suanpan_engine::event::{Event, PlacedAllocation, Then};
 use suanpan_engine::sequencer::Record;
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -176,13 +176,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         Event::JobReleased { job } => vec![row(*job, None, "released", json!({}))],
         Event::PlanCommitted { allocations, .. } => allocations
             .iter()
-            .map(|one| {
-                let detail = json!({
-                    "allocation": one.id.0, "cluster": one.cluster.0, "flavor": one.flavor,
-                    "partition": one.partition, "nodes": one.node_names.join(","),
-                });
-                row(one.job, one.index, "placed", detail)
-            })
+            .map(|one| row(one.job, one.index, "placed", where_placed(one)))
             .collect(),
         Event::AllocationStopping { allocation, reason, by, .. } => {
             let reason = super::convert::word(reason);
@@ -225,11 +219,24 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesClosed { .. }
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
+        | Event::ArraysUnbound { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
         | Event::JobsPrioritized { .. }
+        | Event::DatasetRegistered { .. }
+        | Event::DatasetRemoved { .. }
+        | Event::DatasetPinned { .. }
+        | Event::ReplicasRecorded { .. }
+        | Event::ReplicasEvicted { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
+}
+
+fn where_placed(one: &PlacedAllocation) -> serde_json::Value {
+    json!({
+        "allocation": one.id.0, "cluster": one.cluster.0, "flavor": one.flavor,
+        "partition": one.partition, "nodes": one.node_names.join(","),
+    })
 }
 
 fn site_event(record: &Record, event: &Event, names: &Names) -> Option<v1::SiteEvent> {

@@ -101,10 +101,9 @@ impl Settings {
         let server = flags.server.clone().or_else(|| variable("SUANPAN_SERVER"));
         let by_variable = || variable("SUANPAN_TOKEN_FILE").map(PathBuf::from);
         let token_file = flags.token_file.clone().or_else(by_variable).ok_or_else(|| {
-            Failure::usage("the agent needs --token-file")
-                .hint(
-                "join first, with `suanpan agent join URL TOKEN`; `suanpan sites add` writes a token \
-                 for a cluster of one's own",
+            Failure::usage("the agent needs --token-file").hint(
+                "join first, with `suanpan agent join URL TOKEN`; `suanpan sites add` writes a \
+                 token for a cluster of one's own",
             )
         })?;
         let by_variable = || variable("SUANPAN_CA_FILE").map(PathBuf::from);

@@ -4,7 +4,7 @@
 //! The encoding is JSON with named fields (self-describing): fields may be added with a default,
 //! never renamed or given another meaning. The fixture under `tests/fixtures/` must fold for ever.
 
-use crate::command::{Caller, IdempotencyKey, TokenHash};
+use crate::command::{Caller, IdempotencyKey, LinkChange, TokenHash};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_ledger::TransferId;
@@ -219,6 +219,11 @@ pub enum Event {
     QuotasSet {
         /// The tree of quotas.
         policy: Option<Arc<QuotaPolicy>>,
+    },
+    /// What is believed of some links between sites changed.
+    EstimatesRecorded {
+        /// Each changed link, with what is believed of it now.
+        links: Vec<LinkChange>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

@@ -12,6 +12,7 @@ mod cluster;
 mod gate;
 mod job;
 mod keys;
+mod links;
 mod orders;
 mod outcomes;
 mod priorities;
@@ -68,6 +69,8 @@ pub struct State {
     pub(crate) quotas: Option<Arc<QuotaPolicy>>,
     #[serde(default, skip_serializing_if = "Programs::is_empty")]
     pub(crate) programs: Programs,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) links: links::Links,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }
@@ -178,6 +181,9 @@ impl State {
             }
             Command::WithdrawQueued(cluster, silent) => {
                 commands::withdraw_queued::decide(self, at, caller, *cluster, *silent)
+            }
+            Command::RecordEstimates(links) => {
+                commands::record_estimates::decide(self, caller, links)
             }
             Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
             Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),

@@ -13,6 +13,7 @@ pub(crate) mod invite_site;
 pub(crate) mod join_site;
 pub(crate) mod pass_time;
 pub(crate) mod record_contact;
+pub(crate) mod record_estimates;
 pub(crate) mod record_inventory;
 pub(crate) mod record_reports;
 pub(crate) mod release_job;

@@ -70,6 +70,7 @@ impl State {
                 self.cluster_mut(*cluster).contact = (*contact, at);
                 self.emit(|| Change::Contact(*cluster, *contact));
             }
+            Event::EstimatesRecorded { links } => self.estimates_recorded(links),
             Event::NodesClosed { cluster, closure, by, users, projects } => {
                 let (closure, by) = (closure.clone(), by.clone());
                 let (users, projects) = (users.clone(), projects.clone());

@@ -221,6 +221,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::RefusalsForgotten { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
+        | Event::EstimatesRecorded { .. }
         | Event::JobsPrioritized { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }

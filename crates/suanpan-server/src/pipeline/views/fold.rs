@@ -159,6 +159,7 @@ impl<'a> Folder<'a> {
             | Event::RefusalsForgotten { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
+            | Event::EstimatesRecorded { .. }
             | Event::JobsPrioritized { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }

@@ -23,6 +23,7 @@
 //! What was never measured is the operator's declaration; a delay that was measured in the other
 //! direction only is that one, for a round trip is the same both ways.
 
+pub mod score;
 #[cfg(test)]
 mod tests;
 

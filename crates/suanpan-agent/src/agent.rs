@@ -308,6 +308,7 @@ impl Main {
             }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());
+            self.outbox.say(self.driver.take_waits());
             if let Some(inventory) = self.driver.take_inventory() {
                 self.tell_inventory(inventory);
             }

@@ -34,6 +34,9 @@ pub struct JobSpec {
     /// The tasks of an array job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<ArraySpec>,
+    /// Where the tasks of an array may run.
+    #[serde(default, skip_serializing_if = "ArraySites::is_one")]
+    pub array_sites: ArraySites,
     /// What must happen first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependency: Option<Dependency>,
@@ -104,19 +107,39 @@ pub struct Shape {
     /// Inputs that must be at the site before it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputNeed>,
+    /// Bytes of outputs that are expected, which go home afterwards; 0 if nothing is known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub output_bytes: u64,
     /// Absolute paths on the submit host that the site must see as they are (working directory,
     /// output directories).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
 }
 
+fn is_zero_length(length: &Seconds) -> bool {
+    length.0 == 0
+}
+
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
+}
+
+impl Shape {
+    /// Whether where it runs decides what data is moved.
+    #[must_use]
+    pub fn moves_data(&self) -> bool {
+        !self.inputs.is_empty() || self.output_bytes > 0
+    }
+}
+
 /// Bytes that must be at the site, and where they are now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InputNeed {
-    /// Site that holds them; `None` is the submit host's (home) site.
+    /// Site that holds them; `None` is the submit host's (home) site. Of a dataset it says
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// How many.
+    /// How many; of a dataset, its size at submission.
     pub bytes: u64,
     /// The dataset they are; where it is, is known of it and not by `at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,6 +190,25 @@ pub enum Requeue {
     Never,
     /// A failed node or site sends the job back to pending.
     OnFailure,
+}
+
+/// Where the tasks of an array may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArraySites {
+    /// All at the cluster of the first that is placed, unless that refuses one or falls silent.
+    #[default]
+    One,
+    /// Each where it is best.
+    Any,
+}
+
+impl ArraySites {
+    /// Whether it is the default.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        *self == ArraySites::One
+    }
 }
 
 /// What to do once a dependency can no longer be satisfied.
@@ -352,6 +394,9 @@ pub struct Prediction {
     pub stage: Seconds,
     /// Run time on the flavor.
     pub run: Seconds,
+    /// Staging out.
+    #[serde(default, skip_serializing_if = "is_zero_length")]
+    pub out: Seconds,
     /// Most it may cost.
     pub cost: MicroCredits,
 }

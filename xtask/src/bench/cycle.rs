@@ -221,6 +221,7 @@ impl World {
             launch: BlobHash([1; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,
@@ -277,6 +278,7 @@ pub fn shape(number: u64) -> Shape {
         goal: [Goal::Fastest, Goal::Cheapest, Goal::Balanced][(number % 3) as usize],
         budget: None,
         inputs: Vec::new(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }

@@ -18,6 +18,7 @@ use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch, PayloadReach, Usage};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::Outcome;
+use suanpan_wire::agent::SiteWait;
 
 /// How an allocation ends.
 pub(super) enum Ending {
@@ -89,6 +90,12 @@ impl SlurmDriver {
             attempts: live.submission.map_or(0, |submission| submission.attempt),
             silent: live.silent(&dir),
         };
+        if let Some(row) = sight.live.filter(|row| row.state == SlurmState::Pending)
+            && row.reason != live.reason
+        {
+            live.reason.clone_from(&row.reason);
+            self.waits.push(SiteWait { allocation: id, reason: row.reason.clone() });
+        }
         let stage = judge::stage(&sight);
         if stage != live.stage {
             live.stage = stage;
@@ -136,6 +143,8 @@ impl SlurmDriver {
             }
             Verdict::Exit(over) => {
                 if let Some(exit) = exit {
+                    // It ends by itself in a moment: cancelled now, the site would say that it
+                    // was. What waits in the queue under its mark is cancelled as a stray.
                     let outcome = judge::merge(&exit, over);
                     let dir = self.dir(id);
                     if outcome.end == (End::Exited { code: 0 })
@@ -144,7 +153,6 @@ impl SlurmDriver {
                         return Ok(());
                     }
                     self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
-                    self.desk.cancel(ids);
                 }
             }
             Verdict::End(end, payload, message) => {

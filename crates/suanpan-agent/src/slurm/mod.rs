@@ -60,7 +60,7 @@ use suanpan_model::tres::Tres;
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Report};
-use suanpan_wire::agent::LogStream;
+use suanpan_wire::agent::{LogStream, SiteWait};
 
 /// What the driver is told once.
 #[derive(Clone)]
@@ -102,6 +102,7 @@ pub struct SlurmDriver {
     live: BTreeMap<AllocationId, Live>,
     observed: BTreeMap<AllocationId, Observed>,
     acknowledged: BTreeSet<AllocationId>,
+    waits: Vec<SiteWait>,
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     exits_at: Instant,
@@ -145,6 +146,7 @@ impl SlurmDriver {
             live: BTreeMap::new(),
             observed: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            waits: Vec::new(),
             changed: BTreeSet::new(),
             judged: (0, None),
             exits_at: now,
@@ -398,6 +400,10 @@ impl Driver for SlurmDriver {
 
     fn acknowledged(&mut self, id: AllocationId) {
         self.acknowledged.insert(id);
+    }
+
+    fn take_waits(&mut self) -> Vec<SiteWait> {
+        std::mem::take(&mut self.waits)
     }
 
     fn reports(&self, id: AllocationId) -> Vec<Report> {

@@ -105,8 +105,11 @@ mod tests {
             start: Timestamp(0),
             start_latest: Timestamp(0),
             stage: Seconds(0),
+            stage_from: None,
             run: Seconds(0),
             basis: Basis::Declared,
+            out: Seconds(0),
+            out_from: None,
             finish: Timestamp(finish_s * 1_000_000),
             cost: MicroCredits(cost),
             score: 0,
@@ -152,9 +155,9 @@ mod tests {
     /// The reason after this one; every reason has a line here, or this does not compile.
     fn next(reason: WaitingFor) -> Option<WaitingFor> {
         use WaitingFor::{
-            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, JobArrayTaskLimit,
-            JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail, Resources, SiteRefused,
-            SiteUnreachable,
+            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, InputMissing,
+            JobArrayTaskLimit, JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail,
+            Resources, SiteRefused, SiteUnreachable,
         };
         Some(match reason {
             Resources => Priority,
@@ -162,7 +165,8 @@ mod tests {
             Dependency => DependencyNeverSatisfied,
             DependencyNeverSatisfied => BeginTime,
             BeginTime => JobHeldUser,
-            JobHeldUser => JobArrayTaskLimit,
+            JobHeldUser => InputMissing,
+            InputMissing => JobArrayTaskLimit,
             JobArrayTaskLimit => NoSiteFits,
             NoSiteFits => Budget,
             Budget => Quota,

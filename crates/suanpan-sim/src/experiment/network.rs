@@ -222,6 +222,7 @@ impl<'a> Specs<'a> {
             launch: BlobHash([0; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,
@@ -260,6 +261,7 @@ fn shape(binding: &Binding, job: &Job, limit_s: u64, goal: Goal) -> Shape {
         goal,
         budget: binding.budget,
         inputs: binding.inputs.clone(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }

@@ -157,9 +157,15 @@ impl<'a> Folder<'a> {
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
+            | Event::ArraysUnbound { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
             | Event::JobsPrioritized { .. }
+            | Event::DatasetRegistered { .. }
+            | Event::DatasetRemoved { .. }
+            | Event::DatasetPinned { .. }
+            | Event::ReplicasRecorded { .. }
+            | Event::ReplicasEvicted { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

@@ -110,6 +110,7 @@ impl SteadyJob {
             goal: Goal::Fastest,
             budget: None,
             inputs: Vec::new(),
+            output_bytes: 0,
             paths: Vec::new(),
         };
         let spec = JobSpec {
@@ -120,6 +121,7 @@ impl SteadyJob {
             launch: BlobHash([0; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,

@@ -1,18 +1,20 @@
 //! HTTP to the control plane.
 
 use crate::config::{AgentConfig, read_token};
-use crate::peer::Flow;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use suanpan_model::dataset::CHUNK_BYTES_MAX;
 use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
     Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
-use suanpan_wire::agent_data::ProbeSeen;
+use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+mod probe;
 
 /// Why a request did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -147,46 +149,52 @@ impl Client {
         )))
     }
 
-    /// Has the control plane send `bytes` and tells `arrived` of each part: bytes until then, and
-    /// when. `arrived` says whether to go on.
+    /// Waits up to `wait_s` seconds for news, since version `since`, of what the site should hold.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn probe(
-        &self,
-        bytes: u64,
-        timeout: Duration,
-        mut arrived: impl FnMut(u64, Instant) -> Flow,
-    ) -> Result<(), ClientError> {
-        let mut response = self.get(&format!("/v1/agent/probe?bytes={bytes}"), timeout)?;
-        let mut reader = response.body_mut().with_config().limit(bytes + 1).reader();
-        let mut part = vec![0; 64 << 10];
-        let mut so_far = 0;
-        loop {
-            let read = reader
-                .read(&mut part)
-                .map_err(|error| ClientError::Unreachable(error.to_string()))?;
-            so_far += read as u64;
-            if read == 0 || arrived(so_far, Instant::now()) == Flow::Enough {
-                return Ok(());
-            }
-        }
+    pub fn data(&self, since: u64, wait_s: u32) -> Result<DataAnswer, ClientError> {
+        let path = format!("/v1/agent/data?since={since}&wait={wait_s}");
+        read(self.get(&path, TIMEOUT + Duration::from_secs(wait_s.into()))?)
     }
 
-    /// Sends `bytes` to the control plane, which says how fast they came.
+    /// Sends what was seen of data and links.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn probe_up(&self, bytes: u64, timeout: Duration) -> Result<ProbeSeen, ClientError> {
-        let mut noise = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
-        blake3::Hasher::new().finalize_xof().fill(&mut noise);
-        let request = self
-            .agent
-            .post(format!("{}/v1/agent/probe", self.server))
-            .header("authorization", self.authorization.as_deref().unwrap_or_default())
-            .header("content-type", "application/octet-stream")
-            .header("suanpan-agent-protocol", PROTOCOL.to_string());
-        read(check(request.config().timeout_global(Some(timeout)).build().send(&noise[..]))?)
+    pub fn data_reports(&self, reports: &DataReports) -> Result<(), ClientError> {
+        self.post("/v1/agent/data-reports", reports).map(|_| ())
+    }
+
+    /// Fetches a chunk from the control plane's store; nothing of it is verified.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; status 404 if it is not there.
+    pub fn chunk(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
+        let mut response = self.get(&format!("/v1/agent/chunks/{hash}"), TIMEOUT)?;
+        let body = response.body_mut().with_config().limit(CHUNK_BYTES_MAX.into());
+        body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))
+    }
+
+    /// Puts a chunk into the control plane's store.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn put_chunk(&self, hash: BlobHash, bytes: &[u8]) -> Result<(), ClientError> {
+        let mut request = self.agent.put(format!("{}/v1/agent/chunks/{hash}", self.server));
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.header("content-type", "application/octet-stream");
+        check(request.config().timeout_global(Some(TIMEOUT)).build().send(bytes)).map(|_| ())
+    }
+
+    /// Has a job's output registered as a dataset; repeated, the answer is the same.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn new_dataset(&self, dataset: &NewDataset) -> Result<Registered, ClientError> {
+        read(self.post("/v1/agent/datasets", dataset)?)
     }
 
     /// Answers a request for a part of an output file.

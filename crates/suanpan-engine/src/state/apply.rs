@@ -9,7 +9,7 @@ use std::sync::Arc;
 use suanpan_ledger::{AccountId, Transfer};
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::index_set::IndexSet;
-use suanpan_model::job::{Hold, JobState};
+use suanpan_model::job::{ArraySites, Hold, JobState};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
@@ -43,6 +43,7 @@ impl State {
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
+            Event::ArraysUnbound { cluster } => self.arrays_unbound(*cluster),
             Event::RefusalsForgotten { job } => self.refusals_forgotten(*job),
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
@@ -82,6 +83,15 @@ impl State {
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
+            Event::DatasetRegistered { dataset, size } => self.dataset_registered(dataset, *size),
+            Event::DatasetRemoved { dataset } => self.dataset_removed(*dataset),
+            Event::DatasetPinned { dataset, site, pin } => {
+                self.dataset_pinned(*dataset, site, *pin);
+            }
+            Event::ReplicasRecorded { site, present, stored } => {
+                self.replicas_recorded(at, site, present, *stored);
+            }
+            Event::ReplicasEvicted { site, manifests } => self.replicas_evicted(site, manifests),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
     }
@@ -93,6 +103,14 @@ impl State {
         self.end_grace(id);
         self.touch(id);
         self.publish_running(id);
+    }
+
+    fn arrays_unbound(&mut self, cluster: ClusterId) {
+        let bound = self.bound_arrays(cluster).map(|job| job.id);
+        for id in bound.collect::<Vec<_>>() {
+            self.job_mut(id).home = None;
+            self.publish_pending(id);
+        }
     }
 
     fn refusals_forgotten(&mut self, id: JobId) {
@@ -154,6 +172,7 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            home: None,
             took_back_at: None,
             priority: 0,
             gate: super::Gate::Closed,
@@ -186,6 +205,9 @@ impl State {
         let position = placed.index.and_then(|index| job.position_of(index));
         let restarts = job.tasks.restarts(position.unwrap_or(0));
         job.take_pending(position, placed.id);
+        if position.is_some() && job.spec.array_sites == ArraySites::One {
+            job.home = Some(placed.cluster);
+        }
         job.took_back_at = None;
         let project = job.spec.project.clone();
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
@@ -210,6 +232,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.inputs_used(at, placed.job, placed.cluster);
         self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
@@ -244,6 +267,7 @@ impl State {
             None => self.ledger.void(placed.transfer),
         }
         let (cluster, job) = (placed.cluster, placed.job);
+        self.inputs_used(self.at, job, cluster);
         self.emit(|| Change::Freed(cluster, id));
         self.touch_gone(cluster, id);
         let live = self.jobs.get_mut(&job).expect("a placed job is live");
@@ -266,6 +290,7 @@ impl State {
             live.refused_by.push(cluster);
         }
         live.refused_at = Some(at);
+        live.home = live.home.filter(|home| *home != cluster);
         self.derived.refused.insert(job);
         self.ended(id, None, Then::Requeued);
     }

@@ -80,6 +80,7 @@ impl State {
             self.index_job(&job);
             self.jobs.insert(*id, job);
         }
+        self.datasets.index();
         self.count_quotas();
         jobs.into_iter().for_each(|id| self.refresh_gate(id));
     }

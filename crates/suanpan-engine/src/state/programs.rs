@@ -24,7 +24,7 @@ impl State {
 
     /// What the scheduler knows a job's class by.
     pub(crate) fn class_of(&self, job: &Job) -> ClassKey {
-        let (shape, queue) = (Arc::clone(&job.spec.shape), self.queue(job));
+        let (shape, queue) = (self.shape_of(job), self.queue(job));
         ClassKey { shape, queue, program: self.program(job) }
     }
 

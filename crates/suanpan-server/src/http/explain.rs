@@ -155,9 +155,9 @@ mod tests {
     /// The reason after this one; every reason has a line here, or this does not compile.
     fn next(reason: WaitingFor) -> Option<WaitingFor> {
         use WaitingFor::{
-            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, JobArrayTaskLimit,
-            JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail, Resources, SiteRefused,
-            SiteUnreachable,
+            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, InputMissing,
+            JobArrayTaskLimit, JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail,
+            Resources, SiteRefused, SiteUnreachable,
         };
         Some(match reason {
             Resources => Priority,
@@ -165,7 +165,8 @@ mod tests {
             Dependency => DependencyNeverSatisfied,
             DependencyNeverSatisfied => BeginTime,
             BeginTime => JobHeldUser,
-            JobHeldUser => JobArrayTaskLimit,
+            JobHeldUser => InputMissing,
+            InputMissing => JobArrayTaskLimit,
             JobArrayTaskLimit => NoSiteFits,
             NoSiteFits => Budget,
             Budget => Quota,

@@ -260,6 +260,7 @@ fn name_position(failure: Failure, form: Form) -> Refusal {
         Failure::Rejected(rejection) => match **rejection {
             Rejection::Impossible { position, .. }
             | Rejection::UnknownDependency { position, .. }
+            | Rejection::UnknownInput { position, .. }
             | Rejection::NegativeNice { position, .. }
             | Rejection::UnknownQos { position, .. }
             | Rejection::QosNotAllowed { position, .. } => Some(position),

@@ -202,6 +202,10 @@ fn kind_of(command: &Command) -> &'static str {
         Command::EndReservation(_) => "end_reservation",
         Command::SetPriorities(_) => "set_priorities",
         Command::SetQuotas(_) => "set_quotas",
+        Command::RegisterDataset(_) => "register_dataset",
+        Command::RemoveDataset(_) => "remove_dataset",
+        Command::PinDataset(_) => "pin_dataset",
+        Command::RecordReplicas(_) => "record_replicas",
         Command::CommitPlan(_) => "commit_plan",
         Command::PassTime => "pass_time",
     }

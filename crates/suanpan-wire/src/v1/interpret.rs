@@ -22,7 +22,7 @@ use suanpan_model::array::ArraySpec;
 use suanpan_model::begin::BeginSpec;
 use suanpan_model::dependency::Dependency;
 use suanpan_model::id::BlobHash;
-use suanpan_model::job::{Hold, JobSpec, Launch, OnInvalidDependency, Requeue};
+use suanpan_model::job::{ArraySites, Hold, JobSpec, Launch, OnInvalidDependency, Requeue};
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::parse::ParseError;
 use suanpan_model::time::Timestamp;
@@ -119,6 +119,10 @@ impl SubmitJob {
             launch: BlobHash([0; 32]),
             array,
             dependency,
+            array_sites: match self.array_split {
+                Some(true) => ArraySites::Any,
+                _ => ArraySites::One,
+            },
             on_invalid_dependency: match self.kill_on_invalid_dep {
                 Some(true) => OnInvalidDependency::Cancel,
                 _ => OnInvalidDependency::Wait,

@@ -172,6 +172,10 @@ pub struct SubmitJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "0-15%4")]
     pub array: Option<String>,
+    /// Whether the tasks of an array may run at different clusters; by default all run at the
+    /// cluster of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_split: Option<bool>,
     /// What must happen first (`-d`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "afterok:36:37")]
@@ -336,6 +340,7 @@ impl SubmitJob {
             exclude: None,
             flavors: Vec::new(),
             array: None,
+            array_split: None,
             dependency: None,
             kill_on_invalid_dep: None,
             begin: None,

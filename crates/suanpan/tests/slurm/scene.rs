@@ -149,6 +149,11 @@ impl Scene {
 
     /// Starts the agent of a site on its login node.
     pub fn start_agent(&mut self, site: &str) {
+        self.start_agent_with(site, "");
+    }
+
+    /// The same, to crash once at each of these failpoints: it, or a supervisor of its jobs.
+    pub fn start_agent_with(&mut self, site: &str, crashes: &str) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut command = self.lab.user_command(site, &path("bin/suanpan"));
         command.args(["agent", "--driver", "slurm", "--server", "https://hub:7726"]);
@@ -157,6 +162,9 @@ impl Scene {
         command.args(["--site-file", &path(&format!("{site}.toml"))]);
         command.args(["--state-dir", &path(&format!("state-{site}"))]);
         command.args(["--log-level", "info,suanpan_agent::slurm=debug"]);
+        if !crashes.is_empty() {
+            command.env("SUANPAN_CRASH_ONCE", crashes);
+        }
         self.spawn(site, command);
     }
 
@@ -221,6 +229,12 @@ impl Scene {
         let text = self.run(&["journal", "dump", "--data-dir", &data]).ok();
         let record = |line: &str| serde_json::from_str(line).expect("a line is a document");
         text.lines().map(record).collect()
+    }
+
+    /// Whether an agent ended by itself.
+    pub fn has_ended(&mut self, site: &str) -> bool {
+        let child = self.children.get_mut(site).expect("it was started");
+        child.try_wait().expect("it is a child").is_some()
     }
 
     fn spawn(&mut self, name: &str, mut command: Command) {
@@ -294,7 +308,7 @@ impl Drop for Scene {
             eprintln!("{}", self.logs());
         }
         if let Some(kept) = std::env::var_os("SUANPAN_LAB_KEEP") {
-            let _ = Command::new("cp").arg("-r").arg(&self.dir).arg(kept).status();
+            let _ = Command::new("cp").arg("-rL").arg(&self.dir).arg(kept).status();
         }
         for child in self.children.values_mut() {
             let _ = child.kill();

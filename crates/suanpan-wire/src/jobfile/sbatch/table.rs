@@ -173,6 +173,8 @@ pub const TABLE: &[OptionRow] = &[
         "Project that pays."),
     job("array", 'a', &["SBATCH_ARRAY_INX"], Required("indices"), set_array,
         "Make an array job with these task indices, such as 0-15%4."),
+    job("array-split", ' ', &[], Flag, |job, _| put(&mut job.array_split, Ok(true)),
+        "Let the tasks of the array run at different clusters.").own(),
     job("begin", 'b', &[], Required("time"), set_begin,
         "Start no earlier, such as now+1hour or 2030-01-31T18:00."),
     job("budget", ' ', &[], Required("credits"), set_budget,

@@ -148,7 +148,8 @@ impl World {
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "silent" => {
-                let (cluster, silent) = (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
+                let (cluster, silent) =
+                    (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
                 let mut told =
                     self.ask(Caller::System, Command::RecordContact(cluster, Contact::Silent));
                 told.extend(self.ask(Caller::System, Command::WithdrawQueued(cluster, silent)));
@@ -460,7 +461,10 @@ impl World {
         let mut spec = spec(words, self.now);
         if let Some(name) = words.get("inputs") {
             let id = self.version(name).unwrap_or(DatasetId(99));
-            let bytes = self.snapshot.datasets.get(&id).map_or(0, |view| view.bytes);
+            let known = self.sequencer.state().datasets().get(id);
+            let bytes = known
+                .and_then(|one| self.sequencer.state().datasets().content(one.manifest))
+                .map_or(0, |content| content.size.bytes);
             let input = InputNeed { at: None, bytes, dataset: Some(id) };
             Arc::make_mut(&mut spec.shape).inputs.push(input);
         }

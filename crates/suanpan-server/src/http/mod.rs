@@ -11,8 +11,10 @@ pub mod router;
 pub mod tls;
 
 mod agent;
+mod agent_data;
 mod closures;
 mod convert;
+mod datasets;
 mod events;
 mod explain;
 mod firehose;

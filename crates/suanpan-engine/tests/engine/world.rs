@@ -148,7 +148,8 @@ impl World {
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "silent" => {
-                let (cluster, silent) = (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
+                let (cluster, silent) =
+                    (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
                 let mut told =
                     self.ask(Caller::System, Command::RecordContact(cluster, Contact::Silent));
                 told.extend(self.ask(Caller::System, Command::WithdrawQueued(cluster, silent)));

@@ -103,8 +103,17 @@ impl Scene {
         Some(scene)
     }
 
-    fn binary(&self) -> PathBuf {
+    /// The binary that every place sees.
+    pub fn binary(&self) -> PathBuf {
         self.dir.join("bin/suanpan")
+    }
+
+    /// A command of the user at a place.
+    pub fn command(&self, place: &str, program: &str) -> Command {
+        let mut command = self.lab.user_command(place, program);
+        command.current_dir(self.work()).stdin(Stdio::null());
+        self.as_user(&mut command);
+        command
     }
 
     /// A place that every site sees.
@@ -252,10 +261,8 @@ impl Scene {
 
     /// Types a command at the hub.
     pub fn run(&self, words: &[&str]) -> Answer {
-        let mut command = self.lab.user_command("hub", &self.binary().display().to_string());
-        command.args(words).current_dir(self.work()).stdin(Stdio::null());
-        self.as_user(&mut command);
-        Answer::from(command.output().expect("the binary starts"))
+        let mut command = self.command("hub", &self.binary().display().to_string());
+        Answer::from(command.args(words).output().expect("the binary starts"))
     }
 
     /// Writes a script of the user; answers its path.

@@ -105,6 +105,23 @@ pub enum Rejection {
     ReservationExists(String),
     /// The cluster has no reservation of this name.
     UnknownReservation(String),
+    /// The cluster takes part already.
+    AlreadyMember(String),
+    /// The cluster has not joined, so that there is nothing to approve.
+    NotJoined(String),
+    /// No invitation has this token.
+    UnknownInvitation,
+    /// The invitation is for another cluster.
+    InvitedAsAnother {
+        /// The cluster it is for.
+        invited: String,
+        /// The one that was named.
+        named: String,
+    },
+    /// Another agent joined by this invitation.
+    InvitationUsed(String),
+    /// The invitation can no longer be used.
+    InvitationExpired(String),
     /// There is no such dataset.
     UnknownDataset(DatasetId),
     /// An input is a dataset that does not exist.
@@ -139,23 +156,6 @@ pub enum Rejection {
     },
     /// No such attempt runs at the agent's cluster.
     UnknownAllocation(AllocationId),
-    /// The cluster takes part already.
-    AlreadyMember(String),
-    /// The cluster has not joined, so that there is nothing to approve.
-    NotJoined(String),
-    /// No invitation has this token.
-    UnknownInvitation,
-    /// The invitation is for another cluster.
-    InvitedAsAnother {
-        /// The cluster it is for.
-        invited: String,
-        /// The one that was named.
-        named: String,
-    },
-    /// Another agent joined by this invitation.
-    InvitationUsed(String),
-    /// The invitation can no longer be used.
-    InvitationExpired(String),
     /// Only the control plane itself may ask this.
     SystemOnly,
 }
@@ -207,6 +207,12 @@ impl Rejection {
             Rejection::EndsBeforeItBegins => "ends-before-it-begins",
             Rejection::ReservationExists(_) => "reservation-exists",
             Rejection::UnknownReservation(_) => "unknown-reservation",
+            Rejection::AlreadyMember(_) => "already-member",
+            Rejection::NotJoined(_) => "not-joined",
+            Rejection::UnknownInvitation => "unknown-join-token",
+            Rejection::InvitedAsAnother { .. } => "invited-as-another",
+            Rejection::InvitationUsed(_) => "join-token-used",
+            Rejection::InvitationExpired(_) => "join-token-expired",
             Rejection::UnknownDataset(_) => "unknown-dataset",
             Rejection::UnknownInput { .. } => "unknown-input",
             Rejection::NotDatasetOwner { .. } => "not-dataset-owner",
@@ -214,12 +220,6 @@ impl Rejection {
             Rejection::UnknownSite(_) => "unknown-site",
             Rejection::NotPinned { .. } => "not-pinned",
             Rejection::UnknownAllocation(_) => "unknown-allocation",
-            Rejection::AlreadyMember(_) => "already-member",
-            Rejection::NotJoined(_) => "not-joined",
-            Rejection::UnknownInvitation => "unknown-join-token",
-            Rejection::InvitedAsAnother { .. } => "invited-as-another",
-            Rejection::InvitationUsed(_) => "join-token-used",
-            Rejection::InvitationExpired(_) => "join-token-expired",
             Rejection::SystemOnly => "system-only",
         }
     }
@@ -244,10 +244,10 @@ impl Rejection {
             | Rejection::NotRunning(_)
             | Rejection::NotDrained
             | Rejection::ReservationExists(_)
-            | Rejection::DatasetInUse { .. }
-            | Rejection::NotPinned { .. }
             | Rejection::AlreadyMember(_)
             | Rejection::NotJoined(_)
+            | Rejection::DatasetInUse { .. }
+            | Rejection::NotPinned { .. }
             | Rejection::ClusterExists(_) => Kind::Conflict,
             Rejection::NotOwner { .. }
             | Rejection::NegativeNice { .. }
@@ -458,6 +458,22 @@ impl fmt::Display for Rejection {
                 write!(f, "there is a reservation `{name}` already")
             }
             Rejection::UnknownReservation(name) => write!(f, "there is no reservation `{name}`"),
+            Rejection::AlreadyMember(name) => {
+                write!(f, "cluster `{name}` is in the network already")
+            }
+            Rejection::NotJoined(name) => write!(f, "cluster `{name}` has not joined"),
+            Rejection::UnknownInvitation => {
+                f.write_str("no invitation has this join token: it is wrong, or was revoked")
+            }
+            Rejection::InvitedAsAnother { invited, named } => {
+                write!(f, "the join token is for cluster `{invited}`, not for `{named}`")
+            }
+            Rejection::InvitationUsed(name) => {
+                write!(f, "the join token was used before, by another agent of `{name}`")
+            }
+            Rejection::InvitationExpired(name) => {
+                write!(f, "the join token of cluster `{name}` has expired")
+            }
             Rejection::UnknownDataset(id) => write!(f, "there is no dataset {id}"),
             Rejection::UnknownInput { dataset, .. } => {
                 write!(f, "it reads dataset {dataset}, which does not exist")
@@ -474,22 +490,6 @@ impl fmt::Display for Rejection {
             }
             Rejection::UnknownAllocation(id) => {
                 write!(f, "allocation {id} does not run at the agent's cluster")
-            }
-            Rejection::AlreadyMember(name) => {
-                write!(f, "cluster `{name}` is in the network already")
-            }
-            Rejection::NotJoined(name) => write!(f, "cluster `{name}` has not joined"),
-            Rejection::UnknownInvitation => {
-                f.write_str("no invitation has this join token: it is wrong, or was revoked")
-            }
-            Rejection::InvitedAsAnother { invited, named } => {
-                write!(f, "the join token is for cluster `{invited}`, not for `{named}`")
-            }
-            Rejection::InvitationUsed(name) => {
-                write!(f, "the join token was used before, by another agent of `{name}`")
-            }
-            Rejection::InvitationExpired(name) => {
-                write!(f, "the join token of cluster `{name}` has expired")
             }
             Rejection::SystemOnly => f.write_str("only the control plane itself may ask this"),
         }

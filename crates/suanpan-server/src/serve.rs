@@ -62,6 +62,7 @@ fn options(config: &Config) -> Options {
         checkpoint_every: config.checkpoint_every,
         contact_period: config.contact_period,
         withdraw_after: config.withdraw_after,
+        links: config.links.clone(),
         ..Options::new(config.data_dir.clone())
     }
 }

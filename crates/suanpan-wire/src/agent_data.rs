@@ -6,6 +6,8 @@
 //! | `POST /v1/agent/data-reports` | [`DataReports`] → `204` | all but samples is durable then |
 //! | `GET /v1/agent/chunks/{hash}` | → bytes | from the control plane's object store |
 //! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, where a site cannot be reached |
+//! | `GET /v1/agent/probe?bytes=N` | → N bytes that do not compress | 0 for a round trip |
+//! | `POST /v1/agent/probe` | bytes → [`ProbeSeen`] | how fast they came |
 //! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | a job's output becomes a dataset |
 //!
 //! As with orders, every message may be lost or repeated: the agent compares what it should hold
@@ -43,6 +45,16 @@ pub struct DataAnswer {
     /// Most bytes of active measurements in an hour, over all peers.
     #[serde(default)]
     pub probe_bytes_per_hour: u64,
+    /// Name of the control plane's own place, for samples of the links to and from it.
+    #[serde(default)]
+    pub hub: String,
+}
+
+/// What the control plane saw of bytes that an agent sent to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSeen {
+    /// Rate of the second half of them, bits per second; nothing if they were too few.
+    pub throughput_bps: Option<u64>,
 }
 
 /// One replica a site should have.

@@ -19,7 +19,7 @@ pub(crate) fn decide(
         }
         // The control plane speaks for its own place.
         Caller::System => record.site.clone().ok_or(Rejection::WrongAgent)?,
-        Caller::User(_) => return Err(Rejection::WrongAgent),
+        Caller::User(_) | Caller::Invited => return Err(Rejection::WrongAgent),
     };
     let news = record.present.iter().filter_map(|present| {
         let content = state.datasets.content(present.manifest)?;

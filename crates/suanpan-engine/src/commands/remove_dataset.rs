@@ -18,7 +18,7 @@ pub(crate) fn decide(
             return Err(Rejection::NotDatasetOwner { name, owner });
         }
         Caller::User(_) | Caller::System => {}
-        Caller::Agent(_) => return Err(Rejection::WrongAgent),
+        Caller::Agent(_) | Caller::Invited => return Err(Rejection::WrongAgent),
     }
     if let Some(job) = state.readers_of(id).next() {
         return Err(Rejection::DatasetInUse { dataset: one.to_string(), job });

@@ -19,8 +19,7 @@ use suanpan_model::dataset::DatasetRef;
 use suanpan_model::id::{BlobHash, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{
     ArraySites, End, Hold, InputNeed, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape,
-    TaskRef,
-    Usage,
+    TaskRef, Usage,
 };
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
@@ -462,7 +461,10 @@ impl World {
         let mut spec = spec(words, self.now);
         if let Some(name) = words.get("inputs") {
             let id = self.version(name).unwrap_or(DatasetId(99));
-            let bytes = self.snapshot.datasets.get(&id).map_or(0, |view| view.bytes);
+            let known = self.sequencer.state().datasets().get(id);
+            let bytes = known
+                .and_then(|one| self.sequencer.state().datasets().content(one.manifest))
+                .map_or(0, |content| content.size.bytes);
             let input = InputNeed { at: None, bytes, dataset: Some(id) };
             Arc::make_mut(&mut spec.shape).inputs.push(input);
         }

@@ -387,8 +387,7 @@ pub(super) async fn tasks(
     let known = known(app, &row, first..end).await?;
     let (reader, job_row) = (Arc::clone(app), row.clone());
     let mut tasks = aside(move || {
-        let views = reader.plane.views();
-        known.iter().map(|one| read_task(views, &job_row, one)).collect::<Answer<Vec<_>>>()
+        known.iter().map(|one| read_task(&reader, &job_row, one)).collect::<Answer<Vec<_>>>()
     })
     .await?;
     let waiting: Vec<usize> =
@@ -426,9 +425,9 @@ async fn known(app: &App, row: &JobRow, places: std::ops::Range<u64>) -> Answer<
     Ok(question.await?)
 }
 
-fn read_task(views: &Views, row: &JobRow, known: &Known) -> Answer<v1::Task> {
+fn read_task(app: &App, row: &JobRow, known: &Known) -> Answer<v1::Task> {
     let query = AttemptQuery { index: known.index, limit: SHOWN_MAX, ..AttemptQuery::default() };
-    let rows = views.attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
+    let rows = app.plane.views().attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
     let number = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let latest = rows.first().map(|row| attempt(app, row, number));
     let by_attempt = latest.as_ref().map_or(v1::JobState::Pending, |attempt| attempt.state);

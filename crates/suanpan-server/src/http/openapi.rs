@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, closures, events, jobs, logs, membership, ops, plan, priorities, quotas, sites, submit,
-    why,
+    agent, closures, events, jobs, logs, membership, network, ops, plan, priorities, quotas, sites,
+    submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -76,6 +76,13 @@ pub(super) struct OrdersBody(serde_json::Value);
 #[schema(value_type = String, format = Binary)]
 pub(super) struct BlobBody(String);
 
+/// What was seen of bytes sent to measure.
+#[derive(ToSchema, Serialize)]
+pub(super) struct ProbeSeenBody {
+    /// Rate of the second half of them, bits per second; nothing if they were too few.
+    throughput_bps: Option<u64>,
+}
+
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
 pub(super) struct ReportsBody {
@@ -120,6 +127,7 @@ pub(super) struct LogChunkBody {
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
         quotas::list, quotas::set, quotas::clear, events::all,
+        network::links, network::metrics, network::probe, network::probe_up,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -131,6 +139,7 @@ pub(super) struct LogChunkBody {
     tags(
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
+        (name = "network", description = "The links between sites, and scores of sites"),
         (name = "priorities", description = "How jobs are ordered, and QOSs"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),

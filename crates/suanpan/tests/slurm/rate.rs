@@ -46,7 +46,9 @@ fn jobs_a_second_beside_sbatch() {
     let (jobs, rounds) = (number("RATE_JOBS", 2_000), number("RATE_ROUNDS", 1));
     let Some(scene) = Scene::start() else { return };
     let script = scene.script("true.sh", "#!/bin/sh\ntrue\n");
-    println!("{jobs} jobs of `true` at one site of a real Slurm, from first submission to last end");
+    println!(
+        "{jobs} jobs of `true` at one site of a real Slurm, from first submission to last end"
+    );
     for round in 1..=rounds {
         let (sbatch, suanpan) = match round % 2 {
             1 => (plain(&scene, &script, jobs), ours(&scene, &script, jobs)),

@@ -16,7 +16,8 @@ use suanpan_engine::sequencer::{Record, Reply, Sequencer};
 use suanpan_engine::state::State;
 use suanpan_model::id::{BlobHash, ClusterId, JobId};
 use suanpan_model::job::{
-    ArraySites, End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
+    ArraySites, End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef,
+    Usage,
 };
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
@@ -141,7 +142,8 @@ impl World {
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "silent" => {
-                let (cluster, silent) = (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
+                let (cluster, silent) =
+                    (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
                 let mut told =
                     self.ask(Caller::System, Command::RecordContact(cluster, Contact::Silent));
                 told.extend(self.ask(Caller::System, Command::WithdrawQueued(cluster, silent)));

@@ -3,9 +3,9 @@
 
 #[path = "../support/answer.rs"]
 mod answer;
+mod crashes;
 #[path = "../../../../xtask/src/soak/dice.rs"]
 mod dice;
-mod crashes;
 mod federation;
 mod order;
 mod scene;

@@ -107,19 +107,39 @@ pub struct Shape {
     /// Inputs that must be at the site before it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputNeed>,
+    /// Bytes of outputs that are expected, which go home afterwards; 0 if nothing is known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub output_bytes: u64,
     /// Absolute paths on the submit host that the site must see as they are (working directory,
     /// output directories).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
 }
 
+fn is_zero_length(length: &Seconds) -> bool {
+    length.0 == 0
+}
+
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
+}
+
+impl Shape {
+    /// Whether where it runs decides what data is moved.
+    #[must_use]
+    pub fn moves_data(&self) -> bool {
+        !self.inputs.is_empty() || self.output_bytes > 0
+    }
+}
+
 /// Bytes that must be at the site, and where they are now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InputNeed {
-    /// Site that holds them; `None` is the submit host's (home) site.
+    /// Site that holds them; `None` is the submit host's (home) site. Of a dataset it says
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// How many.
+    /// How many; of a dataset, its size at submission.
     pub bytes: u64,
     /// The dataset they are; where it is, is known of it and not by `at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -374,6 +394,9 @@ pub struct Prediction {
     pub stage: Seconds,
     /// Run time on the flavor.
     pub run: Seconds,
+    /// Staging out.
+    #[serde(default, skip_serializing_if = "is_zero_length")]
+    pub out: Seconds,
     /// Most it may cost.
     pub cost: MicroCredits,
 }

@@ -16,6 +16,7 @@ use crate::flavor_speed::Basis;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::money::MicroCredits;
+use suanpan_model::network::Origin;
 use suanpan_model::time::Seconds;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
@@ -41,6 +42,12 @@ pub struct Offer {
     pub limit: Walltime,
     /// Staging of inputs.
     pub stage: Seconds,
+    /// Where `stage` is from; `None` if nothing is moved.
+    pub stage_from: Option<Origin>,
+    /// Staging of outputs, back home.
+    pub out: Seconds,
+    /// Where `out` is from; `None` if nothing is moved.
+    pub out_from: Option<Origin>,
     /// Expected run time: as learnt, else the time limit divided by the flavor's speed.
     pub run: Seconds,
     /// Where `run` is from.
@@ -74,10 +81,10 @@ impl Offer {
         Seconds(self.stage.0 + u64::from(self.limit.seconds()))
     }
 
-    /// From start to expected finish.
+    /// From start to expected finish, when the outputs are home.
     #[must_use]
     pub fn length(&self) -> Seconds {
-        Seconds(self.stage.0.saturating_add(self.run.0))
+        Seconds(self.stage.0.saturating_add(self.run.0).saturating_add(self.out.0))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use crate::policy::Policy;
 use crate::snapshot::{Change, Ending, Pending, Running, Snapshot};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{Goal, Shape, Sharing};
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
+use suanpan_model::network::{LinkEstimate, Origin};
 use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
@@ -91,6 +93,7 @@ pub(crate) fn shape(nodes: u32, per_node: Tres, seconds: u32) -> Shape {
         goal: Goal::Fastest,
         budget: None,
         inputs: Vec::new(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }
@@ -127,6 +130,23 @@ pub(crate) fn network(inventories: Vec<Inventory>) -> Snapshot {
         snapshot.apply(Change::Inventory(ClusterId(id), Arc::new(inventory)));
     }
     snapshot
+}
+
+/// Measured links: from, to, Mbit/s; without delay.
+pub(crate) fn measured(links: &[(&str, &str, u64)]) -> BTreeMap<(String, String), LinkEstimate> {
+    let link = |&(from, to, mbit): &(&str, &str, u64)| {
+        let estimate = LinkEstimate {
+            round_trip_us: 0,
+            round_trip_p99_us: 0,
+            loss_ppm: 0,
+            throughput_bps: mbit * 1_000_000,
+            delay_from: Origin::Measured,
+            throughput_from: Origin::Measured,
+            at: NOW,
+        };
+        ((from.to_owned(), to.to_owned()), estimate)
+    };
+    links.iter().map(link).collect()
 }
 
 pub(crate) fn add(snapshot: &mut Snapshot, jobs: impl IntoIterator<Item = Pending>) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::money::MicroCredits;
+use suanpan_model::network::Origin;
 use suanpan_model::time::{Seconds, Timestamp};
 
 /// A condition a site must meet, in the order they are checked and printed.
@@ -38,6 +39,8 @@ pub enum Predicate {
     TimeLimit,
     /// The most it may cost there is within the budget.
     Budget,
+    /// Some site has all of each dataset it needs.
+    Replica,
     /// A link to where its inputs are is declared or measured.
     Network,
     /// It can be finished there by its deadline.
@@ -88,12 +91,21 @@ pub struct Candidate {
     pub start_latest: Timestamp,
     /// Staging of inputs before the payload runs.
     pub stage: Seconds,
+    /// Where `stage` is from; `None` if nothing is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_from: Option<Origin>,
     /// Run time on this flavor: as learnt, else the time limit divided by the flavor's speed.
     pub run: Seconds,
     /// Where `run` is from.
     #[serde(default, skip_serializing_if = "Basis::is_declared")]
     pub basis: Basis,
-    /// Expected finish.
+    /// Staging of outputs, back home.
+    #[serde(default)]
+    pub out: Seconds,
+    /// Where `out` is from; `None` if nothing is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_from: Option<Origin>,
+    /// Expected finish, when the outputs are home.
     pub finish: Timestamp,
     /// Most it may cost.
     pub cost: MicroCredits,
@@ -156,6 +168,8 @@ pub enum WaitingFor {
     BeginTime,
     /// Its user holds it.
     JobHeldUser,
+    /// No site holds a whole replica of one of its inputs.
+    InputMissing,
     /// As many tasks of its array run as `%limit` allows.
     JobArrayTaskLimit,
     /// No site in the network could run it now or later.

@@ -10,11 +10,12 @@
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
 //! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
-//! | `Dataset` | O(log datasets + sites that hold it) |
 //! | `Quotas` | O(members * cells + all allocations) |
 //! | `Learnt` | O(c + offers of the program's shapes) |
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
+//! | `Links` | O(links + c + shapes that move data * pools at the ends of changed links) |
+//! | `Dataset` | O(c + shapes that need it * pools where staging it may differ) |
 //!
 //! With quotas, `Took` and `Freed` also count what the allocation holds: O(cells * levels).
 //!
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
@@ -40,6 +42,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
+pub use crate::fit::network::DatasetView;
 pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
 pub use pending::{GOES_FIRST, Pending, PendingKey};
@@ -62,8 +65,6 @@ pub struct Snapshot {
     pub catalog: Catalog,
     /// The quotas and what the allocations use of them; `None` where nothing is limited.
     pub quotas: Option<Box<Book>>,
-    /// Datasets, and where they are.
-    pub datasets: BTreeMap<DatasetId, DatasetView>,
     /// What is known of programs.
     programs: BTreeMap<Arc<Program>, Speeds>,
     retired: Retired,
@@ -200,17 +201,11 @@ pub enum Change {
     Opened(ClusterId, ClosureId),
     /// Quotas are set, changed or lifted. What allocations hold is told anew after it.
     Quotas(Option<Arc<QuotaPolicy>>),
-    /// What there is of a dataset, and where; it was removed if `None`.
+    /// What is believed of measured links, by (from, to) and the names of sites. Replaces what was
+    /// known of all of them.
+    Links(BTreeMap<(String, String), LinkEstimate>),
+    /// Where a dataset is; it is gone if `None`.
     Dataset(DatasetId, Option<DatasetView>),
-}
-
-/// A dataset as far as placement goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DatasetView {
-    /// Its size.
-    pub bytes: u64,
-    /// Bytes of it that each site holds; sites that hold nothing are left out.
-    pub present: BTreeMap<String, u64>,
 }
 
 impl Snapshot {
@@ -257,16 +252,20 @@ impl Snapshot {
                     view.open(closure);
                 }
             }
-            Change::Dataset(id, Some(view)) => {
-                self.datasets.insert(id, view);
-            }
-            Change::Dataset(id, None) => {
-                self.datasets.remove(&id);
-            }
             Change::Quotas(policy) => {
                 self.quotas = policy.map(|policy| Box::new(Book::new(policy)));
                 let views = self.clusters.values_mut();
                 views.flat_map(|view| view.running.values_mut()).for_each(|one| one.held = None);
+            }
+            Change::Links(links) => {
+                let clusters = self.catalog.set_links(&links);
+                self.rejudge(&clusters, Shape::moves_data);
+            }
+            Change::Dataset(id, view) => {
+                let clusters = self.catalog.set_dataset(id, view);
+                let needs =
+                    |shape: &Shape| shape.inputs.iter().any(|input| input.dataset == Some(id));
+                self.rejudge(&clusters, needs);
             }
         }
     }
@@ -301,6 +300,25 @@ impl Snapshot {
                 Rejudge::Everything => {
                     class.rejudge(&self.catalog, key, speeds_in(&self.programs, key));
                 }
+            }
+        }
+    }
+
+    /// Asks these clusters anew what they offer the shapes for which moving data takes another
+    /// time.
+    fn rejudge(&mut self, clusters: &[ClusterId], affected: impl Fn(&Shape) -> bool) {
+        if clusters.is_empty() {
+            return;
+        }
+        self.retired.0.retain(|shape, _| !affected(shape));
+        for (key, class) in self.shapes.iter_mut().filter(|(key, _)| affected(&key.shape)) {
+            let speeds = speeds_in(&self.programs, key);
+            if clusters.len() == self.catalog.len() {
+                class.rejudge(&self.catalog, key, speeds);
+                continue;
+            }
+            for &cluster in clusters {
+                class.rejudge_cluster(&self.catalog, cluster, key, speeds);
             }
         }
     }

@@ -278,6 +278,7 @@ pub fn shape(number: u64) -> Shape {
         goal: [Goal::Fastest, Goal::Cheapest, Goal::Balanced][(number % 3) as usize],
         budget: None,
         inputs: Vec::new(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }

@@ -9,10 +9,11 @@ use super::parse::{QueueRow, SlurmState};
 use super::store::{self, Assignment, Conclusion, JobExit, Submission, name, never_started};
 use super::submit::{self, Refusal};
 use super::{CANCEL_PERIOD, SlurmDriver};
+use crate::data::board::HoldBack;
 use crate::local::files::{Exit, now, numbered};
 use std::fs;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch, PayloadReach, Usage};
 use suanpan_site::reconcile::{Observed, Progress};
@@ -64,7 +65,11 @@ impl SlurmDriver {
             // Looked up before the first submission: an agent that lost its directory finds the
             // job by its mark.
             let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
-            let Some(job) = known else { return self.submit(id, 1) };
+            let Some(job) = known else {
+                // A job that started before its inputs are there would hold nodes for nothing.
+                let staged = self.settings.board.left(id) == Some(Duration::ZERO);
+                return if staged { self.submit(id, 1) } else { Ok(()) };
+            };
             let generation = live.mark.generation;
             let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
             dir.write(name::SUBMIT, &submission)?;
@@ -141,6 +146,12 @@ impl SlurmDriver {
                     // It ends by itself in a moment: cancelled now, the site would say that it
                     // was. What waits in the queue under its mark is cancelled as a stray.
                     let outcome = judge::merge(&exit, over);
+                    let dir = self.dir(id);
+                    if outcome.end == (End::Exited { code: 0 })
+                        && self.settings.board.holds_back(id, &dir) == HoldBack::Publishing
+                    {
+                        return Ok(());
+                    }
                     self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
                 }
             }

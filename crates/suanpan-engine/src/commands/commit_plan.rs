@@ -113,6 +113,7 @@ impl<'a> Judge<'a> {
         if cluster.contact.0 != Contact::Reachable
             || job.spec.begin.is_some_and(|begin| begin > self.at)
             || job.spec.deadline.is_some_and(|deadline| finish > deadline)
+            || state.missing_input(job).is_some()
         {
             return None;
         }

@@ -33,9 +33,7 @@ impl State {
                 self.took_back(at, *by);
                 self.preempted(*allocation, *by, *stop_at);
             }
-            Event::AllocationStaging { allocation, at } => {
-                self.allocation_mut(*allocation).staging_at = Some(*at);
-            }
+            Event::AllocationStaging { allocation, at } => self.staging(*allocation, *at),
             Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
             Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
                 self.count_usage(at, *allocation, outcome);
@@ -55,22 +53,17 @@ impl State {
                 let invitation = Invitation { token: *invitation, expires: *expires };
                 self.site_added(at, *cluster, name).invite(invitation);
             }
-            Event::SiteJoined { cluster, token } => {
-                let known = self.cluster_mut(*cluster);
-                (known.token, known.standing) = (Some(*token), Standing::Joined);
-            }
-            Event::SiteApproved { cluster } => {
-                self.cluster_mut(*cluster).standing = Standing::Member;
-            }
+            Event::SiteJoined { cluster, token } => self.cluster_mut(*cluster).join(*token),
+            Event::SiteApproved { cluster } => self.cluster_mut(*cluster).approve(),
             Event::SiteRevoked { cluster } => self.site_revoked(at, *cluster),
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
                 self.inventory_recorded(*cluster, inventory);
             }
             Event::ContactChanged { cluster, contact } => {
-                self.cluster_mut(*cluster).contact = (*contact, at);
-                self.emit(|| Change::Contact(*cluster, *contact));
+                self.contact_changed(at, *cluster, *contact);
             }
+            Event::EstimatesRecorded { links } => self.estimates_recorded(links),
             Event::NodesClosed { cluster, closure, by, users, projects } => {
                 let (closure, by) = (closure.clone(), by.clone());
                 let (users, projects) = (users.clone(), projects.clone());
@@ -82,8 +75,26 @@ impl State {
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
+            Event::DatasetRegistered { dataset, size } => self.dataset_registered(dataset, *size),
+            Event::DatasetRemoved { dataset } => self.dataset_removed(*dataset),
+            Event::DatasetPinned { dataset, site, pin } => {
+                self.dataset_pinned(*dataset, site, *pin);
+            }
+            Event::ReplicasRecorded { site, present, stored } => {
+                self.replicas_recorded(at, site, present, *stored);
+            }
+            Event::ReplicasEvicted { site, manifests } => self.replicas_evicted(site, manifests),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn staging(&mut self, id: AllocationId, at: Timestamp) {
+        self.allocation_mut(id).staging_at = Some(at);
+    }
+
+    fn contact_changed(&mut self, at: Timestamp, id: ClusterId, contact: Contact) {
+        self.cluster_mut(id).contact = (contact, at);
+        self.emit(|| Change::Contact(id, contact));
     }
 
     fn told_to_stop(&mut self, id: AllocationId, generation: Generation, reason: StopReason) {
@@ -222,6 +233,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.inputs_used(at, placed.job, placed.cluster);
         self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
@@ -256,6 +268,7 @@ impl State {
             None => self.ledger.void(placed.transfer),
         }
         let (cluster, job) = (placed.cluster, placed.job);
+        self.inputs_used(self.at, job, cluster);
         self.emit(|| Change::Freed(cluster, id));
         self.touch_gone(cluster, id);
         let live = self.jobs.get_mut(&job).expect("a placed job is live");

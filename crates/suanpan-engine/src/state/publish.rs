@@ -1,7 +1,7 @@
 //! What follows from a change: indexes, gates of waiting jobs, and the deltas for the scheduler
 //! and the order hub.
 
-use super::{Allocation, Gate, Job, State};
+use super::{Allocation, Gate, Job, State, datasets};
 use crate::event::Event;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
@@ -43,9 +43,13 @@ impl State {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }
         }
+        if !self.links.is_empty() {
+            snapshot.apply(Change::Links(self.links()));
+        }
         for (program, speeds) in self.programs.known() {
             snapshot.apply(Change::Learnt(Arc::new(program.clone()), Some(speeds)));
         }
+        self.dataset_views().for_each(|change| snapshot.apply(change));
         self.allocations.values().for_each(|allocation| snapshot.apply(self.took(allocation)));
         for job in self.jobs.values() {
             if let Some(pending) = self.as_pending(job) {
@@ -71,7 +75,7 @@ impl State {
     /// What the scheduler needs to know of a job, if any task may start.
     fn as_pending(&self, job: &Job) -> Option<Pending> {
         let ready = job.ready_count();
-        if ready == 0 {
+        if ready == 0 || self.missing_input(job).is_some() {
             return None;
         }
         let (may_preempt, qos_priority) = self.may_preempt(job);
@@ -187,6 +191,9 @@ impl State {
         for base in self.dependency_bases(job) {
             self.derived.dependents.entry(base).or_default().insert(job.id);
         }
+        for input in datasets::inputs_of(job) {
+            self.derived.readers.entry(input).or_default().insert(job.id);
+        }
         let owner_and_name = (job.spec.user.clone(), job.spec.name.clone());
         self.derived.by_name.entry(owner_and_name).or_default().insert(job.id);
         if let Some(deadline) = job.spec.deadline {
@@ -209,6 +216,14 @@ impl State {
                 waiting.remove(&job.id);
                 if waiting.is_empty() {
                     self.derived.dependents.remove(&base);
+                }
+            }
+        }
+        for input in datasets::inputs_of(job) {
+            if let Some(readers) = self.derived.readers.get_mut(&input) {
+                readers.remove(&job.id);
+                if readers.is_empty() {
+                    self.derived.readers.remove(&input);
                 }
             }
         }

@@ -116,6 +116,10 @@ fn condition(shape: &Shape, own: Own<'_>, predicate: Predicate) -> Option<String
         Predicate::NodeLimit => Some(format!("{} for one job", nodes(shape))),
         Predicate::TimeLimit => shape.time.map(|time| format!("a time limit of {time}")),
         Predicate::Budget => shape.budget.map(|budget| format!("costs at most {budget}")),
+        Predicate::Replica => {
+            let none = shape.inputs.iter().all(|input| input.dataset.is_none());
+            unless(none, "all of its datasets at some site".to_owned())
+        }
         Predicate::Network => unless(shape.inputs.is_empty(), "a link to its inputs".to_owned()),
         Predicate::Deadline => own.deadline.map(|_| "finished by the deadline".to_owned()),
         Predicate::Reachable => Some("its agent is in contact".to_owned()),

@@ -2,13 +2,14 @@
 
 use crate::fit::Offer;
 use crate::fit::feasible::{Ground, offers};
-use crate::fit::network::Links;
+use crate::fit::network::{DatasetView, Links};
 use crate::fit::pool::{Pool, pools};
-use crate::reason::Unfit;
-use std::collections::BTreeMap;
+use crate::reason::{Predicate, Unfit};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use suanpan_model::id::ClusterId;
+use suanpan_model::id::{ClusterId, DatasetId};
 use suanpan_model::job::Shape;
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::{Flavor, Inventory};
 
 /// Inventories with their pools and links, kept up to date one inventory at a time.
@@ -44,12 +45,34 @@ impl Catalog {
         }
         let pools = pools(&inventory);
         self.entries.insert(cluster, Entry { inventory, pools });
-        let links = Links::of(self.entries.values().map(|entry| &*entry.inventory));
-        if links == self.links {
-            return Rejudge::Cluster;
+        match self.links.declare(self.entries.values().map(|entry| &*entry.inventory)) {
+            false => Rejudge::Cluster,
+            true => Rejudge::Everything,
         }
-        self.links = links;
-        Rejudge::Everything
+    }
+
+    /// Takes in all measured links, by (from, to), instead of those before. Answers with the
+    /// clusters at which staging may take another time. O(links log links + clusters).
+    pub fn set_links(
+        &mut self,
+        links: &BTreeMap<(String, String), LinkEstimate>,
+    ) -> Vec<ClusterId> {
+        let sites = self.links.measure(links);
+        self.at(&sites)
+    }
+
+    /// Takes in where a dataset is; `None` if it is gone. Answers with the clusters at which
+    /// staging it may take another time. O(sites + clusters).
+    pub fn set_dataset(&mut self, id: DatasetId, view: Option<DatasetView>) -> Vec<ClusterId> {
+        match self.links.hold(id, view) {
+            Some(sites) => self.at(&sites),
+            None => self.entries.keys().copied().collect(),
+        }
+    }
+
+    fn at(&self, sites: &BTreeSet<String>) -> Vec<ClusterId> {
+        let at = self.entries.iter().filter(|(_, entry)| sites.contains(&entry.inventory.site));
+        at.map(|(&id, _)| id).collect()
     }
 
     /// The clusters, by id.
@@ -97,15 +120,20 @@ impl Catalog {
     }
 
     /// Whether any cluster could ever run this shape, by its inventory alone: contact and load do
-    /// not count. While no cluster has joined, everything is possible.
+    /// not count, nor where datasets are and how they could get there, which changes. While no
+    /// cluster has joined, everything is possible.
     ///
     /// # Errors
     /// For every cluster, the first condition it does not meet.
     pub fn possible(&self, shape: &Shape) -> Result<(), Vec<Unfit>> {
         let mut unfit = Vec::new();
+        let moves_datasets = shape.inputs.iter().any(|input| input.dataset.is_some());
         for &cluster in self.entries.keys() {
             match self.offers(cluster, shape) {
                 Ok(_) => return Ok(()),
+                Err(reason) if moves_datasets && reason.predicate >= Predicate::Replica => {
+                    return Ok(());
+                }
                 Err(reason) => unfit.push(reason),
             }
         }

@@ -5,7 +5,7 @@
 //! reason, and its amounts are taken from the ways that were left before it. So "at most 2" is
 //! about nodes that meet everything checked earlier.
 
-use crate::fit::network::Links;
+use crate::fit::network::{Links, Staging, Unreachable};
 use crate::fit::pool::Pool;
 use crate::fit::{Offer, Picked, amount_on};
 use crate::flavor_speed::Basis;
@@ -55,10 +55,14 @@ struct Funnel<'a> {
     ground: &'a Ground<'a>,
     shape: &'a Shape,
     ways: Vec<Way<'a>>,
+    /// What bringing its inputs there takes.
+    staging: Staging,
+    /// What bringing its outputs home takes.
+    returning: Staging,
 }
 
 /// The standing conditions in order.
-pub const STANDING: [Predicate; 14] = [
+pub const STANDING: [Predicate; 15] = [
     Predicate::Site,
     Predicate::Partition,
     Predicate::Path,
@@ -72,6 +76,7 @@ pub const STANDING: [Predicate; 14] = [
     Predicate::NodeLimit,
     Predicate::TimeLimit,
     Predicate::Budget,
+    Predicate::Replica,
     Predicate::Network,
 ];
 
@@ -80,7 +85,9 @@ pub const STANDING: [Predicate; 14] = [
 /// # Errors
 /// The first standing condition that no pool of the cluster meets.
 pub fn offers(ground: &Ground<'_>, shape: &Shape) -> Result<Vec<Offer>, Unfit> {
-    let mut funnel = Funnel { ground, shape, ways: ways(ground) };
+    let returning = ground.links.returning(&ground.inventory.site, shape.output_bytes);
+    let staging = Staging::default();
+    let mut funnel = Funnel { ground, shape, ways: ways(ground), staging, returning };
     for predicate in STANDING {
         funnel.meet(predicate).map_err(|(asked, there)| Unfit {
             cluster: ground.cluster,
@@ -139,7 +146,7 @@ impl<'a> Funnel<'a> {
             Predicate::NodeLimit => self.node_limit(),
             Predicate::TimeLimit => self.time_limit(),
             Predicate::Budget => self.budget(),
-            Predicate::Network => self.network(),
+            Predicate::Replica | Predicate::Network => self.network(predicate),
             Predicate::Deadline
             | Predicate::Reachable
             | Predicate::Refused
@@ -410,27 +417,40 @@ impl<'a> Funnel<'a> {
         )
     }
 
-    fn network(&mut self) -> Result<(), No> {
+    /// Both conditions on inputs; what was not asked for is left to the other.
+    fn network(&mut self, predicate: Predicate) -> Result<(), No> {
         if self.shape.inputs.is_empty() {
             return Ok(());
         }
         let (links, site) = (self.ground.links, &self.ground.inventory.site);
-        let Err(missing) = links.staging(site, &self.shape.inputs) else { return Ok(()) };
-        let there = match links.neighbours(site) {
-            none if none.is_empty() => "no link".to_owned(),
-            some => format!("links to {}", words::listed(&some)),
+        let missing = match links.staging(site, &self.shape.inputs) {
+            Ok(staging) => {
+                self.staging = staging;
+                return Ok(());
+            }
+            Err(missing) => missing,
         };
-        Err((format!("a link to {}", missing.from), there))
+        match (predicate, missing) {
+            (Predicate::Replica, Unreachable::NoReplica(dataset)) => {
+                Err((format!("all of dataset {dataset} at some site"), "at none".to_owned()))
+            }
+            (Predicate::Network, Unreachable::NoLink(from)) => {
+                let there = match links.neighbours(site) {
+                    none if none.is_empty() => "no link".to_owned(),
+                    some => format!("links to {}", words::listed(&some)),
+                };
+                Err((format!("a link to {from}"), there))
+            }
+            (Predicate::Network, Unreachable::Down(from)) => {
+                Err((format!("a link to {from}"), "nothing gets through".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn offer(&self, way: &Way<'a>) -> Offer {
         let limit = limit_in(self.shape, way.partition);
         let listed = self.shape.flavors.iter().position(|name| *name == way.flavor.name);
-        let stage = self
-            .ground
-            .links
-            .staging(&self.ground.inventory.site, &self.shape.inputs)
-            .expect("a way passed the network condition");
         let cost = cost(self.ground, self.shape, way);
         Offer {
             cluster: self.ground.cluster,
@@ -445,7 +465,10 @@ impl<'a> Funnel<'a> {
             },
             preference: u16::try_from(listed.unwrap_or(0)).unwrap_or(u16::MAX),
             limit,
-            stage,
+            stage: self.staging.time,
+            stage_from: self.staging.origin,
+            out: self.returning.time,
+            out_from: self.returning.origin,
             run: run_on(limit, way.flavor),
             basis: Basis::Declared,
             cost,

@@ -1,31 +1,96 @@
-//! Staging times between sites.
+//! What moving data costs: links between sites, and which site has which data.
 //!
-//! A transfer takes the link's one-way delay plus `bytes * 8 / throughput`; several inputs are
-//! copied one after another. Only direct links count: a declared link works in both directions,
-//! and where both ends declare one, the better of the two is taken. Within a site nothing is
-//! copied.
+//! A link is directed, from one site to another. What was measured of it counts; where nothing was
+//! measured, what an operator declares, in both directions, and where both ends declare a link the
+//! one with more throughput. Only direct links count. Within a site nothing is moved. Datasets reach
+//! every site, if need be by the control plane: where nothing is known of a link, they are taken to
+//! come at [`ASSUMED_BPS`].
+//!
+//! One link moves `bytes` in its one-way delay plus `bytes * 8 / throughput`. Inputs that come
+//! over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*, section
+//! 6.5.2): as a transfer here crosses one link only, each gets an equal share of its link, and the
+//! last is through when the link has moved the bytes of all. Inputs over different links come at
+//! the same time. So staging takes as long as the link that is busy longest.
+//!
+//! Of a dataset only the bytes that the site has not are moved, from one site that has it whole.
+//! Where several have, each input takes the one from which it is there first, those with the
+//! fewest sources and then the most bytes choosing first.
+//!
+//! With `i` inputs, `h` homes, `r` replicas of a dataset and `l` links into a site:
+//! O(i (h + r) log l) for a site, without allocating names; O(1) for a job without inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use suanpan_model::id::DatasetId;
 use suanpan_model::job::InputNeed;
+use suanpan_model::network::{LinkEstimate, Origin};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Seconds;
 
-/// The declared links of the network and the sites that hold the submit host's data.
+#[cfg(test)]
+mod tests;
+
+/// What a link of which nothing is known is taken to move: the slowest that sites of a network are
+/// usually attached with.
+pub const ASSUMED_BPS: u64 = 100_000_000;
+
+/// Links by the site they lead to, then by the site they come from.
+type Incoming = BTreeMap<String, BTreeMap<String, Path>>;
+
+/// The links of the network, and where data is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     /// Sites at which data of the submit host is.
     homes: BTreeSet<String>,
-    /// By the names of both ends, the smaller first.
-    links: BTreeMap<(String, String), Vec<Edge>>,
+    declared: Incoming,
+    measured: Incoming,
+    datasets: BTreeMap<DatasetId, DatasetView>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Edge {
-    delay_us: u32,
+/// What placement knows of a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatasetView {
+    /// Its size.
+    pub bytes: u64,
+    /// By the name of a site, how many of its bytes are there and verified. All of them make a
+    /// complete replica.
+    pub present: BTreeMap<String, u64>,
+}
+
+/// Believed properties of a directed link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Path {
     throughput_bps: u64,
+    /// One way.
+    delay_us: u32,
+    origin: Origin,
 }
 
-impl Edge {
+/// How long it takes to bring data somewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Staging {
+    /// Until the last byte is there, rounded up to a second.
+    pub time: Seconds,
+    /// Bytes that are moved.
+    pub bytes: u64,
+    /// The least certain of the sources of the links' throughput; `None` if nothing is moved.
+    pub origin: Option<Origin>,
+}
+
+/// Why an input cannot be brought to a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// No site has all of this dataset, and this one has not either.
+    NoReplica(DatasetId),
+    /// No link leads from where it is, in words: `site guiyang` or `the submit host's site`.
+    NoLink(String),
+    /// There is a link, but nothing gets through.
+    Down(String),
+}
+
+impl Path {
+    const ASSUMED: Path =
+        Path { throughput_bps: ASSUMED_BPS, delay_us: 0, origin: Origin::Assumed };
+
     /// Microseconds to move `bytes`; `None` over a link that moves nothing.
     fn micros(self, bytes: u64) -> Option<u128> {
         let bits = u128::from(bytes) * 8 * 1_000_000;
@@ -35,85 +100,232 @@ impl Edge {
         };
         Some(u128::from(self.delay_us) + moving)
     }
+
+    fn of(estimate: &LinkEstimate) -> Path {
+        Path {
+            throughput_bps: estimate.throughput_bps,
+            delay_us: estimate.round_trip_us / 2,
+            origin: estimate.throughput_from,
+        }
+    }
 }
 
-/// An input that cannot be brought to a site: where it is, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoLink {
-    /// `site guiyang` or `the submit host's site`.
-    pub from: String,
+/// One input that must be moved: how many bytes, and from where it could come.
+struct Moving<'a> {
+    bytes: u64,
+    sources: Vec<(&'a str, Path)>,
 }
 
 impl Links {
-    /// The links that these inventories declare.
-    #[must_use]
-    pub fn of<'a>(inventories: impl IntoIterator<Item = &'a Inventory>) -> Links {
-        let mut all = Links::default();
+    /// Takes in the links and homes that these inventories declare, instead of those before. Says
+    /// whether anything is different.
+    pub(crate) fn declare<'a>(
+        &mut self,
+        inventories: impl IntoIterator<Item = &'a Inventory>,
+    ) -> bool {
+        let (mut homes, mut declared) = (BTreeSet::new(), Incoming::new());
         for inventory in inventories {
             if inventory.home {
-                all.homes.insert(inventory.site.clone());
+                homes.insert(inventory.site.clone());
             }
             for link in &inventory.links {
-                let edge = Edge { delay_us: link.delay_us, throughput_bps: link.throughput_bps };
-                let edges = all.links.entry(ends(&inventory.site, &link.to)).or_default();
-                if let Err(place) = edges.binary_search(&edge) {
-                    edges.insert(place, edge);
-                }
+                let origin = Origin::Declared;
+                let (throughput_bps, delay_us) = (link.throughput_bps, link.delay_us);
+                let path = Path { throughput_bps, delay_us, origin };
+                keep_better(&mut declared, &inventory.site, &link.to, path);
+                keep_better(&mut declared, &link.to, &inventory.site, path);
             }
         }
-        all
+        let changed = homes != self.homes || declared != self.declared;
+        (self.homes, self.declared) = (homes, declared);
+        changed
     }
 
-    /// How long it takes to bring `inputs` to `site`, rounded up to a second.
+    /// Takes in all measured links, by (from, to), instead of those before. Answers with the sites
+    /// at either end of a link that is different.
+    pub(crate) fn measure(
+        &mut self,
+        estimates: &BTreeMap<(String, String), LinkEstimate>,
+    ) -> BTreeSet<String> {
+        let mut measured = Incoming::new();
+        for ((from, to), estimate) in estimates {
+            let into = measured.entry(to.clone()).or_default();
+            into.insert(from.clone(), Path::of(estimate));
+        }
+        let mut changed = BTreeSet::new();
+        let mut compare = |one: &Incoming, other: &Incoming| {
+            for (to, from, path) in flat(one) {
+                if other.get(to).and_then(|into| into.get(from)) != Some(path) {
+                    changed.extend([to.clone(), from.clone()]);
+                }
+            }
+        };
+        compare(&measured, &self.measured);
+        compare(&self.measured, &measured);
+        self.measured = measured;
+        changed
+    }
+
+    /// Takes in what became of a dataset; `None` if it is gone. Answers with the sites whose
+    /// staging may differ, `None` for all.
+    pub(crate) fn hold(
+        &mut self,
+        id: DatasetId,
+        view: Option<DatasetView>,
+    ) -> Option<BTreeSet<String>> {
+        let before = match view.clone() {
+            Some(view) => self.datasets.insert(id, view),
+            None => self.datasets.remove(&id),
+        };
+        let (Some(before), Some(after)) = (before, view) else { return None };
+        let same_sources = before.bytes == after.bytes && before.replicas().eq(after.replicas());
+        let names = || before.present.keys().chain(after.present.keys());
+        let differs = |site: &&String| before.present.get(*site) != after.present.get(*site);
+        same_sources.then(|| names().filter(differs).cloned().collect())
+    }
+
+    /// What it takes to bring `inputs` to `site`.
     ///
     /// # Errors
-    /// The first input that no link reaches.
-    pub fn staging(&self, site: &str, inputs: &[InputNeed]) -> Result<Seconds, NoLink> {
-        let mut micros: u128 = 0;
-        for input in inputs.iter().filter(|one| one.bytes > 0 && one.dataset.is_none()) {
-            let moved = match &input.at {
-                Some(from) => self.micros(from, site, input.bytes),
-                None => {
-                    self.homes.iter().filter_map(|home| self.micros(home, site, input.bytes)).min()
-                }
-            };
-            micros = micros.saturating_add(moved.ok_or_else(|| NoLink { from: place(input) })?);
+    /// The first input that cannot be brought there.
+    pub fn staging(&self, site: &str, inputs: &[InputNeed]) -> Result<Staging, Unreachable> {
+        let mut moving = Vec::new();
+        for input in inputs {
+            moving.extend(self.moving(site, input)?);
         }
-        Ok(Seconds(u64::try_from(micros.div_ceil(1_000_000)).unwrap_or(u64::MAX >> 24)))
+        // Stable, so that equal inputs keep the order of the request.
+        moving.sort_by_key(|one| (one.sources.len(), std::cmp::Reverse(one.bytes)));
+        let mut loads: Vec<(&str, Path, u64)> = Vec::new();
+        for one in &moving {
+            let load = |from: &str| loads.iter().find(|load| load.0 == from).map_or(0, |l| l.2);
+            let arrives = |&&(from, path): &&(&str, Path)| {
+                path.micros(load(from).saturating_add(one.bytes)).unwrap_or(u128::MAX)
+            };
+            let &(from, path) = one.sources.iter().min_by_key(arrives).expect("it has a source");
+            match loads.iter_mut().find(|load| load.0 == from) {
+                Some(load) => load.2 = load.2.saturating_add(one.bytes),
+                None => loads.push((from, path, one.bytes)),
+            }
+        }
+        let micros = loads.iter().filter_map(|(_, path, bytes)| path.micros(*bytes)).max();
+        Ok(Staging {
+            time: seconds(micros.unwrap_or(0)),
+            bytes: loads.iter().fold(0, |sum, load| load.2.saturating_add(sum)),
+            origin: loads.iter().map(|(_, path, _)| path.origin).max_by_key(doubt),
+        })
     }
 
-    /// Names of the sites a site has a link to, in order.
+    /// What it takes to bring outputs of so many bytes from `site` to the nearest of the submit
+    /// hosts' sites. Where no link leads there nothing is known, which is not a refusal.
+    #[must_use]
+    pub fn returning(&self, site: &str, bytes: u64) -> Staging {
+        if bytes == 0 || self.homes.contains(site) {
+            return Staging::default();
+        }
+        let paths = self.homes.iter().filter_map(|home| self.path(site, home));
+        let timed = paths.filter_map(|path| Some((path.micros(bytes)?, path.origin)));
+        let best = timed.min_by_key(|&(micros, _)| micros);
+        best.map_or(Staging::default(), |(micros, origin)| Staging {
+            time: seconds(micros),
+            bytes,
+            origin: Some(origin),
+        })
+    }
+
+    /// Names of the sites with a link to a site, in order.
     #[must_use]
     pub fn neighbours(&self, site: &str) -> Vec<&str> {
-        let mut names: Vec<&str> = self
-            .links
-            .keys()
-            .filter_map(|(one, other)| match (one == site, other == site) {
-                (true, _) => Some(other.as_str()),
-                (_, true) => Some(one.as_str()),
-                _ => None,
-            })
-            .collect();
-        names.sort_unstable();
-        names
+        let into = [&self.declared, &self.measured].into_iter().filter_map(|all| all.get(site));
+        let names: BTreeSet<&str> = into.flat_map(|into| into.keys().map(String::as_str)).collect();
+        names.into_iter().collect()
     }
 
-    fn micros(&self, from: &str, to: &str, bytes: u64) -> Option<u128> {
-        if from == to {
-            return Some(0);
+    /// What of an input must be moved to `site`, if anything.
+    fn moving<'a>(
+        &'a self,
+        site: &str,
+        input: &'a InputNeed,
+    ) -> Result<Option<Moving<'a>>, Unreachable> {
+        let (bytes, holders): (u64, Vec<&str>) = match (input.dataset, &input.at) {
+            (Some(id), _) => match self.datasets.get(&id) {
+                Some(view) => match (view.missing_at(site), view.replicas().next()) {
+                    (0, _) => return Ok(None),
+                    (_, None) => return Err(Unreachable::NoReplica(id)),
+                    (missing, Some(_)) => (missing, view.replicas().collect()),
+                },
+                None => return Err(Unreachable::NoReplica(id)),
+            },
+            (None, Some(at)) => (input.bytes, vec![at]),
+            (None, None) => (input.bytes, self.homes.iter().map(String::as_str).collect()),
+        };
+        if bytes == 0 || holders.contains(&site) {
+            return Ok(None);
         }
-        self.links.get(&ends(from, to))?.iter().filter_map(|edge| edge.micros(bytes)).min()
+        let assumed = input.dataset.map(|_| Path::ASSUMED);
+        let known = |from| Some((from, self.path(from, site).or(assumed)?));
+        let mut sources: Vec<(&str, Path)> = holders.into_iter().filter_map(known).collect();
+        if sources.is_empty() {
+            return Err(Unreachable::NoLink(place(input)));
+        }
+        sources.retain(|(_, path)| path.throughput_bps > 0);
+        match sources.is_empty() {
+            true => Err(Unreachable::Down(place(input))),
+            false => Ok(Some(Moving { bytes, sources })),
+        }
+    }
+
+    fn path(&self, from: &str, to: &str) -> Option<Path> {
+        let of = |all: &Incoming| all.get(to)?.get(from).copied();
+        of(&self.measured).or_else(|| of(&self.declared))
     }
 }
 
-fn ends(one: &str, other: &str) -> (String, String) {
-    let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    (first.to_owned(), second.to_owned())
+/// Least certain last.
+fn doubt(origin: &Origin) -> u8 {
+    match origin {
+        Origin::Measured => 0,
+        Origin::Derived => 1,
+        Origin::Declared => 2,
+        Origin::Assumed => 3,
+    }
 }
 
+impl DatasetView {
+    /// The sites that have all of it, in order.
+    fn replicas(&self) -> impl Iterator<Item = &str> {
+        let whole = self.present.iter().filter(|(_, bytes)| **bytes >= self.bytes);
+        whole.map(|(site, _)| site.as_str())
+    }
+
+    fn missing_at(&self, site: &str) -> u64 {
+        self.bytes.saturating_sub(self.present.get(site).copied().unwrap_or(0))
+    }
+}
+
+/// Where an input is, in words.
 fn place(input: &InputNeed) -> String {
-    match &input.at {
-        Some(site) => format!("site {site}"),
-        None => "the submit host's site".to_owned(),
+    match (input.dataset, &input.at) {
+        (Some(id), _) => format!("a site with all of dataset {id}"),
+        (None, Some(site)) => format!("site {site}"),
+        (None, None) => "the submit host's site".to_owned(),
     }
+}
+
+fn keep_better(links: &mut Incoming, from: &str, to: &str, path: Path) {
+    let into = links.entry(to.to_owned()).or_default();
+    let best = into.entry(from.to_owned()).or_insert(path);
+    let rank = |path: &Path| (path.throughput_bps, std::cmp::Reverse(path.delay_us));
+    if rank(&path) > rank(best) {
+        *best = path;
+    }
+}
+
+/// Every link as (to, from, path).
+fn flat(links: &Incoming) -> impl Iterator<Item = (&String, &String, &Path)> {
+    links.iter().flat_map(|(to, into)| into.iter().map(move |(from, path)| (to, from, path)))
+}
+
+/// Microseconds rounded up to seconds, at most what a timestamp can still be moved by.
+fn seconds(micros: u128) -> Seconds {
+    Seconds(u64::try_from(micros.div_ceil(1_000_000)).unwrap_or(u64::MAX >> 24))
 }

@@ -360,6 +360,7 @@ impl<'a> Run<'a> {
                 start_latest: choice.start,
                 stage: offer.stage,
                 run: offer.run,
+                out: offer.out,
                 cost: offer.cost,
             },
             explanation,

@@ -13,6 +13,7 @@ use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Seconds;
 
 mod closures;
+mod links;
 mod preemptions;
 mod properties;
 mod quotas;

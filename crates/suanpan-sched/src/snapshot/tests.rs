@@ -1,11 +1,15 @@
 use crate::fixtures::{
-    HOUR, NOW, add, at, flavor, network, pending, running, shape, site, take, tres,
+    HOUR, NOW, add, at, flavor, measured, network, pending, running, shape, site, take, tres,
 };
-use crate::snapshot::{Change, Closure, ClosureId, ClosureKind, Contact, Pending, Snapshot};
+use crate::snapshot::{
+    Change, Closure, ClosureId, ClosureKind, Contact, DatasetView, Pending, Snapshot,
+};
 use proptest::prelude::{Strategy, prop, prop_assert_eq, prop_oneof};
 use proptest::proptest;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use suanpan_model::id::{AllocationId, ClusterId, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
+use suanpan_model::job::{InputNeed, Shape};
 
 fn one_site() -> Snapshot {
     network(vec![site("a", flavor("f", 1_000, 1), 2, tres(8, 32, 1))])
@@ -63,12 +67,15 @@ fn any_change() -> impl Strategy<Value = Change> {
         }),
         1 => cluster.clone().prop_map(|id| Change::Contact(id, Contact::Silent)),
         2 => job.prop_map(|(id, priority, ready, cpus, begin)| {
+            let needed = (cpus == 2).then_some(DatasetId(1));
+            let input = InputNeed { at: None, bytes: 2, dataset: needed };
+            let inputs = needed.map(|_| input).into_iter().collect();
             Change::Pending(Pending {
                 priority,
                 ready,
                 begin: begin.map(at),
                 may_preempt: (begin == Some(0)).then(|| "low".to_owned()).into_iter().collect(),
-                ..pending(id, &shape(1, tres(cpus, 1, 0), HOUR))
+                ..pending(id, &Shape { inputs, ..shape(1, tres(cpus, 1, 0), HOUR) })
             })
         }),
         1 => (1u64..6).prop_map(|id| Change::NotPending(JobId(id))),
@@ -88,6 +95,14 @@ fn any_change() -> impl Strategy<Value = Change> {
             })
         }),
         1 => (cluster, 0u64..3).prop_map(|(id, closure)| Change::Opened(id, ClosureId(closure))),
+        1 => (0u64..3).prop_map(|mbit| Change::Links(measured(&[("s1", "s2", mbit)]))),
+        1 => prop::option::of((0u64..3, 0u64..3)).prop_map(|present| {
+            let view = present.map(|(one, other)| DatasetView {
+                bytes: 2,
+                present: BTreeMap::from([("s1".to_owned(), one), ("s2".to_owned(), other)]),
+            });
+            Change::Dataset(DatasetId(1), view)
+        }),
     ]
 }
 

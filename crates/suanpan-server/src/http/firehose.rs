@@ -222,7 +222,13 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::ArraysUnbound { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
+        | Event::EstimatesRecorded { .. }
         | Event::JobsPrioritized { .. }
+        | Event::DatasetRegistered { .. }
+        | Event::DatasetRemoved { .. }
+        | Event::DatasetPinned { .. }
+        | Event::ReplicasRecorded { .. }
+        | Event::ReplicasEvicted { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

@@ -426,9 +426,8 @@ async fn known(app: &App, row: &JobRow, places: std::ops::Range<u64>) -> Answer<
 }
 
 fn read_task(app: &App, row: &JobRow, known: &Known) -> Answer<v1::Task> {
-    let views = app.plane.views();
     let query = AttemptQuery { index: known.index, limit: SHOWN_MAX, ..AttemptQuery::default() };
-    let rows = views.attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
+    let rows = app.plane.views().attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
     let number = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let latest = rows.first().map(|row| attempt(app, row, number));
     let by_attempt = latest.as_ref().map_or(v1::JobState::Pending, |attempt| attempt.state);

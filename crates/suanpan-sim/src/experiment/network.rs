@@ -261,6 +261,7 @@ fn shape(binding: &Binding, job: &Job, limit_s: u64, goal: Goal) -> Shape {
         goal,
         budget: binding.budget,
         inputs: binding.inputs.clone(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ mod crashes;
 mod dice;
 mod federation;
 mod order;
+mod rate;
 mod scene;
 
 use scene::{Scene, wait_for};

@@ -248,6 +248,7 @@ pub(crate) fn shape(cpus: u32) -> Shape {
         goal: Goal::Balanced,
         budget: None,
         inputs: Vec::new(),
+        output_bytes: 0,
         paths: Vec::new(),
     }
 }

@@ -160,7 +160,13 @@ impl<'a> Folder<'a> {
             | Event::ArraysUnbound { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
+            | Event::EstimatesRecorded { .. }
             | Event::JobsPrioritized { .. }
+            | Event::DatasetRegistered { .. }
+            | Event::DatasetRemoved { .. }
+            | Event::DatasetPinned { .. }
+            | Event::ReplicasRecorded { .. }
+            | Event::ReplicasEvicted { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

@@ -120,7 +120,8 @@ CREATE TABLE attempts (
   message TEXT NOT NULL,
   transfer INTEGER NOT NULL,
   explanation INTEGER NOT NULL,        -- place in the explanations of record placed_seq
-  preempted_by INTEGER                 -- job for which it was stopped
+  preempted_by INTEGER,                -- job for which it was stopped
+  predicted_out_s INTEGER NOT NULL
 );
 CREATE INDEX attempts_by_job ON attempts (job, task, allocation);
 -- The newest attempts of a whole array, which may have a million.

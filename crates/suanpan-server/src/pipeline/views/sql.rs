@@ -27,7 +27,7 @@ pub(crate) const ATTEMPT_COLUMNS: &str = "a.allocation, a.job, a.task, a.state, 
      a.staging_seq, a.staging_us, a.started_seq, a.started_us, a.ended_seq, a.ended_us, \
      a.stopping, a.charged_micro, a.\"end\", a.exit_code, a.signal, a.payload, a.requeued, \
      a.wall_us, a.cpu_us, a.memory_peak_bytes, a.message, a.transfer, a.explanation, \
-     a.preempted_by";
+     a.preempted_by, a.predicted_out_s";
 
 const INSERT_JOB: &str = "INSERT INTO jobs \
     (id, tasks, \"array\", name, user, project, state, mixed, held, \
@@ -58,10 +58,10 @@ const PUT_ATTEMPT: &str = "INSERT INTO attempts \
          predicted_cost_micro, placed_seq, placed_us, staging_seq, staging_us, started_seq, \
          started_us, ended_seq, ended_us, stopping, charged_micro, \"end\", exit_code, signal, \
          payload, requeued, wall_us, cpu_us, memory_peak_bytes, message, transfer, explanation, \
-         preempted_by) \
+         preempted_by, predicted_out_s) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
          ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, \
-         ?35, ?36, ?37, ?38, ?39) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
+         ?35, ?36, ?37, ?38, ?39, ?40) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
          staging_seq = excluded.staging_seq, staging_us = excluded.staging_us, \
          started_seq = excluded.started_seq, started_us = excluded.started_us, \
          ended_seq = excluded.ended_seq, ended_us = excluded.ended_us, \
@@ -263,6 +263,7 @@ pub(crate) fn attempt_of(row: &Row<'_>) -> Result<AttemptRow> {
             start_latest: Timestamp(row.get(15)?),
             stage: Seconds(unsigned(row, 16)?),
             run: Seconds(unsigned(row, 17)?),
+            out: Seconds(unsigned(row, 41)?),
             cost: MicroCredits(row.get(18)?),
         },
         placed: Moment { seq: unsigned(row, 19)?, at: Timestamp(row.get(20)?) },
@@ -387,6 +388,7 @@ pub(crate) fn put_attempt(connection: &Connection, attempt: &AttemptRow) -> Resu
         attempt.transfer.cast_signed(),
         attempt.explanation,
         attempt.preempted_by.map(|id| id.0.cast_signed()),
+        attempt.prediction.out.0.cast_signed(),
     ])?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::pipeline::{Background, Shared, lower_priority};
 pub const VIEWS_FILE: &str = "views.sqlite3";
 
 const APPLICATION_ID: i32 = 0x5355_5657;
-const SCHEMA_VERSION: i32 = 3;
+const SCHEMA_VERSION: i32 = 4;
 
 /// Rows written in one transaction: enough that a job's row is written once for many events, and
 /// few enough that they fit in some megabytes.

@@ -110,6 +110,7 @@ impl SteadyJob {
             goal: Goal::Fastest,
             budget: None,
             inputs: Vec::new(),
+            output_bytes: 0,
             paths: Vec::new(),
         };
         let spec = JobSpec {

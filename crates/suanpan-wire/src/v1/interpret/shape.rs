@@ -67,6 +67,7 @@ pub(super) fn shape(
         goal: job.goal.unwrap_or_default(),
         budget: job.budget,
         inputs: input_needs(job, check),
+        output_bytes: 0,
         paths: directories.needed_paths(job),
     };
     if let Some(budget) = job.budget.filter(|budget| *budget < MicroCredits::ZERO) {

@@ -14,6 +14,8 @@ use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
+mod probe;
+
 /// Why a request did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

@@ -35,6 +35,7 @@ mod logs;
 mod network;
 pub mod noop;
 pub mod peer;
+mod probe;
 mod reporter;
 pub mod shim;
 pub mod sitefile;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use suanpan_model::dataset::DatasetName;
 use suanpan_model::id::{AllocationId, BlobHash, ClusterId, DatasetId, JobId};
 use suanpan_model::job::JobSpec;
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::priority::PriorityPolicy;
@@ -65,6 +66,8 @@ pub enum Command {
     /// The server noticed that an agent was silent for so long: what did not begin at its cluster
     /// is placed elsewhere.
     WithdrawQueued(ClusterId, Seconds),
+    /// What is believed of some links between sites changed.
+    RecordEstimates(Vec<LinkChange>),
     /// Nothing new runs on some nodes.
     DrainNodes(DrainNodes),
     /// Undo drains.
@@ -89,6 +92,17 @@ pub enum Command {
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.
     PassTime,
+}
+
+/// What is believed of one directed link between sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkChange {
+    /// Site at which it begins.
+    pub from: String,
+    /// Site at which it ends.
+    pub to: String,
+    /// What is believed now; nothing if nothing is any more.
+    pub estimate: Option<LinkEstimate>,
 }
 
 /// Submit jobs, all or none.

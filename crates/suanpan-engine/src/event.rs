@@ -4,7 +4,7 @@
 //! The encoding is JSON with named fields (self-describing): fields may be added with a default,
 //! never renamed or given another meaning. The fixture under `tests/fixtures/` must fold for ever.
 
-use crate::command::{Caller, IdempotencyKey, Present, TokenHash};
+use crate::command::{Caller, IdempotencyKey, LinkChange, Present, TokenHash};
 use crate::state::{Dataset, Pin, Size};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -225,6 +225,11 @@ pub enum Event {
     QuotasSet {
         /// The tree of quotas.
         policy: Option<Arc<QuotaPolicy>>,
+    },
+    /// What is believed of some links between sites changed.
+    EstimatesRecorded {
+        /// Each changed link, with what is believed of it now.
+        links: Vec<LinkChange>,
     },
     /// Data got a name and a version.
     DatasetRegistered {

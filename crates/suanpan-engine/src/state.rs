@@ -13,6 +13,7 @@ mod datasets;
 mod gate;
 mod job;
 mod keys;
+mod links;
 mod orders;
 mod outcomes;
 mod priorities;
@@ -70,6 +71,8 @@ pub struct State {
     pub(crate) quotas: Option<Arc<QuotaPolicy>>,
     #[serde(default, skip_serializing_if = "Programs::is_empty")]
     pub(crate) programs: Programs,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) links: links::Links,
     #[serde(default, skip_serializing_if = "Datasets::is_unused")]
     pub(crate) datasets: Datasets,
     #[serde(skip)]
@@ -184,6 +187,9 @@ impl State {
             }
             Command::WithdrawQueued(cluster, silent) => {
                 commands::withdraw_queued::decide(self, at, caller, *cluster, *silent)
+            }
+            Command::RecordEstimates(links) => {
+                commands::record_estimates::decide(self, caller, links)
             }
             Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
             Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),

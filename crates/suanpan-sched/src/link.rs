@@ -23,6 +23,7 @@
 //! What was never measured is the operator's declaration; a delay that was measured in the other
 //! direction only is that one, for a round trip is the same both ways.
 
+pub mod score;
 #[cfg(test)]
 mod tests;
 
@@ -95,7 +96,11 @@ impl Samples {
             (Metric::Throughput, Statistic::Mean | Statistic::Cur) => &mut self.throughput,
             _ => return,
         };
-        if series.0.back().is_some_and(|(at, _)| *at >= sample.at) {
+        let newest = series.0.back().map(|(at, _)| *at);
+        if newest.is_some_and(|at| at.0 - sample.at.0 > DAMPING_US) {
+            // The agent's clock was set back: what it told before is of another time.
+            series.0.clear();
+        } else if newest.is_some_and(|at| at >= sample.at) {
             return;
         }
         series.0.push_back((sample.at, sample.value));

@@ -6,7 +6,7 @@ use super::{Directory, Identity, PeerError, tls};
 use std::collections::VecDeque;
 use std::io::Read as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use suanpan_model::dataset::CHUNK_BYTES_MAX;
 use suanpan_model::id::BlobHash;
@@ -19,13 +19,22 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Dialer {
     identity: Arc<Identity>,
     directory: Directory,
+    /// When a chunk came last, over whichever link.
+    moved: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Dialer {
     /// Connects as `identity` to the agents in `directory`.
     #[must_use]
     pub fn new(identity: Arc<Identity>, directory: Directory) -> Dialer {
-        Dialer { identity, directory }
+        Dialer { identity, directory, moved: Arc::default() }
+    }
+
+    /// Whether chunks came within the last `time`.
+    #[must_use]
+    pub fn has_moved(&self, time: Duration) -> bool {
+        let moved = *self.moved.lock().expect("no holder of this lock panics");
+        moved.is_some_and(|at| at.elapsed() < time)
     }
 
     /// The agents that are known.
@@ -59,7 +68,8 @@ impl Dialer {
         }
         let session = tls::client(&self.identity, certificate)
             .map_err(|error| PeerError::Broken(error.to_string()))?;
-        Ok(Link { channel: Channel::open(session, found?)?, asked: VecDeque::new() })
+        let channel = Channel::open(session, found?)?;
+        Ok(Link { channel, asked: VecDeque::new(), moved: Arc::clone(&self.moved) })
     }
 }
 
@@ -68,6 +78,7 @@ pub struct Link {
     channel: Channel,
     /// Chunks asked for and not yet answered.
     asked: VecDeque<BlobHash>,
+    moved: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Link {
@@ -159,6 +170,8 @@ impl Link {
                 self.channel.within(patience_for(bytes))?;
                 chunk.resize(usize::try_from(bytes).expect("at most 8 MiB"), 0);
                 self.channel.read_exact(chunk)?;
+                let now = Some(Instant::now());
+                *self.moved.lock().expect("no holder of this lock panics") = now;
                 Ok(Some((hash, Held::Here)))
             }
             other => Err(unexpected(&other)),

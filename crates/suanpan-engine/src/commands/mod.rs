@@ -14,6 +14,7 @@ pub(crate) mod join_site;
 pub(crate) mod pass_time;
 pub(crate) mod pin_dataset;
 pub(crate) mod record_contact;
+pub(crate) mod record_estimates;
 pub(crate) mod record_inventory;
 pub(crate) mod record_replicas;
 pub(crate) mod record_reports;

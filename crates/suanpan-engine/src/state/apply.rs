@@ -63,6 +63,7 @@ impl State {
             Event::ContactChanged { cluster, contact } => {
                 self.contact_changed(at, *cluster, *contact);
             }
+            Event::EstimatesRecorded { links } => self.estimates_recorded(links),
             Event::NodesClosed { cluster, closure, by, users, projects } => {
                 let (closure, by) = (closure.clone(), by.clone());
                 let (users, projects) = (users.clone(), projects.clone());

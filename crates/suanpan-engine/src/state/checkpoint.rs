@@ -53,6 +53,8 @@ impl State {
             cluster.clear_used();
             cluster.allocations.clear();
         }
+        let links = self.links();
+        self.derived.catalog.set_links(&links);
         self.count_machine();
         let live: Vec<AllocationId> = self.allocations.keys().copied().collect();
         for id in live {

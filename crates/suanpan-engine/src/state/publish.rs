@@ -43,6 +43,9 @@ impl State {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }
         }
+        if !self.links.is_empty() {
+            snapshot.apply(Change::Links(self.links()));
+        }
         for (program, speeds) in self.programs.known() {
             snapshot.apply(Change::Learnt(Arc::new(program.clone()), Some(speeds)));
         }

@@ -26,7 +26,7 @@ const PROTOCOL_HEADER: &str = "suanpan-agent-protocol";
 /// Most reports in one message.
 const REPORTS_MAX: usize = 10_000;
 
-fn check_protocol(headers: &HeaderMap) -> Answer<()> {
+pub(super) fn check_protocol(headers: &HeaderMap) -> Answer<()> {
     match header(headers, PROTOCOL_HEADER)? {
         Some(text) if text.parse() != Ok(PROTOCOL) => {
             let remedy = format!("this server speaks {PROTOCOL}; run an agent of this version");
@@ -201,7 +201,7 @@ pub(super) async fn blob(
 }
 
 /// The blob a path names.
-pub(super) struct HashPath(BlobHash);
+pub(super) struct HashPath(pub(super) BlobHash);
 
 impl<S: Send + Sync> FromRequestParts<S> for HashPath {
     type Rejection = Refusal;

@@ -222,6 +222,7 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::ArraysUnbound { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
+        | Event::EstimatesRecorded { .. }
         | Event::JobsPrioritized { .. }
         | Event::DatasetRegistered { .. }
         | Event::DatasetRemoved { .. }

@@ -194,6 +194,7 @@ fn kind_of(command: &Command) -> &'static str {
         Command::RecordInventory(_) => "record_inventory",
         Command::RecordReports(_) => "record_reports",
         Command::RecordContact(..) => "record_contact",
+        Command::RecordEstimates(_) => "record_estimates",
         Command::WithdrawQueued(..) => "withdraw_queued",
         Command::DrainNodes(_) => "drain_nodes",
         Command::UndrainNodes(_) => "undrain_nodes",

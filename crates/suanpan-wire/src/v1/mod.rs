@@ -7,12 +7,14 @@
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
 pub mod closure;
+pub mod dataset;
 pub mod envelope;
 pub mod event;
 pub mod fields;
 pub mod interpret;
 pub mod job;
 pub mod logs;
+pub mod network;
 pub mod ops;
 pub mod plan;
 pub mod priority;
@@ -27,6 +29,10 @@ pub use closure::{
     CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
     ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
 };
+pub use dataset::{
+    Dataset, DatasetAnswer, DatasetDetail, DatasetList, DatasetRef, FetchAnswer, Lineage,
+    PinDataset, RegisterDataset, RegisteredDataset, Replica,
+};
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
 pub use job::{
@@ -34,6 +40,9 @@ pub use job::{
     Used,
 };
 pub use logs::{LogChunk, LogStreamName};
+pub use network::{
+    CategoryScores, LinkList, LinkSource, LinkState, MetricValues, SiteMetricList, SiteMetrics,
+};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
     Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, RunFrom, Step, Unfit,

@@ -3,6 +3,7 @@
 mod act;
 mod agent;
 mod completions;
+mod data;
 pub mod demo;
 mod drains;
 mod flavors;
@@ -74,6 +75,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
+        Verb::Data(args) => data::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
@@ -105,6 +107,7 @@ pub const NAMES: &[&str] = &[
     "sites",
     "reservations",
     "priorities",
+    "data",
     "flavors",
     "quotas",
     "history",
@@ -135,6 +138,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Sites(_) => "sites",
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
+        Verb::Data(_) => "data",
         Verb::Flavors => "flavors",
         Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",

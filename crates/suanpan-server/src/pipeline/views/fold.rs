@@ -160,6 +160,7 @@ impl<'a> Folder<'a> {
             | Event::ArraysUnbound { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
+            | Event::EstimatesRecorded { .. }
             | Event::JobsPrioritized { .. }
             | Event::DatasetRegistered { .. }
             | Event::DatasetRemoved { .. }

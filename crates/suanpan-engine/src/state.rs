@@ -44,6 +44,7 @@ use suanpan_sched::flavor_speed::Programs;
 use suanpan_sched::quota::book::Book;
 use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::snapshot::Change;
+use suanpan_sched::waits::Waits;
 use suanpan_site::order::StopReason;
 
 /// How long a cluster that refused a job is not asked again.
@@ -68,6 +69,9 @@ pub struct State {
     pub(crate) quotas: Option<Arc<QuotaPolicy>>,
     #[serde(default, skip_serializing_if = "Programs::is_empty")]
     pub(crate) programs: Programs,
+    /// The latest waits at each cluster.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) waits: BTreeMap<ClusterId, Waits>,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }

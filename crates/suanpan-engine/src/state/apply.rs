@@ -34,9 +34,13 @@ impl State {
                 self.preempted(*allocation, *by, *stop_at);
             }
             Event::AllocationStaging { allocation, at } => {
+                self.learn_wait(*allocation, *at);
                 self.allocation_mut(*allocation).staging_at = Some(*at);
             }
-            Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
+            Event::AllocationStarted { allocation, at } => {
+                self.learn_wait(*allocation, *at);
+                self.started(*allocation, *at);
+            }
             Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
                 self.count_usage(at, *allocation, outcome);
                 self.learn_speed(*allocation, outcome, *then);

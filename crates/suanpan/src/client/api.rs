@@ -7,11 +7,11 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
-    InviteSite, JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer,
-    PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList,
-    ShareList, SiteInvitation, SiteList, SiteStanding, SiteToken, SubmitAnswer, TaskList,
-    UndrainAnswer, UndrainNodes, Why,
+    AccuracyList, ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes,
+    EndReservation, FlavorList, InviteSite, JobDetail, JobList, JobPriorityList, LogChunk,
+    LogStreamName, PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree,
+    ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList, SiteStanding,
+    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -177,6 +177,11 @@ impl Client {
     /// All sites.
     pub fn sites(&self) -> Result<SiteList, Failure> {
         self.get("/v1/sites", &[])
+    }
+
+    /// How well what was foretold came true.
+    pub fn accuracy(&self) -> Result<AccuracyList, Failure> {
+        self.get("/v1/sites/accuracy", &[])
     }
 
     /// Lets a cluster join; the answer holds its agent's token.

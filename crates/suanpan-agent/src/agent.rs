@@ -12,6 +12,7 @@ use crate::local::{LocalDriver, LocalSettings};
 use crate::network::Network;
 use crate::noop::NoopDriver;
 use crate::peer::Directory;
+use crate::probe::{self, Prober};
 use crate::reporter::{self, Outbox, Pause};
 use crate::sitefile::Site;
 use crate::slurm::{self, SlurmDriver, SlurmSettings};
@@ -30,6 +31,7 @@ use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Action, judge};
 use suanpan_site::report::{Fact, Report};
 use suanpan_wire::agent::{LogRequest, NOT_APPROVED};
+use suanpan_wire::agent_data::DataReports;
 
 /// How often the machine is looked at when nothing wakes the agent.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
@@ -95,6 +97,15 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
+    let data_outbox = DataOutbox::default();
+    let told = data_outbox.clone();
+    let prober = Prober::start(probe::Setting {
+        site: inventory.site.clone(),
+        dialer: network.as_ref().map(Network::dialer),
+        client: Arc::new(Client::new(config)?),
+        tell: Box::new(move |samples| told.push(DataReports { samples, ..DataReports::default() })),
+        shutdown: shutdown.clone(),
+    })?;
     let setting = data::Setting {
         site: inventory.site.clone(),
         client: Arc::clone(&client),
@@ -102,7 +113,8 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
         board,
         directory,
         dialer: network.as_ref().map(Network::dialer),
-        outbox: DataOutbox::default(),
+        outbox: data_outbox,
+        prober,
         poll_wait_s: config.poll_wait_s,
     };
     data::start(setting, shutdown)?;

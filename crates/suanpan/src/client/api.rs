@@ -8,10 +8,10 @@ use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes, EndReservation, FlavorList,
-    InviteSite, JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PlanAnswer,
+    InviteSite, JobDetail, JobList, JobPriorityList, LinkList, LogChunk, LogStreamName, PlanAnswer,
     PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, ReservationAnswer, ReservationList,
-    ShareList, SiteInvitation, SiteList, SiteStanding, SiteToken, SubmitAnswer, TaskList,
-    UndrainAnswer, UndrainNodes, Why,
+    ShareList, SiteInvitation, SiteList, SiteMetricList, SiteStanding, SiteToken, SubmitAnswer,
+    TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -177,6 +177,19 @@ impl Client {
     /// All sites.
     pub fn sites(&self) -> Result<SiteList, Failure> {
         self.get("/v1/sites", &[])
+    }
+
+    /// All links between sites.
+    pub fn links(&self) -> Result<LinkList, Failure> {
+        self.get("/v1/network/links", &[])
+    }
+
+    /// Scores of all sites, as they are seen from one.
+    pub fn site_metrics(&self, from: Option<&str>) -> Result<SiteMetricList, Failure> {
+        match from {
+            Some(from) => self.get("/v1/network/metrics", &[("from", from.to_owned())]),
+            None => self.get("/v1/network/metrics", &[]),
+        }
     }
 
     /// Lets a cluster join; the answer holds its agent's token.

@@ -10,6 +10,7 @@ mod follow;
 mod history;
 mod journal;
 mod logs;
+mod network;
 mod plan;
 mod priorities;
 mod ps;
@@ -74,6 +75,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
+        Verb::Network(args) => network::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
@@ -103,6 +105,7 @@ pub const NAMES: &[&str] = &[
     "requeue",
     "wait",
     "sites",
+    "network",
     "reservations",
     "priorities",
     "flavors",
@@ -133,6 +136,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Requeue(_) => "requeue",
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
+        Verb::Network(_) => "network",
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
         Verb::Flavors => "flavors",

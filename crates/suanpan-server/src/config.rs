@@ -14,6 +14,8 @@ mod tests;
 pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
+use crate::data::DataOptions;
+use crate::data::limits::Limits as LinkLimits;
 use crate::pipeline::links::LinkOptions;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -185,6 +187,24 @@ pub const SETTINGS: &[Setting] = &[
                but by transfers.",
     },
     Setting {
+        key: "data.store",
+        kind: Kind::Text,
+        default: "",
+        help: "Where the control plane keeps the chunks of datasets: a directory, or \
+               `s3://BUCKET/PREFIX` with credentials and endpoint from the environment \
+               (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL). By \
+               default `chunks` in the data directory.",
+    },
+    Setting {
+        key: "data.limits",
+        kind: Kind::Text,
+        default: "",
+        help: "Most bits per second that transfers of data use of links, by the time of day (UTC): \
+               `FROM>TO=RATE` or `FROM>TO=RATE@HH:MM-HH:MM`, separated by commas, with `*` for \
+               any site, as in `*>hub=1G, guiyang>shanghai=200M@08:00-18:00`. Of several that \
+               apply the smallest holds.",
+    },
+    Setting {
         key: "scheduler.period_ms",
         kind: Kind::Count { min: 1, max: 3_600_000 },
         default: "1000",
@@ -223,6 +243,8 @@ pub struct Config {
     pub links: LinkOptions,
     /// Longest time between scheduling cycles.
     pub scheduler_period: Duration,
+    /// The control plane's own place, and what links may carry.
+    pub data: DataOptions,
     /// Records between checkpoints.
     pub checkpoint_every: u64,
 }
@@ -408,6 +430,16 @@ impl Reader {
         }
     }
 
+    fn data(&self, data_dir: &Path) -> Result<DataOptions, ConfigError> {
+        let store = match self.given("data.store").text.trim() {
+            "" => data_dir.join("chunks").display().to_string(),
+            place => place.to_owned(),
+        };
+        let limits = LinkLimits::parse(&self.given("data.limits").text);
+        let limits = limits.map_err(|expected| self.wrong("data.limits", expected))?;
+        Ok(DataOptions { store, site: self.site_name()?, limits })
+    }
+
     fn log_format(&self) -> Result<LogFormat, ConfigError> {
         match self.given("log.format").text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -429,6 +461,7 @@ impl Config {
             .path("data_dir")
             .ok_or_else(|| reader.wrong("data_dir", "write the path of a directory"))?;
         Ok(Config {
+            data: reader.data(&data_dir)?,
             data_dir,
             listen,
             tls: reader.tls(listen)?,

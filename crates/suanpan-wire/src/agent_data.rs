@@ -31,7 +31,8 @@ pub struct DataAnswer {
     /// neither list once its quota needs the room.
     #[serde(default)]
     pub weigh: Vec<BlobHash>,
-    /// Replicas that must go.
+    /// Replicas that must go, before anything else is done: the control plane no longer counts on
+    /// them, and goes on saying so until less is reported. One may be in `hold` too.
     #[serde(default)]
     pub evict: Vec<BlobHash>,
     /// Manifests whose chunks it should put into the object store, because another site cannot
@@ -104,6 +105,10 @@ pub struct DataReports {
     /// How much of each manifest is there; verified bytes only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<ReplicaReport>,
+    /// Bytes of all chunks that the site stores, told beside replicas; what contents share is
+    /// counted once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
     /// Transfers that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<TransferReport>,

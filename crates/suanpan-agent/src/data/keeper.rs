@@ -33,8 +33,8 @@ const TELL_PERIOD: Duration = Duration::from_secs(5);
 /// Transfers at a time; the first of the control plane's list go first.
 const TRANSFERS_MAX: usize = 4;
 
-/// A transfer of fewer bytes says nothing of a link's throughput.
-const SAMPLE_BYTES: u64 = 8 << 20;
+/// A shorter transfer says more of round trips than of a link's throughput.
+const SAMPLE_TIME: Duration = Duration::from_secs(1);
 
 /// What a keeper is made of.
 pub struct Parts {
@@ -281,7 +281,8 @@ impl Keeper {
     fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
         let from = report.from.clone()?;
         let unlimited = |source: &ChunkSource| matches!(source, ChunkSource::Peer { site, limit_bps: None } if *site == from);
-        let says = report.bytes >= SAMPLE_BYTES && report.took_us > 0 && report.error.is_none();
+        let took = Duration::from_micros(report.took_us);
+        let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {
             return None;
         }

@@ -201,7 +201,7 @@ pub(super) async fn blob(
 }
 
 /// The blob a path names.
-pub(super) struct HashPath(BlobHash);
+pub(super) struct HashPath(pub(super) BlobHash);
 
 impl<S: Send + Sync> FromRequestParts<S> for HashPath {
     type Rejection = Refusal;

@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, closures, events, jobs, logs, membership, network, ops, plan, priorities, quotas, sites,
-    submit, why,
+    agent, agent_data, closures, datasets, events, jobs, logs, membership, network, ops, plan,
+    priorities, quotas, sites, submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -91,6 +91,30 @@ pub(super) struct ReportsBody {
     reports: Vec<serde_json::Value>,
 }
 
+/// What a site should hold, and from where: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataBody(serde_json::Value);
+
+/// What an agent saw of data and links: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataReportsBody(serde_json::Value);
+
+/// Data at a site that becomes a dataset: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct NewDatasetBody(serde_json::Value);
+
+/// A dataset as it was registered for a job.
+#[derive(ToSchema, Serialize)]
+pub(super) struct RegisteredBody {
+    /// Its version.
+    version: u32,
+    /// Hash of its manifest.
+    manifest: String,
+}
+
 /// Part of an output file, as the answer to a question that came with the orders.
 #[derive(ToSchema, Serialize)]
 pub(super) struct LogChunkBody {
@@ -127,6 +151,10 @@ pub(super) struct LogChunkBody {
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
         quotas::list, quotas::set, quotas::clear, events::all,
+        datasets::list, datasets::register, datasets::show, datasets::remove, datasets::pin,
+        datasets::unpin, datasets::fetch, datasets::chunk, datasets::put_chunk,
+        agent_data::data, agent_data::reports, agent_data::chunk, agent_data::put_chunk,
+        agent_data::publish,
         network::links, network::metrics, network::probe, network::probe_up,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
@@ -141,6 +169,7 @@ pub(super) struct LogChunkBody {
         (name = "sites", description = "Clusters and what they offer"),
         (name = "network", description = "The links between sites, and scores of sites"),
         (name = "priorities", description = "How jobs are ordered, and QOSs"),
+        (name = "data", description = "Datasets and their chunks"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),
         (name = "operations", description = "Health and measurements"),
@@ -164,7 +193,7 @@ impl Modify for Common {
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
         for (path, item) in &mut api.paths.paths {
-            let operations = [&mut item.get, &mut item.post];
+            let operations = [&mut item.get, &mut item.post, &mut item.put];
             for operation in operations.into_iter().flatten() {
                 for parameter in operation.parameters.iter_mut().flatten() {
                     forbid_null(parameter);

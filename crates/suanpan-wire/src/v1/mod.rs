@@ -7,6 +7,7 @@
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
 pub mod closure;
+pub mod dataset;
 pub mod envelope;
 pub mod event;
 pub mod fields;
@@ -27,6 +28,10 @@ pub mod value;
 pub use closure::{
     CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
     ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
+};
+pub use dataset::{
+    Dataset, DatasetAnswer, DatasetDetail, DatasetList, DatasetRef, FetchAnswer, Lineage,
+    PinDataset, RegisterDataset, RegisteredDataset, Replica,
 };
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};

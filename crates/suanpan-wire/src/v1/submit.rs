@@ -216,6 +216,12 @@ pub struct SubmitJob {
     /// Results that are copied back at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
+    /// Datasets it reads, staged to the site before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetInput>,
+    /// What becomes a dataset once it has succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<DatasetOutput>,
     /// Free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "second try")]
@@ -296,6 +302,31 @@ pub struct Output {
     pub to: Option<String>,
 }
 
+/// A dataset that a job reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetInput {
+    /// Its name, and after `@` its version; the newest at submission if there is none.
+    #[schema(example = "imagenet/train@3")]
+    pub dataset: String,
+    /// Path in the job's directory; without it the job finds the data by its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "data/train")]
+    pub to: Option<String>,
+}
+
+/// Something that a job makes and that becomes a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetOutput {
+    /// Its name; each success makes a version.
+    #[schema(example = "models/resnet")]
+    pub dataset: String,
+    /// File or directory in the job's directory.
+    #[schema(example = "out/model")]
+    pub path: String,
+}
+
 impl SubmitJob {
     /// A job with a payload and nothing else.
     pub fn new(payload: Payload) -> Self {
@@ -352,6 +383,8 @@ impl SubmitJob {
             budget: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
+            datasets: Vec::new(),
+            publish: Vec::new(),
             comment: None,
             qos: None,
             nice: None,

@@ -3,6 +3,7 @@
 mod act;
 mod agent;
 mod completions;
+mod data;
 pub mod demo;
 mod drains;
 mod flavors;
@@ -76,6 +77,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
         Verb::Network(args) => network::run(&context, &args),
+        Verb::Data(args) => data::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
@@ -108,6 +110,7 @@ pub const NAMES: &[&str] = &[
     "network",
     "reservations",
     "priorities",
+    "data",
     "flavors",
     "quotas",
     "history",
@@ -139,6 +142,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Network(_) => "network",
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
+        Verb::Data(_) => "data",
         Verb::Flavors => "flavors",
         Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",

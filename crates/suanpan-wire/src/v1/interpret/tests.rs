@@ -8,7 +8,13 @@ use suanpan_model::money::MicroCredits;
 const NOW: Timestamp = Timestamp(1_768_449_600_000_000);
 
 fn context() -> Context<'static> {
-    Context { now: NOW, user: "ann", project: "vision", memory_per_cpu: MEMORY_PER_CPU_DEFAULT }
+    Context {
+        now: NOW,
+        user: "ann",
+        project: "vision",
+        memory_per_cpu: MEMORY_PER_CPU_DEFAULT,
+        datasets: const { &BTreeMap::new() },
+    }
 }
 
 fn job(change: impl FnOnce(&mut SubmitJob)) -> SubmitJob {

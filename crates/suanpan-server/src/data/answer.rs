@@ -4,6 +4,7 @@ use super::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_engine::state::{Content, State};
 use suanpan_model::id::{BlobHash, ClusterId};
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::time::Timestamp;
 use suanpan_wire::agent_data::{ChunkSource, DataAnswer, Hold, Peer};
 
@@ -17,8 +18,8 @@ pub struct Beside {
     pub unreachable: BTreeSet<(String, String)>,
     /// Contents that somebody waits to get from the control plane.
     pub wishes: BTreeSet<BlobHash>,
-    /// Bits per second that a transfer is believed to make, by its ends.
-    pub throughput: BTreeMap<(String, String), u64>,
+    /// Most bytes of active measurements in an hour.
+    pub probe_bytes_per_hour: u64,
 }
 
 /// What the agent of `cluster` is to do; its version is still to be set.
@@ -31,9 +32,10 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
     let site = known.site().to_owned();
     let data = state.site_data(cluster);
     let peers = peers(state, cluster);
+    let links = state.links();
     let hold = data.hold.into_iter().map(|(manifest, staged_for)| {
         let content = state.datasets().content(manifest).expect("what is held is registered");
-        let sources = sources(content, &site, &peers, now, beside);
+        let sources = sources(content, &site, &peers, &links, now, beside);
         Hold { manifest, sources, staged_for }
     });
     DataAnswer {
@@ -42,7 +44,9 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
         evict: data.evict,
         relay: relay(state, &site, beside),
         peers,
-        ..DataAnswer::default()
+        probe_bytes_per_hour: beside.probe_bytes_per_hour,
+        hub: beside.hub.clone(),
+        version: 0,
     }
 }
 
@@ -62,6 +66,7 @@ fn sources(
     content: &Content,
     site: &str,
     peers: &[Peer],
+    links: &BTreeMap<(String, String), LinkEstimate>,
     now: Timestamp,
     beside: &Beside,
 ) -> Vec<ChunkSource> {
@@ -73,7 +78,7 @@ fn sources(
         .collect();
     let speed = |from: &str| {
         let link = (from.to_owned(), site.to_owned());
-        beside.throughput.get(&link).copied().unwrap_or(0)
+        links.get(&link).map_or(0, |link| link.throughput_bps)
     };
     let failed = |from: &str| beside.unreachable.contains(&(from.to_owned(), site.to_owned()));
     sites.sort_by_key(|from| {

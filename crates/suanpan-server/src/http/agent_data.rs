@@ -5,15 +5,15 @@ use super::agent::{HashPath, check_protocol};
 use super::auth::Agent;
 use super::datasets::{check_manifest, chunk_answer, read_chunk, take_chunk};
 use super::params::{JsonBytes, Params};
-use super::problem::Answer;
+use super::problem::{Answer, Refusal};
 use crate::data::answer::{Beside, answer};
+use crate::pipeline::links::{Foreign, Untaken};
 use crate::pipeline::{Blob, ControlPlane};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{Caller, Command, Present, RecordReplicas, RegisterDataset};
@@ -77,7 +77,7 @@ async fn look(app: &App, agent: Agent) -> Answer<DataAnswer> {
         limits: app.data.limits().clone(),
         unreachable: app.data.unreachable(),
         wishes: app.data.wishes(),
-        throughput: BTreeMap::new(),
+        probe_bytes_per_hour: app.plane.links().options().probe_bytes_per_hour,
     };
     let mut found = app.plane.ask(move |state, now| answer(state, now, agent.0, &beside)).await?;
     let bytes = serde_json::to_vec(&found).expect("answers are plain data");
@@ -115,6 +115,7 @@ fn is_about_data(event: &Event) -> bool {
             | Event::AllocationRefused { .. }
             | Event::InventoryRecorded { .. }
             | Event::ContactChanged { .. }
+            | Event::EstimatesRecorded { .. }
     )
 }
 
@@ -136,6 +137,7 @@ pub(super) async fn reports(
     check_protocol(&headers)?;
     let reports: DataReports = body.read()?;
     app.plane.orders().note_contact(agent.0);
+    take_samples(&app, agent, &reports).await?;
     note_transfers(&app, agent, &reports).await?;
     let present = reports.replicas.iter();
     let present = present.map(|one| Present { manifest: one.manifest, bytes: one.present_bytes });
@@ -146,6 +148,22 @@ pub(super) async fn reports(
         app.plane.command(Caller::Agent(agent.0), command, Vec::new()).await?;
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn take_samples(app: &App, agent: Agent, reports: &DataReports) -> Answer<()> {
+    if reports.samples.is_empty() {
+        return Ok(());
+    }
+    match app.plane.links().take(&app.plane, agent.0, &reports.samples).await {
+        Ok(()) => Ok(()),
+        Err(Untaken::Failure(failure)) => Err(failure.into()),
+        Err(Untaken::Foreign(Foreign { index, ends: (from, to), site })) => {
+            let detail = format!("`{site}` does not measure the link from `{from}` to `{to}`");
+            Err(Refusal::invalid("foreign-sample", detail)
+                .at(format!("samples[{index}]"), format!("{from}>{to}"))
+                .remedy("send samples of links that lead to the agent's own site"))
+        }
+    }
 }
 
 /// Remembers between which places transfers fail.

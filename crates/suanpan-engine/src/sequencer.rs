@@ -210,7 +210,8 @@ impl State {
             },
             Command::RevokeSite(id) => {
                 let token = self.cluster(*id).and_then(|cluster| cluster.token);
-                let lost = events.len().saturating_sub(1) as u32;
+                let ended = |event: &&Event| matches!(event, Event::AllocationEnded { .. });
+                let lost = events.iter().filter(ended).count() as u32;
                 Reply::Revoked { token, lost }
             }
             Command::DrainNodes(_) | Command::ReserveNodes(_) => match events.first() {

@@ -31,6 +31,7 @@ mod transfer;
 use crate::client::Client;
 use crate::config::Shutdown;
 use crate::peer::{Dialer, Directory};
+use crate::probe::Prober;
 use board::Board;
 use fetch::Sources;
 use keeper::{Keeper, Parts};
@@ -54,6 +55,8 @@ pub(crate) struct Setting {
     pub(crate) dialer: Option<Dialer>,
     /// What waits to be told.
     pub(crate) outbox: DataOutbox,
+    /// Measures the links that lead here, and learns from transfers.
+    pub(crate) prober: Prober,
     /// How long one poll waits at the server, seconds.
     pub(crate) poll_wait_s: u32,
 }
@@ -63,15 +66,19 @@ pub(crate) struct Setting {
 /// # Errors
 /// If the system has no more threads.
 pub(crate) fn start(setting: Setting, shutdown: &Shutdown) -> std::io::Result<()> {
-    let Setting { site, client, store, board, directory, dialer, outbox, poll_wait_s } = setting;
-    let told = outbox.clone();
+    let Setting { site, client, store, board, directory, dialer, outbox, prober, poll_wait_s } =
+        setting;
+    let (told, learns) = (outbox.clone(), prober.clone());
     let keeper = Keeper::new(Parts {
         site,
         store,
         client: Arc::clone(&client),
         fetch: Arc::new(Sources { dialer, client: Arc::clone(&client) }),
         board,
-        tell: Box::new(move |reports| told.push(reports)),
+        tell: Box::new(move |reports| {
+            learns.heed_transfers(&reports);
+            told.push(reports);
+        }),
         shutdown: shutdown.clone(),
     });
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -81,6 +88,6 @@ pub(crate) fn start(setting: Setting, shutdown: &Shutdown) -> std::io::Result<()
     thread("data-report").spawn(move || outbox.send(&c, &end))?;
     let end = shutdown.clone();
     thread("data-poll")
-        .spawn(move || talk::poll(&client, &keeper, &directory, &end, poll_wait_s))?;
+        .spawn(move || talk::poll(&client, (&keeper, &prober), &directory, &end, poll_wait_s))?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::keeper::Keeper;
 use crate::client::{Client, ClientError};
 use crate::config::Shutdown;
 use crate::peer::Directory;
+use crate::probe::Prober;
 use crate::reporter::Pause;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -80,9 +81,9 @@ fn append(to: &mut DataReports, more: DataReports) {
 }
 
 /// Asks what the site should hold, until the agent ends.
-pub fn poll(
+pub(crate) fn poll(
     client: &Client,
-    keeper: &Keeper,
+    (keeper, prober): (&Keeper, &Prober),
     directory: &Directory,
     shutdown: &Shutdown,
     wait_s: u32,
@@ -101,6 +102,7 @@ pub fn poll(
                 since = answer.version;
                 if !is_same {
                     directory.replace(answer.peers.clone());
+                    prober.heed(&answer);
                     keeper.take(answer);
                 }
             }

@@ -15,6 +15,9 @@ const BULK_TIME: Duration = Duration::from_secs(2);
 /// What a measurement asks for at most, and what it asks for where nothing is known.
 const BULK_BYTES: [u64; 2] = [64 << 20, 16 << 20];
 
+/// What is sent to the control plane at most.
+const PUSH_BYTES: u64 = 16 << 20;
+
 /// The far end of a link.
 pub(crate) trait Target {
     /// Time of a small message there and back.
@@ -113,6 +116,7 @@ impl Target for Hub {
     }
 
     fn push(&mut self, bytes: u64) -> Result<Option<u64>, String> {
+        let bytes = bytes.min(PUSH_BYTES);
         let seen = self.0.probe_up(bytes, BULK_TIME * 10).map_err(|error| error.to_string())?;
         Ok(seen.throughput_bps)
     }

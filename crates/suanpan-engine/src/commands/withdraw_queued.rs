@@ -45,7 +45,7 @@ pub(crate) fn decide(
 }
 
 /// Whether jobs of this driver begin only once the control plane knows that they do.
-fn asks_before_start(driver: DriverKind) -> bool {
+pub(super) fn asks_before_start(driver: DriverKind) -> bool {
     match driver {
         DriverKind::Slurm => true,
         DriverKind::Local | DriverKind::Noop => false,

@@ -1,10 +1,9 @@
 //! What one agent is to do about data, made of the state.
 
 use super::limits::Limits;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use suanpan_engine::state::{Content, State};
 use suanpan_model::id::{BlobHash, ClusterId};
-use suanpan_model::network::LinkEstimate;
 use suanpan_model::time::Timestamp;
 use suanpan_wire::agent_data::{ChunkSource, DataAnswer, Hold, Peer};
 
@@ -18,7 +17,7 @@ pub struct Beside {
     pub unreachable: BTreeSet<(String, String)>,
     /// Contents that somebody waits to get from the control plane.
     pub wishes: BTreeSet<BlobHash>,
-    /// Most bytes of active measurements in an hour.
+    /// Most bytes in an hour that an agent may move to measure links.
     pub probe_bytes_per_hour: u64,
 }
 
@@ -32,10 +31,9 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
     let site = known.site().to_owned();
     let data = state.site_data(cluster);
     let peers = peers(state, cluster);
-    let links = state.links();
     let hold = data.hold.into_iter().map(|(manifest, staged_for)| {
         let content = state.datasets().content(manifest).expect("what is held is registered");
-        let sources = sources(content, &site, &peers, &links, now, beside);
+        let sources = sources(state, content, &site, &peers, now, beside);
         Hold { manifest, sources, staged_for }
     });
     DataAnswer {
@@ -63,10 +61,10 @@ fn peers(state: &State, cluster: ClusterId) -> Vec<Peer> {
 /// Where a site gets the chunks of a content: sites that hold all of it first, by throughput, and
 /// the control plane's store where it has something of it.
 fn sources(
+    state: &State,
     content: &Content,
     site: &str,
     peers: &[Peer],
-    links: &BTreeMap<(String, String), LinkEstimate>,
     now: Timestamp,
     beside: &Beside,
 ) -> Vec<ChunkSource> {
@@ -76,10 +74,7 @@ fn sources(
         .map(|peer| peer.site.as_str())
         .filter(|from| *from != site && content.present(from) > 0)
         .collect();
-    let speed = |from: &str| {
-        let link = (from.to_owned(), site.to_owned());
-        links.get(&link).map_or(0, |link| link.throughput_bps)
-    };
+    let speed = |from: &str| state.link(from, site).map_or(0, |link| link.throughput_bps);
     let failed = |from: &str| beside.unreachable.contains(&(from.to_owned(), site.to_owned()));
     sites.sort_by_key(|from| {
         (failed(from), !content.is_complete_at(from), std::cmp::Reverse(speed(from)), *from)

@@ -5,9 +5,8 @@ use super::agent::{HashPath, check_protocol};
 use super::auth::Agent;
 use super::datasets::{check_manifest, chunk_answer, read_chunk, take_chunk};
 use super::params::{JsonBytes, Params};
-use super::problem::{Answer, Refusal};
+use super::problem::Answer;
 use crate::data::answer::{Beside, answer};
-use crate::pipeline::links::{Foreign, Untaken};
 use crate::pipeline::{Blob, ControlPlane};
 use axum::Json;
 use axum::body::Bytes;
@@ -115,7 +114,6 @@ fn is_about_data(event: &Event) -> bool {
             | Event::AllocationRefused { .. }
             | Event::InventoryRecorded { .. }
             | Event::ContactChanged { .. }
-            | Event::EstimatesRecorded { .. }
     )
 }
 
@@ -137,7 +135,7 @@ pub(super) async fn reports(
     check_protocol(&headers)?;
     let reports: DataReports = body.read()?;
     app.plane.orders().note_contact(agent.0);
-    take_samples(&app, agent, &reports).await?;
+    super::network::take_samples(&app, agent, &reports.samples).await?;
     note_transfers(&app, agent, &reports).await?;
     let present = reports.replicas.iter();
     let present = present.map(|one| Present { manifest: one.manifest, bytes: one.present_bytes });
@@ -148,22 +146,6 @@ pub(super) async fn reports(
         app.plane.command(Caller::Agent(agent.0), command, Vec::new()).await?;
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn take_samples(app: &App, agent: Agent, reports: &DataReports) -> Answer<()> {
-    if reports.samples.is_empty() {
-        return Ok(());
-    }
-    match app.plane.links().take(&app.plane, agent.0, &reports.samples).await {
-        Ok(()) => Ok(()),
-        Err(Untaken::Failure(failure)) => Err(failure.into()),
-        Err(Untaken::Foreign(Foreign { index, ends: (from, to), site })) => {
-            let detail = format!("`{site}` does not measure the link from `{from}` to `{to}`");
-            Err(Refusal::invalid("foreign-sample", detail)
-                .at(format!("samples[{index}]"), format!("{from}>{to}"))
-                .remedy("send samples of links that lead to the agent's own site"))
-        }
-    }
 }
 
 /// Remembers between which places transfers fail.

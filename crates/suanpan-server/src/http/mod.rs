@@ -23,6 +23,7 @@ mod jobs;
 mod json_error;
 mod logs;
 mod membership;
+mod network;
 mod ops;
 mod params;
 mod plan;

@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, agent_data, closures, datasets, events, jobs, logs, membership, ops, plan, priorities,
-    quotas, sites, submit, why,
+    agent, agent_data, closures, datasets, events, jobs, logs, membership, network, ops, plan,
+    priorities, quotas, sites, submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -75,6 +75,13 @@ pub(super) struct OrdersBody(serde_json::Value);
 #[derive(ToSchema, Serialize)]
 #[schema(value_type = String, format = Binary)]
 pub(super) struct BlobBody(String);
+
+/// What was seen of bytes sent to measure.
+#[derive(ToSchema, Serialize)]
+pub(super) struct ProbeSeenBody {
+    /// Rate of the second half of them, bits per second; nothing if they were too few.
+    throughput_bps: Option<u64>,
+}
 
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
@@ -148,6 +155,7 @@ pub(super) struct LogChunkBody {
         datasets::unpin, datasets::fetch, datasets::chunk, datasets::put_chunk,
         agent_data::data, agent_data::reports, agent_data::chunk, agent_data::put_chunk,
         agent_data::publish,
+        network::links, network::metrics, network::probe, network::probe_up,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -159,6 +167,7 @@ pub(super) struct LogChunkBody {
     tags(
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
+        (name = "network", description = "The links between sites, and scores of sites"),
         (name = "priorities", description = "How jobs are ordered, and QOSs"),
         (name = "data", description = "Datasets and their chunks"),
         (name = "events", description = "What happened"),

@@ -2,8 +2,8 @@
 
 use super::problem::Refusal;
 use super::{
-    App, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership, ops, plan,
-    priorities, quotas, sites, submit, why,
+    App, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership, network,
+    ops, plan, priorities, quotas, sites, submit, why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -54,6 +54,8 @@ routes! {
     get "/v1/priorities/jobs" => priorities::jobs;
     get "/v1/priorities/shares" => priorities::shares;
     get "/v1/flavors" => sites::flavors;
+    get "/v1/network/links" => network::links;
+    get "/v1/network/metrics" => network::metrics;
     get "/v1/quotas" => quotas::list;
     post "/v1/quotas" => quotas::set;
     post "/v1/quotas/clear" => quotas::clear;
@@ -79,6 +81,8 @@ routes! {
     get "/v1/agent/chunks/{hash}" => agent_data::chunk;
     put "/v1/agent/chunks/{hash}" => agent_data::put_chunk;
     post "/v1/agent/datasets" => agent_data::publish;
+    get "/v1/agent/probe" => network::probe;
+    post "/v1/agent/probe" => network::probe_up;
     get "/v1/openapi.json" => ops::openapi;
     get "/v1/version" => ops::version;
     get "/metrics" => ops::metrics;

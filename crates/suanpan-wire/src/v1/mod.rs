@@ -14,6 +14,7 @@ pub mod fields;
 pub mod interpret;
 pub mod job;
 pub mod logs;
+pub mod network;
 pub mod ops;
 pub mod plan;
 pub mod priority;
@@ -39,6 +40,9 @@ pub use job::{
     Used,
 };
 pub use logs::{LogChunk, LogStreamName};
+pub use network::{
+    CategoryScores, LinkList, LinkSource, LinkState, MetricValues, SiteMetricList, SiteMetrics,
+};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
     Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, RunFrom, Step, Unfit,

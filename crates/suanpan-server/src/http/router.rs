@@ -2,8 +2,8 @@
 
 use super::problem::Refusal;
 use super::{
-    App, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership, network, ops,
-    plan, priorities, quotas, sites, submit, why,
+    App, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership, network,
+    ops, plan, priorities, quotas, sites, submit, why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};

@@ -12,6 +12,7 @@ use crate::local::{LocalDriver, LocalSettings};
 use crate::network::Network;
 use crate::noop::NoopDriver;
 use crate::peer::Directory;
+use crate::probe::{self, Prober};
 use crate::reporter::{self, Outbox, Pause};
 use crate::sitefile::Site;
 use crate::slurm::{self, SlurmDriver, SlurmSettings};
@@ -30,6 +31,7 @@ use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Action, judge};
 use suanpan_site::report::{Fact, Report};
 use suanpan_wire::agent::{LogRequest, NOT_APPROVED};
+use suanpan_wire::agent_data::DataReports;
 
 /// How often the machine is looked at when nothing wakes the agent.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
@@ -95,20 +97,8 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
-    let setting = data::Setting {
-        site: inventory.site.clone(),
-        client: Arc::clone(&client),
-        store: Arc::clone(&store),
-        board,
-        directory,
-        dialer: network.as_ref().map(Network::dialer),
-        outbox: DataOutbox::default(),
-        poll_wait_s: config.poll_wait_s,
-    };
-    data::start(setting, shutdown)?;
-    if let Some(network) = network {
-        network.start(shutdown)?;
-    }
+    let places = Places { site: &inventory.site, store: &store, board, directory, network };
+    places.start(config, &client, shutdown)?;
     let site_file = SiteFile::new(&config.site_file, inventory.driver);
     Main {
         client,
@@ -125,6 +115,52 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     .run(shutdown);
     tracing::info!("agent ends; its jobs go on");
     Ok(())
+}
+
+/// What moves data between sites and measures the links between them.
+struct Places<'a> {
+    site: &'a str,
+    store: &'a Arc<Store>,
+    board: Board,
+    directory: Directory,
+    network: Option<Network>,
+}
+
+impl Places<'_> {
+    fn start(
+        self,
+        config: &AgentConfig,
+        client: &Arc<Client>,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<()> {
+        let outbox = DataOutbox::default();
+        let dialer = self.network.as_ref().map(Network::dialer);
+        let told = outbox.clone();
+        let tell = move |samples| told.push(DataReports { samples, ..DataReports::default() });
+        let prober = Prober::start(probe::Setting {
+            site: self.site.to_owned(),
+            dialer: dialer.clone(),
+            client: Arc::new(Client::new(config)?),
+            tell: Box::new(tell),
+            shutdown: shutdown.clone(),
+        })?;
+        let setting = data::Setting {
+            site: self.site.to_owned(),
+            client: Arc::clone(client),
+            store: Arc::clone(self.store),
+            board: self.board,
+            directory: self.directory,
+            dialer,
+            outbox,
+            prober,
+            poll_wait_s: config.poll_wait_s,
+        };
+        data::start(setting, shutdown)?;
+        if let Some(network) = self.network {
+            network.start(shutdown)?;
+        }
+        Ok(())
+    }
 }
 
 fn open_driver(

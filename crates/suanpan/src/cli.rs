@@ -76,6 +76,8 @@ pub enum Verb {
     Priorities(Priorities),
     /// Show or set what projects may use and lend each other
     Quotas(Quotas),
+    /// Look at the links between sites, and at scores of sites
+    Network(Network),
     /// Put, list, get, pin and remove datasets: named, versioned data that never changes
     Data(Data),
     /// List flavors: kinds of resource, their speed and price
@@ -303,10 +305,32 @@ pub enum SitesAction {
         #[arg(value_name = "CLUSTER")]
         name: String,
     },
+    /// Show how well starts, staging, run times and finishes were foretold
+    Accuracy,
     /// Start nothing new on nodes; what runs there goes on
     Drain(Drain),
     /// Let drained nodes be used again
     Undrain(Undrain),
+}
+
+/// `network`.
+#[derive(Debug, Args)]
+pub struct Network {
+    #[command(subcommand)]
+    pub action: NetworkAction,
+}
+
+/// What is looked at of the network.
+#[derive(Debug, Subcommand)]
+pub enum NetworkAction {
+    /// List links between sites: delay, loss, throughput, and where each is from
+    Links,
+    /// Score every site from 0 to 10, as IETF CATS does: 8 and more is preferred, 3 and less is not
+    Metrics {
+        /// Site from which the network is looked at [default: the server's own place]
+        #[arg(long, value_name = "SITE")]
+        from: Option<String>,
+    },
 }
 
 /// `data`.

@@ -81,7 +81,7 @@ fn append(to: &mut DataReports, more: DataReports) {
 }
 
 /// Asks what the site should hold, until the agent ends.
-pub fn poll(
+pub(crate) fn poll(
     client: &Client,
     (keeper, prober): (&Keeper, &Prober),
     directory: &Directory,

@@ -396,7 +396,8 @@ impl Reader {
         for name in names.expand() {
             let (name, features) = (name.clone(), features.clone());
             let outside = Tres::default();
-            let node = Node { name: name.clone(), flavor, capacity, features, outside };
+            let releases = Vec::new();
+            let node = Node { name: name.clone(), flavor, capacity, features, outside, releases };
             let index = match self.by_name.get(&name) {
                 Some(&index) if self.nodes[index as usize] == node => index,
                 Some(_) => {

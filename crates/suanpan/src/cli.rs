@@ -305,6 +305,8 @@ pub enum SitesAction {
         #[arg(value_name = "CLUSTER")]
         name: String,
     },
+    /// Show how well starts, staging, run times and finishes were foretold
+    Accuracy,
     /// Start nothing new on nodes; what runs there goes on
     Drain(Drain),
     /// Let drained nodes be used again

@@ -248,8 +248,8 @@ impl Keeper {
         let sole = alone && still_alone;
         let samples = done.reports.iter().filter(|_| sole);
         let samples = samples.filter_map(|report| self.sample(report, &hold.sources)).collect();
-        let replicas = Vec::new();
-        (self.parts.tell)(DataReports { replicas, transfers: done.reports, samples });
+        let transfers = done.reports;
+        (self.parts.tell)(DataReports { transfers, samples, ..DataReports::default() });
         match done.failure {
             None => Ok(()),
             Some(why) => {

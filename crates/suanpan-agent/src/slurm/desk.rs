@@ -1,16 +1,20 @@
 //! The two threads that speak to Slurm, and what they share with the driver: one asks in bulk, one
 //! submits and cancels. Neither holds a lock while a command runs.
 
+mod foretell;
+
 use super::client::{self, ACT_LIMIT, ASK_LIMIT, Trouble, words};
 use super::mark::Mark;
 use super::parse;
 use super::parse::{
-    AccountRow, NodeRow, PartitionRow, QueueRow, SACCT_FIELDS, SQUEUE_FORMAT, SlurmState,
+    AccountRow, NodeRow, PartitionRow, QueueRow, RUNNING_FORMAT, RunningRow, SACCT_FIELDS,
+    SQUEUE_FORMAT, SlurmState,
 };
 use super::store::{Submission, name};
 use super::submit::{self, Refusal};
 use crate::failpoint;
 use crate::local::files::{Dir, now};
+use foretell::Foretell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -33,6 +37,9 @@ const NODES_PERIOD: Duration = Duration::from_secs(15);
 
 /// Least time between two questions to accounting.
 const ACCOUNTS_PERIOD: Duration = Duration::from_secs(2);
+
+/// States of jobs that have nodes (squeue(1)).
+const HAS_NODES: &str = "running,completing,suspended,configuring";
 
 /// Jobs in one `scancel`.
 const CANCEL_MAX: usize = 200;
@@ -105,6 +112,8 @@ pub struct Machines {
     pub partitions: Vec<PartitionRow>,
     /// Our running jobs: node list and mark.
     pub ours: Vec<(String, Mark)>,
+    /// Jobs that came to the site another way and have nodes.
+    pub others: Vec<RunningRow>,
 }
 
 #[derive(Default)]
@@ -113,6 +122,7 @@ struct State {
     accounts: Arc<Accounts>,
     machines: Option<Machines>,
     tasks: VecDeque<Task>,
+    foretell: Foretell,
     cancels: BTreeSet<u64>,
     signals: Vec<Vec<String>>,
     submitted: Vec<Submitted>,
@@ -308,7 +318,11 @@ impl Desk {
     fn ask_machines(&self) {
         let nodes = self.run("scontrol", &words(&["-o", "-d", "show", "node"]), ASK_LIMIT);
         let partitions = self.run("scontrol", &words(&["-o", "show", "partition"]), ASK_LIMIT);
-        let (Ok(nodes), Ok(partitions)) = (nodes, partitions) else { return };
+        let list = words(&["-h", "-t", HAS_NODES, "-o", RUNNING_FORMAT]);
+        let running = self.run("squeue", &list, ASK_LIMIT);
+        let (Ok(nodes), Ok(partitions), Ok(running)) = (nodes, partitions, running) else { return };
+        let mut others = parse::running(&running);
+        others.retain(|row| row.mark.as_ref().is_none_or(|mark| mark.network != self.network));
         let mut state = self.state();
         let rows = state.snapshot.by_mark.iter();
         let running = rows.flat_map(|(mark, rows)| rows.iter().map(move |row| (mark, row)));
@@ -317,14 +331,17 @@ impl Desk {
             .map(|(mark, row)| (row.nodes.clone(), mark.clone()))
             .collect();
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        state.machines = Some(Machines { nodes, partitions, ours });
+        state.machines = Some(Machines { nodes, partitions, ours, others });
     }
 
     fn act(&self) {
         loop {
-            let (task, cancels, signals) = {
+            let (task, cancels, signals, foretell) = {
                 let idle = |state: &mut State| {
-                    let work = state.tasks.len() + state.cancels.len() + state.signals.len();
+                    let work = state.tasks.len()
+                        + state.cancels.len()
+                        + state.signals.len()
+                        + usize::from(state.foretell.is_wanted());
                     !state.ending && work == 0
                 };
                 let waited = self.acting.wait_while(self.state(), idle);
@@ -336,8 +353,12 @@ impl Desk {
                 for id in &cancels {
                     state.cancels.remove(id);
                 }
-                (state.tasks.pop_front(), cancels, std::mem::take(&mut state.signals))
+                let (task, foretell) = (state.tasks.pop_front(), state.foretell.take());
+                (task, cancels, std::mem::take(&mut state.signals), foretell)
             };
+            if let Some(task) = foretell {
+                self.ask_start(&task);
+            }
             for words in signals {
                 if let Err(trouble) = self.run("scancel", &words, ACT_LIMIT) {
                     tracing::warn!(%trouble, "scancel --signal");
@@ -411,6 +432,6 @@ impl Desk {
         let nodes = client::run("scontrol", &words(&["-o", "-d", "show", "node"]), ASK_LIMIT)?;
         let partitions = client::run("scontrol", &words(&["-o", "show", "partition"]), ASK_LIMIT)?;
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        Ok(Machines { nodes, partitions, ours: Vec::new() })
+        Ok(Machines { nodes, partitions, ..Machines::default() })
     }
 }

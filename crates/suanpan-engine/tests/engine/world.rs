@@ -798,6 +798,7 @@ pub fn inventory(name: &str, words: &Words) -> Inventory {
             capacity,
             features: Vec::new(),
             outside: Tres::default(),
+            releases: Vec::new(),
         })
         .collect();
     let limit = "1-00:00:00".parse().expect("a time limit");

@@ -4,7 +4,6 @@ use super::App;
 use super::agent::{HashPath, check_protocol};
 use super::auth::Agent;
 use super::datasets::{check_manifest, chunk_answer, read_chunk, take_chunk};
-use super::network::take_samples;
 use super::params::{JsonBytes, Params};
 use super::problem::Answer;
 use crate::data::answer::{Beside, answer};
@@ -14,14 +13,12 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{Caller, Command, Present, RecordReplicas, RegisterDataset};
 use suanpan_engine::event::Event;
 use suanpan_engine::sequencer::{Record, Reply};
 use suanpan_model::id::BlobHash;
-use suanpan_model::network::LinkEstimate;
 use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -74,22 +71,14 @@ pub(super) async fn data(
 /// What the agent is to do now. Its version is a hash of it, so that it means the same after a
 /// restart.
 async fn look(app: &App, agent: Agent) -> Answer<DataAnswer> {
-    let links = app.plane.links().options();
-    let mut beside = Beside {
+    let beside = Beside {
         hub: app.data.site().to_owned(),
         limits: app.data.limits().clone(),
         unreachable: app.data.unreachable(),
         wishes: app.data.wishes(),
-        throughput: BTreeMap::new(),
+        probe_bytes_per_hour: app.plane.links().options().probe_bytes_per_hour,
     };
-    let question = app.plane.ask(move |state, now| {
-        let throughput = |(ends, link): (_, LinkEstimate)| (ends, link.throughput_bps);
-        beside.throughput = state.links().into_iter().map(throughput).collect();
-        answer(state, now, agent.0, &beside)
-    });
-    let mut found = question.await?;
-    found.hub.clone_from(&links.hub);
-    found.probe_bytes_per_hour = links.probe_bytes_per_hour;
+    let mut found = app.plane.ask(move |state, now| answer(state, now, agent.0, &beside)).await?;
     let bytes = serde_json::to_vec(&found).expect("answers are plain data");
     let hash = *blake3::hash(&bytes).as_bytes();
     let first = u64::from_le_bytes(*hash.first_chunk().expect("a hash has more than 8 bytes"));
@@ -125,7 +114,6 @@ fn is_about_data(event: &Event) -> bool {
             | Event::AllocationRefused { .. }
             | Event::InventoryRecorded { .. }
             | Event::ContactChanged { .. }
-            | Event::EstimatesRecorded { .. }
     )
 }
 
@@ -147,7 +135,7 @@ pub(super) async fn reports(
     check_protocol(&headers)?;
     let reports: DataReports = body.read()?;
     app.plane.orders().note_contact(agent.0);
-    take_samples(&app, agent, &reports.samples).await?;
+    super::network::take_samples(&app, agent, &reports.samples).await?;
     note_transfers(&app, agent, &reports).await?;
     let present = reports.replicas.iter();
     let present = present.map(|one| Present { manifest: one.manifest, bytes: one.present_bytes });

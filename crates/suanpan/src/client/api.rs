@@ -7,12 +7,13 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail, DatasetList,
-    DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList, InviteSite,
-    JobDetail, JobList, JobPriorityList, LinkList, LogChunk, LogStreamName, PinDataset, PlanAnswer,
-    PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset, RegisteredDataset,
-    ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList, SiteMetricList,
-    SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    AccuracyList, ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail,
+    DatasetList, DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList,
+    InviteSite, JobDetail, JobList, JobPriorityList, LinkList, LogChunk, LogStreamName, PinDataset,
+    PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset,
+    RegisteredDataset, ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList,
+    SiteMetricList, SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes,
+    Why,
 };
 
 /// Which jobs a list shows.
@@ -178,6 +179,11 @@ impl Client {
     /// All sites.
     pub fn sites(&self) -> Result<SiteList, Failure> {
         self.get("/v1/sites", &[])
+    }
+
+    /// How well what was foretold came true.
+    pub fn accuracy(&self) -> Result<AccuracyList, Failure> {
+        self.get("/v1/sites/accuracy", &[])
     }
 
     /// All links between sites.

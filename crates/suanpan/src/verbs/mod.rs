@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod accuracy;
 mod act;
 mod agent;
 mod completions;

@@ -304,7 +304,10 @@ impl Keeper {
     /// What a transfer says of its link: only one that had the link to itself, and no limit.
     fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
         let from = report.from.clone()?;
-        let unlimited = |source: &ChunkSource| matches!(source, ChunkSource::Peer { site, limit_bps: None } if *site == from);
+        let unlimited = |source: &ChunkSource| match source {
+            ChunkSource::Peer { site, limit_bps: None } => *site == from,
+            ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
+        };
         let took = Duration::from_micros(report.took_us);
         let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {

@@ -219,7 +219,8 @@ pub struct Why {
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
     /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `InputMissing`,
-    /// `JobArrayTaskLimit`, `NoSiteFits`, `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `JobArrayTaskLimit`, `NoSiteFits`, `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`,
+    /// `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.

@@ -4,6 +4,7 @@
 //! command line's flags, the environment's names, the file's keys and the reference are made from
 //! it. A key in the file that is not in the table is refused by name.
 
+mod data;
 mod file;
 mod reference;
 mod tls;
@@ -16,7 +17,6 @@ pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
 use crate::data::DataOptions;
-use crate::data::limits::Limits as LinkLimits;
 use crate::pipeline::links::LinkOptions;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -420,25 +420,6 @@ impl Reader {
         numeric.parse().map_err(|_| {
             self.wrong("listen", "write an IP address and a port, for example 127.0.0.1:7726")
         })
-    }
-
-    fn site_name(&self) -> Result<String, ConfigError> {
-        let text = self.given("site_name").text.trim();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        match (1..=64).contains(&text.len()) && text.chars().all(plain) {
-            true => Ok(text.to_owned()),
-            false => Err(self.wrong("site_name", "write 1 to 64 letters, digits, -, _ or .")),
-        }
-    }
-
-    fn data(&self, data_dir: &Path) -> Result<DataOptions, ConfigError> {
-        let store = match self.given("data.store").text.trim() {
-            "" => data_dir.join("chunks").display().to_string(),
-            place => place.to_owned(),
-        };
-        let limits = LinkLimits::parse(&self.given("data.limits").text);
-        let limits = limits.map_err(|expected| self.wrong("data.limits", expected))?;
-        Ok(DataOptions { store, site: self.site_name()?, limits })
     }
 
     fn log_format(&self) -> Result<LogFormat, ConfigError> {

@@ -1,6 +1,6 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
-use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
+use crate::operator_args::{Drain, Network, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
 use crate::topology_args::Topology;
@@ -311,26 +311,6 @@ pub enum SitesAction {
     Drain(Drain),
     /// Let drained nodes be used again
     Undrain(Undrain),
-}
-
-/// `network`.
-#[derive(Debug, Args)]
-pub struct Network {
-    #[command(subcommand)]
-    pub action: NetworkAction,
-}
-
-/// What is looked at of the network.
-#[derive(Debug, Subcommand)]
-pub enum NetworkAction {
-    /// List links between sites: delay, loss, throughput, and where each is from
-    Links,
-    /// Score every site from 0 to 10, as IETF CATS does: 8 and more is preferred, 3 and less is not
-    Metrics {
-        /// Site from which the network is looked at [default: the server's own place]
-        #[arg(long, value_name = "SITE")]
-        from: Option<String>,
-    },
 }
 
 /// `data`.

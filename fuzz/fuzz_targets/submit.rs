@@ -20,6 +20,7 @@ fuzz_target!(|body: &[u8]| {
         user: "ann",
         project: "ann",
         memory_per_cpu: Mebibytes::new(1_024),
+        datasets: &std::collections::BTreeMap::new(),
     };
     match job.interpret(&context) {
         Ok(meant) => {

@@ -17,6 +17,7 @@ fuzz_target!(|text: &str| {
                 user: "ann",
                 project: "ann",
                 memory_per_cpu: Mebibytes::new(1_024),
+                datasets: &std::collections::BTreeMap::new(),
             };
             let _ = file.job.interpret(&context);
         }

@@ -8,6 +8,7 @@ mod cycle;
 pub mod network;
 mod restart;
 mod sim;
+mod slurm;
 mod submit;
 mod topology;
 
@@ -34,6 +35,11 @@ pub const BENCHES: &[Run] = &[
         name: "sim",
         about: "simulator: a log beside AccaSim, shared GPUs, a network of ten million jobs",
         run: sim::run,
+    },
+    Run {
+        name: "slurm",
+        about: "jobs a second and commands on a real Slurm site: [JOBS] [ROUNDS] [WAITING]",
+        run: slurm::run,
     },
     Run {
         name: "submit",

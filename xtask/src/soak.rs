@@ -5,6 +5,7 @@ pub mod audit;
 pub mod crashes;
 mod dice;
 mod faults;
+mod federation;
 mod plan;
 mod submitters;
 
@@ -13,12 +14,20 @@ use std::process::ExitCode;
 use crate::runs::{self, Run};
 
 /// Every soak. The first one is run when no name is given.
-pub const SOAKS: &[Run] = &[Run {
-    name: "crashes",
-    about: "jobs that each append one line, while server and agents are killed: \
-            [--jobs 2000] [--kills 50] [--seed N] [--binary PATH]",
-    run: crashes::from_args,
-}];
+pub const SOAKS: &[Run] = &[
+    Run {
+        name: "crashes",
+        about: "jobs that each append one line, while server and agents are killed: \
+                [--jobs 2000] [--kills 50] [--seed N] [--binary PATH]",
+        run: crashes::from_args,
+    },
+    Run {
+        name: "federation",
+        about: "jobs over three real Slurm clusters under faults of every kind: \
+                [--jobs 1000] [--faults 20] [--seed N]; needs root on Debian",
+        run: federation::from_args,
+    },
+];
 
 /// Runs the soak named by the first argument; the first one listed if the arguments are empty or
 /// start with a flag.

@@ -4,13 +4,18 @@
 use crate::book::{Book, Step};
 use crate::client::{Client, ClientError};
 use crate::config::{AgentConfig, Shutdown};
+use crate::data::board::Board;
+use crate::data::store::Store;
+use crate::data::talk::DataOutbox;
 use crate::driver::{Driver, LaunchDocument};
 use crate::local::{LocalDriver, LocalSettings};
+use crate::network::Network;
 use crate::noop::NoopDriver;
+use crate::peer::Directory;
 use crate::reporter::{self, Outbox, Pause};
 use crate::sitefile::Site;
 use crate::slurm::{self, SlurmDriver, SlurmSettings};
-use crate::{failpoint, logs, sitefile};
+use crate::{data, failpoint, logs, sitefile};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -61,9 +66,20 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
         Some(exe) => exe.clone(),
         None => std::env::current_exe().context("finding the running binary")?,
     };
-    let mut driver = open_driver(config, &site, state_dir, exe)?;
+    let data_dir = site.data.dir.clone().unwrap_or_else(|| state_dir.join("data"));
+    let store = Arc::new(Store::open(&data_dir, site.data.quota)?);
+    let board = Board::default();
+    let private_dir = state_dir.clone();
+    let mut driver = open_driver(config, &site, state_dir, exe, board.clone())?;
     inventory = driver.take_inventory().unwrap_or(inventory);
     inventory.enforced = driver.enforced();
+    let directory = Directory::default();
+    let network = site
+        .peer
+        .as_ref()
+        .map(|peer| Network::open(peer, &private_dir, directory.clone(), Arc::clone(&store) as _));
+    let network = network.transpose()?;
+    inventory.peer = network.as_ref().map(Network::point);
     tracing::info!(site = inventory.site, cluster = inventory.cluster, "agent starts");
     let shared = Arc::new(Shared::new(inventory.clone()));
     let outbox = Arc::new(Outbox::default());
@@ -79,6 +95,20 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
+    let setting = data::Setting {
+        site: inventory.site.clone(),
+        client: Arc::clone(&client),
+        store: Arc::clone(&store),
+        board,
+        directory,
+        dialer: network.as_ref().map(Network::dialer),
+        outbox: DataOutbox::default(),
+        poll_wait_s: config.poll_wait_s,
+    };
+    data::start(setting, shutdown)?;
+    if let Some(network) = network {
+        network.start(shutdown)?;
+    }
     let site_file = SiteFile::new(&config.site_file, inventory.driver);
     Main {
         client,
@@ -87,6 +117,7 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
         driver,
         log_sender,
         site_file,
+        store,
         inventory,
         launches: Launches::default(),
         full_at: Instant::now(),
@@ -101,17 +132,18 @@ fn open_driver(
     site: &Site,
     state_dir: PathBuf,
     exe: PathBuf,
+    board: Board,
 ) -> anyhow::Result<Box<dyn Driver>> {
     let grace_s = config.grace_s;
     Ok(match site.inventory.driver {
         DriverKind::Local => {
-            let settings = LocalSettings { state_dir, exe, grace_s };
+            let settings = LocalSettings { state_dir, exe, grace_s, board };
             Box::new(LocalDriver::open(settings, &site.inventory)?)
         }
         DriverKind::Noop => Box::new(NoopDriver::default()),
         DriverKind::Slurm => {
             let network = slurm::network(&state_dir, &config.token_file)?;
-            let settings = SlurmSettings { state_dir, exe, grace_s, network };
+            let settings = SlurmSettings { state_dir, exe, grace_s, network, board };
             Box::new(SlurmDriver::open(settings, site)?)
         }
     })
@@ -250,6 +282,7 @@ struct Main {
     driver: Box<dyn Driver>,
     log_sender: Sender<(LogRequest, Option<PathBuf>)>,
     site_file: SiteFile,
+    store: Arc<Store>,
     inventory: Inventory,
     launches: Launches,
     full_at: Instant,
@@ -275,6 +308,7 @@ impl Main {
             }
             let mut ids = inbox.touched;
             ids.extend(self.driver.refresh());
+            self.outbox.say(self.driver.take_waits());
             if let Some(inventory) = self.driver.take_inventory() {
                 self.tell_inventory(inventory);
             }
@@ -391,6 +425,7 @@ impl Main {
                     return;
                 }
                 self.driver.set_site(&site);
+                self.store.set_quota(site.data.quota);
                 tracing::info!("the site file changed");
                 let found = self.driver.take_inventory();
                 let inventory = found.unwrap_or_else(|| site.inventory.clone());
@@ -409,6 +444,7 @@ impl Main {
     /// Has the polling thread tell it before its next poll, if it is another one.
     fn tell_inventory(&mut self, mut inventory: Inventory) {
         inventory.enforced = self.driver.enforced();
+        inventory.peer.clone_from(&self.inventory.peer);
         if inventory != self.inventory {
             self.inventory = inventory.clone();
             *self.shared.inventory.lock().expect("no holder of this lock panics") = inventory;

@@ -5,12 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use suanpan_model::dataset::CHUNK_BYTES_MAX;
 use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
     Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
+use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+mod probe;
 
 /// Why a request did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +147,54 @@ impl Client {
             "the {} bytes of blob {hash} have another hash",
             bytes.len()
         )))
+    }
+
+    /// Waits up to `wait_s` seconds for news, since version `since`, of what the site should hold.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn data(&self, since: u64, wait_s: u32) -> Result<DataAnswer, ClientError> {
+        let path = format!("/v1/agent/data?since={since}&wait={wait_s}");
+        read(self.get(&path, TIMEOUT + Duration::from_secs(wait_s.into()))?)
+    }
+
+    /// Sends what was seen of data and links.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn data_reports(&self, reports: &DataReports) -> Result<(), ClientError> {
+        self.post("/v1/agent/data-reports", reports).map(|_| ())
+    }
+
+    /// Fetches a chunk from the control plane's store; nothing of it is verified.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; status 404 if it is not there.
+    pub fn chunk(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
+        let mut response = self.get(&format!("/v1/agent/chunks/{hash}"), TIMEOUT)?;
+        let body = response.body_mut().with_config().limit(CHUNK_BYTES_MAX.into());
+        body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))
+    }
+
+    /// Puts a chunk into the control plane's store.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn put_chunk(&self, hash: BlobHash, bytes: &[u8]) -> Result<(), ClientError> {
+        let mut request = self.agent.put(format!("{}/v1/agent/chunks/{hash}", self.server));
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.header("content-type", "application/octet-stream");
+        check(request.config().timeout_global(Some(TIMEOUT)).build().send(bytes)).map(|_| ())
+    }
+
+    /// Has a job's output registered as a dataset; repeated, the answer is the same.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn new_dataset(&self, dataset: &NewDataset) -> Result<Registered, ClientError> {
+        read(self.post("/v1/agent/datasets", dataset)?)
     }
 
     /// Answers a request for a part of an output file.

@@ -9,7 +9,7 @@ use suanpan_model::site::{EnforcedLimit, Inventory};
 use suanpan_site::order::Order;
 use suanpan_site::reconcile::Observed;
 use suanpan_site::report::Report;
-use suanpan_wire::agent::LogStream;
+use suanpan_wire::agent::{LogStream, SiteWait};
 
 /// Runs jobs at one cluster and knows which it runs, also after the agent was restarted.
 pub trait Driver: Send {
@@ -54,6 +54,11 @@ pub trait Driver: Send {
     /// The control plane durably knows that this allocation starts, and still wants it. Drivers
     /// whose jobs wait for that let it go on.
     fn acknowledged(&mut self, _id: AllocationId) {}
+
+    /// Why the site does not start what waits there, where that changed since the last call.
+    fn take_waits(&mut self) -> Vec<SiteWait> {
+        Vec::new()
+    }
 
     /// Lets go of an allocation that is over for the control plane.
     fn forget(&mut self, id: AllocationId);

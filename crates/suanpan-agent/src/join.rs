@@ -104,7 +104,9 @@ impl From<ClientError> for JoinError {
     fn from(error: ClientError) -> JoinError {
         match error {
             ClientError::Unreachable(why) => JoinError::Unreachable(why),
-            ClientError::Untrusted(why) => JoinError::Untrusted(why),
+            ClientError::Untrusted(why) => JoinError::Untrusted(format!(
+                "the server's certificate is not good for this address: {why}"
+            )),
             ClientError::Status { problem: Some(problem), .. } => JoinError::Refused(problem),
             other => JoinError::Failed(anyhow::Error::new(other)),
         }
@@ -156,8 +158,19 @@ pub fn join(asked: &Invitation<'_>) -> Result<Membership, JoinError> {
     let client = Client::open(&server, &asked.token.secret, pem.as_deref());
     let client = client.map_err(|error| wrong(&error))?;
     let dir = Dir(dir);
-    let (own, token) = own_token(&dir, asked.token, joined.map(|joined| joined.own))?;
-    client.join(&Join { cluster: cluster.clone(), token })?;
+    let (own, token) = own_token(&dir, asked.token, joined.as_ref().map(|joined| &joined.own))?;
+    client.join(&Join { cluster: cluster.clone(), token }).inspect_err(|error| {
+        // A token that was refused, or never sent, is of no use; one that the server may have
+        // taken is kept.
+        let is_void = matches!(
+            error,
+            ClientError::Status { status: 400..500, .. } | ClientError::Untrusted(_)
+        );
+        if is_void && joined.is_none() {
+            let _ = std::fs::remove_file(dir.file(JOINING));
+            let _ = std::fs::remove_file(dir.file(&own.token_file));
+        }
+    })?;
     failpoint::reached("agent-after-join");
     let mut ca_file = None;
     if let Some(pem) = &pem {
@@ -206,11 +219,11 @@ fn trusted(asked: &Invitation<'_>, server: &str) -> Result<Option<Vec<u8>>, Join
 fn own_token(
     dir: &Dir,
     invitation: &JoinToken,
-    joined: Option<OwnToken>,
+    joined: Option<&OwnToken>,
 ) -> anyhow::Result<(OwnToken, BlobHash)> {
     let hash = |text: &str| BlobHash(*blake3::hash(text.as_bytes()).as_bytes());
     let invitation = hash(&invitation.secret);
-    let known = [dir.read::<OwnToken>(JOINING), joined];
+    let known = [dir.read::<OwnToken>(JOINING), joined.cloned()];
     let known = known.into_iter().flatten().find(|own| own.invitation == invitation);
     if let Some(own) = known {
         let token = crate::config::read_token(&dir.file(&own.token_file))?;

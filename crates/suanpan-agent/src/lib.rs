@@ -19,6 +19,7 @@
 //! An agent comes into the network by [`join`].
 //!
 //! Start with [`run`] for the agent, [`local`] and [`slurm`] for the drivers and their directories,
+//! [`peer`] for the channel between the agents of two sites,
 //! [`dispatch`] for the hidden verbs of the one binary.
 
 pub mod agent;
@@ -31,7 +32,10 @@ mod failpoint;
 pub mod join;
 pub mod local;
 mod logs;
+mod network;
 pub mod noop;
+pub mod peer;
+mod probe;
 mod reporter;
 pub mod shim;
 pub mod sitefile;

@@ -3,12 +3,12 @@
 use crate::client::{Client, ClientError};
 use crate::config::Shutdown;
 use crate::failpoint;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use suanpan_model::id::AllocationId;
 use suanpan_site::report::{Fact, Report};
-use suanpan_wire::agent::Reports;
+use suanpan_wire::agent::{Reports, SiteWait};
 
 /// Most reports in one request.
 const BATCH_MAX: usize = 4_000;
@@ -28,6 +28,9 @@ struct State {
     queue: VecDeque<Report>,
     sent: BTreeMap<AllocationId, Sent>,
     acknowledged: Vec<AllocationId>,
+    /// What was last said of jobs that wait at the site, and whose words are still to be told.
+    waits: BTreeMap<AllocationId, String>,
+    untold: BTreeSet<AllocationId>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,26 +78,53 @@ impl Outbox {
     pub fn tell_again(&self) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         state.sent.retain(|_, sent| sent.delivery == Delivery::Waiting);
+        state.untold = state.waits.keys().copied().collect();
+    }
+
+    /// Takes why jobs wait at the site, where that changed.
+    pub fn say(&self, waits: Vec<SiteWait>) {
+        if waits.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        for SiteWait { allocation, reason } in waits {
+            state.untold.insert(allocation);
+            state.waits.insert(allocation, reason);
+        }
+        self.wake.notify_one();
     }
 
     /// Drops what is known of an allocation whose order is gone.
     pub fn drop_allocation(&self, id: AllocationId) {
-        self.state.lock().expect("no holder of this lock panics").sent.remove(&id);
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.sent.remove(&id);
+        state.waits.remove(&id);
+        state.untold.remove(&id);
     }
 
-    fn take(&self, most: usize, timeout: Duration) -> Vec<Report> {
+    fn take(&self, most: usize, timeout: Duration) -> Reports {
         let state = self.state.lock().expect("no holder of this lock panics");
-        let waited = self.wake.wait_timeout_while(state, timeout, |state| state.queue.is_empty());
+        let nothing = |state: &mut State| state.queue.is_empty() && state.untold.is_empty();
+        let waited = self.wake.wait_timeout_while(state, timeout, nothing);
         let mut state = waited.expect("no holder of this lock panics").0;
         let count = state.queue.len().min(most);
-        state.queue.drain(..count).collect()
+        let reports = state.queue.drain(..count).collect();
+        let mut waits = Vec::new();
+        while waits.len() < most
+            && let Some(allocation) = state.untold.pop_first()
+        {
+            let reason = state.waits.get(&allocation).cloned();
+            waits.extend(reason.map(|reason| SiteWait { allocation, reason }));
+        }
+        Reports { reports, waits }
     }
 
-    fn put_back(&self, reports: Vec<Report>) {
+    fn put_back(&self, batch: Reports) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
-        for report in reports.into_iter().rev() {
+        for report in batch.reports.into_iter().rev() {
             state.queue.push_front(report);
         }
+        state.untold.extend(batch.waits.into_iter().map(|wait| wait.allocation));
     }
 
     /// Allocations whose start the control plane knows of since the last call, and still wants.
@@ -137,11 +167,10 @@ pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
     let mut most = BATCH_MAX;
     while !shutdown.is_triggered() {
         let batch = outbox.take(most, Duration::from_millis(500));
-        if batch.is_empty() {
+        if batch.reports.is_empty() && batch.waits.is_empty() {
             continue;
         }
         failpoint::reached("agent-before-report");
-        let batch = Reports { reports: batch };
         match client.reports(&batch) {
             Ok(withdrawn) => {
                 failpoint::reached("agent-after-report");
@@ -151,18 +180,20 @@ pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
             }
             Err(ClientError::Status { status: 400 | 413 | 422, text, .. }) => {
                 let count = batch.reports.len();
-                if count == 1 {
+                if count == 0 {
+                    tracing::error!(%text, "the server refused why jobs wait");
+                } else if count == 1 {
                     let allocation = batch.reports[0].allocation.0;
                     tracing::error!(allocation, %text, "the server refused a report");
                     outbox.delivered(&batch.reports, &[batch.reports[0].allocation]);
                 } else {
                     most = count / 2;
-                    outbox.put_back(batch.reports);
+                    outbox.put_back(batch);
                 }
             }
             Err(error) => {
                 tracing::warn!(%error, reports = batch.reports.len(), "reports wait");
-                outbox.put_back(batch.reports);
+                outbox.put_back(batch);
                 let _ = shutdown.wait(pause.next());
             }
         }

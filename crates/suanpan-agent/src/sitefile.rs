@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
@@ -11,10 +11,12 @@ use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
+mod peer;
 mod slurm;
 #[cfg(test)]
 mod tests;
 
+pub use peer::PeerSettings;
 pub use slurm::{FlavorRule, SlurmSite};
 
 /// What a site file says.
@@ -24,8 +26,21 @@ pub struct Site {
     pub inventory: Inventory,
     /// Where it is, for maps; not told.
     pub location: Option<Location>,
+    /// Where and how much data is kept.
+    pub data: DataSite,
     /// What only the `slurm` driver reads; it asks Slurm itself for nodes and partitions.
     pub slurm: SlurmSite,
+    /// How it takes part in the network of sites; nothing if it does not.
+    pub peer: Option<PeerSettings>,
+}
+
+/// Where and how much data is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataSite {
+    /// Directory of the data; `data` in the agent's state directory if absent.
+    pub dir: Option<PathBuf>,
+    /// Most bytes that are kept; no limit if absent.
+    pub quota: Option<u64>,
 }
 
 /// A point on the earth, degrees.
@@ -89,14 +104,17 @@ pub fn parse(text: &str, driver: Option<DriverKind>) -> Result<Site, SiteFileErr
     let location = written.location;
     let driver = driver_of(&written, driver)?;
     let slurm = slurm::site(&written, driver)?;
-    let inventory = Reader::default().inventory(written, driver)?;
+    let peer = written.peer.as_ref().map(peer::read).transpose()?;
+    let data = read_data(written.data.as_ref())?;
+    let mut inventory = Reader::default().inventory(written, driver)?;
+    inventory.data_quota = data.quota;
     // Slurm says itself what nodes there are.
     if driver != DriverKind::Slurm
         && let Some((field, value, right)) = inventory.problems().into_iter().next()
     {
         return Err(wrong(&field, &value, &right));
     }
-    Ok(Site { inventory, location, slurm })
+    Ok(Site { inventory, location, data, slurm, peer })
 }
 
 /// Reads the name of a driver.
@@ -153,7 +171,9 @@ struct Written {
     partition: Vec<WrittenPartition>,
     #[serde(default)]
     link: Vec<WrittenLink>,
+    data: Option<WrittenData>,
     slurm: Option<slurm::Written>,
+    peer: Option<peer::Written>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +218,13 @@ struct WrittenNodes {
     gpus: u32,
     #[serde(default)]
     features: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenData {
+    dir: Option<PathBuf>,
+    quota: Option<Number>,
 }
 
 #[derive(Deserialize)]
@@ -400,6 +427,20 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn read_data(written: Option<&WrittenData>) -> Result<DataSite, SiteFileError> {
+    let Some(written) = written else { return Ok(DataSite::default()) };
+    if let Some(dir) = written.dir.as_ref().filter(|dir| !dir.is_absolute()) {
+        return Err(wrong("data.dir", &dir.display().to_string(), "an absolute path"));
+    }
+    let quota = written.quota.as_ref().map(|quota| {
+        let right = "a size such as \"500G\" or \"20T\"";
+        let size =
+            memory("data.quota", quota).map_err(|_| wrong("data.quota", &quota.text(), right))?;
+        Ok(size.get() << 20)
+    });
+    Ok(DataSite { dir: written.dir.clone(), quota: quota.transpose()? })
 }
 
 fn read_link(at: &str, written: &WrittenLink, site: &str) -> Result<Link, SiteFileError> {

@@ -1,10 +1,13 @@
 //! What is asked of the engine. Every command enters by [`crate::sequencer::Sequencer`], with its
 //! time and caller; the engine never asks the world.
 
+use crate::state::{Pin, Size};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::dataset::DatasetName;
+use suanpan_model::id::{AllocationId, BlobHash, ClusterId, DatasetId, JobId};
 use suanpan_model::job::JobSpec;
+use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::order::priority::PriorityPolicy;
@@ -63,6 +66,8 @@ pub enum Command {
     /// The server noticed that an agent was silent for so long: what did not begin at its cluster
     /// is placed elsewhere.
     WithdrawQueued(ClusterId, Seconds),
+    /// What is believed of some links between sites changed.
+    RecordEstimates(Vec<LinkChange>),
     /// Nothing new runs on some nodes.
     DrainNodes(DrainNodes),
     /// Undo drains.
@@ -75,10 +80,29 @@ pub enum Command {
     SetPriorities(Option<Box<PriorityPolicy>>),
     /// What projects may use at the most, and what they lend each other; nothing lifts all quotas.
     SetQuotas(Option<Arc<QuotaPolicy>>),
+    /// Data gets a name and a version.
+    RegisterDataset(RegisterDataset),
+    /// One version of a dataset goes.
+    RemoveDataset(DatasetId),
+    /// A site is to keep a dataset, or no longer.
+    PinDataset(PinDataset),
+    /// What a site holds of datasets.
+    RecordReplicas(RecordReplicas),
     /// The scheduler proposes starts.
     CommitPlan(CommitPlan),
     /// Time passed: deadlines fall due and old idempotency keys are forgotten.
     PassTime,
+}
+
+/// What is believed of one directed link between sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkChange {
+    /// Site at which it begins.
+    pub from: String,
+    /// Site at which it ends.
+    pub to: String,
+    /// What is believed now; nothing if nothing is any more.
+    pub estimate: Option<LinkEstimate>,
 }
 
 /// Submit jobs, all or none.
@@ -177,7 +201,7 @@ pub struct AddUser {
 /// BLAKE3 hash of a 256-bit random token. A fast hash is enough for a random secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct TokenHash(pub suanpan_model::id::BlobHash);
+pub struct TokenHash(pub BlobHash);
 
 /// Some nodes of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +269,55 @@ pub struct EndReservation {
     pub cluster: ClusterId,
     /// Its name.
     pub name: String,
+}
+
+/// Data gets a name and a version: the one it has under this name already, if it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterDataset {
+    /// Its name; it belongs to who registered its other versions.
+    pub name: DatasetName,
+    /// Hash of its manifest.
+    pub manifest: BlobHash,
+    /// How large it is.
+    pub size: Size,
+    /// The project it belongs to; that of the job, for what a job made.
+    pub project: String,
+    /// The attempt that made it; agents say it, and only they.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<AllocationId>,
+}
+
+/// A site is to keep a dataset, or no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinDataset {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Name of the site.
+    pub site: String,
+    /// Which of both.
+    pub pin: Pin,
+}
+
+/// What a site holds of datasets. What is not named stays as it was known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordReplicas {
+    /// The site, if the control plane speaks for its own place; agents speak for theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// How much there is.
+    pub present: Vec<Present>,
+    /// Bytes of all chunks in the site's store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<u64>,
+}
+
+/// How much of a content a site holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    /// Its manifest.
+    pub manifest: BlobHash,
+    /// Verified bytes.
+    pub bytes: u64,
 }
 
 /// Starts proposed by the scheduler. Stale ones are dropped, the rest kept.

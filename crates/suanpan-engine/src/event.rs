@@ -4,11 +4,12 @@
 //! The encoding is JSON with named fields (self-describing): fields may be added with a default,
 //! never renamed or given another meaning. The fixture under `tests/fixtures/` must fold for ever.
 
-use crate::command::{Caller, IdempotencyKey, TokenHash};
+use crate::command::{Caller, IdempotencyKey, LinkChange, Present, TokenHash};
+use crate::state::{Dataset, Pin, Size};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_ledger::TransferId;
-use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
+use suanpan_model::id::{AllocationId, BlobHash, ClusterId, DatasetId, Generation, JobId};
 use suanpan_model::index_set::IndexSet;
 use suanpan_model::job::{JobSpec, JobState, Prediction, Sharing};
 use suanpan_model::money::{MicroCredits, Price};
@@ -105,6 +106,11 @@ pub enum Event {
         allocation: AllocationId,
         /// The site's words.
         reason: String,
+    },
+    /// The arrays whose tasks all went to this cluster may go elsewhere.
+    ArraysUnbound {
+        /// The cluster.
+        cluster: ClusterId,
     },
     /// A job may be offered again to the clusters that refused it.
     RefusalsForgotten {
@@ -219,6 +225,49 @@ pub enum Event {
     QuotasSet {
         /// The tree of quotas.
         policy: Option<Arc<QuotaPolicy>>,
+    },
+    /// What is believed of some links between sites changed.
+    EstimatesRecorded {
+        /// Each changed link, with what is believed of it now.
+        links: Vec<LinkChange>,
+    },
+    /// Data got a name and a version.
+    DatasetRegistered {
+        /// What it is.
+        dataset: Box<Dataset>,
+        /// How large it is.
+        size: Size,
+    },
+    /// A version of a dataset is gone.
+    DatasetRemoved {
+        /// Which.
+        dataset: DatasetId,
+    },
+    /// A site keeps a dataset, or no longer.
+    DatasetPinned {
+        /// Which.
+        dataset: DatasetId,
+        /// The site.
+        site: String,
+        /// Which of both.
+        pin: Pin,
+    },
+    /// What a site holds of some contents changed.
+    ReplicasRecorded {
+        /// The site.
+        site: String,
+        /// How much there is now.
+        present: Vec<Present>,
+        /// Bytes of all chunks in its store, if it said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stored: Option<u64>,
+    },
+    /// A site is to let contents go; what it holds of them no longer counts.
+    ReplicasEvicted {
+        /// The site.
+        site: String,
+        /// Their manifests.
+        manifests: Vec<BlobHash>,
     },
     /// Idempotency keys made before this time are forgotten.
     KeysForgotten {

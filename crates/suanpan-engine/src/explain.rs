@@ -99,6 +99,9 @@ impl State {
         if job.spec.begin.is_some_and(|begin| begin > now) {
             return Some((WaitingFor::BeginTime, String::new()));
         }
+        if let Some(missing) = self.missing_input(job) {
+            return Some((WaitingFor::InputMissing, missing.to_string()));
+        }
         if job.ready_count() == 0 {
             let limit = job.spec.array.as_ref().and_then(|array| array.limit()).unwrap_or(0);
             return Some((WaitingFor::JobArrayTaskLimit, format!("%{limit}")));

@@ -1,7 +1,8 @@
 //! Why something asked did not happen: a normal, typed answer with a hint.
 
 use std::fmt;
-use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::dataset::DatasetName;
+use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
 use suanpan_sched::quota::policy::QuotaFault;
 use suanpan_sched::reason::{Predicate, Unfit};
@@ -121,6 +122,40 @@ pub enum Rejection {
     InvitationUsed(String),
     /// The invitation can no longer be used.
     InvitationExpired(String),
+    /// There is no such dataset.
+    UnknownDataset(DatasetId),
+    /// An input is a dataset that does not exist.
+    UnknownInput {
+        /// Which job of the submission, from 0.
+        position: usize,
+        /// What it named.
+        dataset: DatasetId,
+    },
+    /// The name belongs to another user.
+    NotDatasetOwner {
+        /// The name.
+        name: DatasetName,
+        /// Whose it is.
+        owner: String,
+    },
+    /// A job that is not over reads it.
+    DatasetInUse {
+        /// The dataset, as `name@version`.
+        dataset: String,
+        /// The job.
+        job: JobId,
+    },
+    /// No cluster is at a site of this name.
+    UnknownSite(String),
+    /// The site was not told to keep it.
+    NotPinned {
+        /// The dataset, as `name@version`.
+        dataset: String,
+        /// The site.
+        site: String,
+    },
+    /// No such attempt runs at the agent's cluster.
+    UnknownAllocation(AllocationId),
     /// Only the control plane itself may ask this.
     SystemOnly,
 }
@@ -178,6 +213,13 @@ impl Rejection {
             Rejection::InvitedAsAnother { .. } => "invited-as-another",
             Rejection::InvitationUsed(_) => "join-token-used",
             Rejection::InvitationExpired(_) => "join-token-expired",
+            Rejection::UnknownDataset(_) => "unknown-dataset",
+            Rejection::UnknownInput { .. } => "unknown-input",
+            Rejection::NotDatasetOwner { .. } => "not-dataset-owner",
+            Rejection::DatasetInUse { .. } => "dataset-in-use",
+            Rejection::UnknownSite(_) => "unknown-site",
+            Rejection::NotPinned { .. } => "not-pinned",
+            Rejection::UnknownAllocation(_) => "unknown-allocation",
             Rejection::SystemOnly => "system-only",
         }
     }
@@ -191,6 +233,9 @@ impl Rejection {
             | Rejection::UnknownCluster(_)
             | Rejection::UnknownNode(_)
             | Rejection::UnknownPartition(_)
+            | Rejection::UnknownDataset(_)
+            | Rejection::UnknownSite(_)
+            | Rejection::UnknownAllocation(_)
             | Rejection::UnknownReservation(_) => Kind::NotFound,
             Rejection::JobEnded(..)
             | Rejection::KeyReused
@@ -201,9 +246,12 @@ impl Rejection {
             | Rejection::ReservationExists(_)
             | Rejection::AlreadyMember(_)
             | Rejection::NotJoined(_)
+            | Rejection::DatasetInUse { .. }
+            | Rejection::NotPinned { .. }
             | Rejection::ClusterExists(_) => Kind::Conflict,
             Rejection::NotOwner { .. }
             | Rejection::NegativeNice { .. }
+            | Rejection::NotDatasetOwner { .. }
             | Rejection::WrongAgent
             | Rejection::UnknownInvitation
             | Rejection::InvitationUsed(_)
@@ -211,6 +259,7 @@ impl Rejection {
             | Rejection::SystemOnly => Kind::Forbidden,
             Rejection::NothingSubmitted
             | Rejection::UnknownDependency { .. }
+            | Rejection::UnknownInput { .. }
             | Rejection::HoldOfTask(_)
             | Rejection::NoNodes
             | Rejection::EndsBeforeItBegins
@@ -253,6 +302,14 @@ impl Rejection {
             Rejection::UnknownCluster(id) => Some(("cluster".into(), id.to_string())),
             Rejection::UnknownNode(name) => Some(("nodes".into(), name.clone())),
             Rejection::UnknownPartition(name) => Some(("partition".into(), name.clone())),
+            Rejection::UnknownDataset(id) => Some(("dataset".into(), id.to_string())),
+            Rejection::UnknownInput { dataset, .. } => Some(("inputs".into(), dataset.to_string())),
+            Rejection::NotDatasetOwner { name, .. } => Some(("name".into(), name.to_string())),
+            Rejection::DatasetInUse { dataset, .. } => Some(("dataset".into(), dataset.clone())),
+            Rejection::UnknownSite(site) | Rejection::NotPinned { site, .. } => {
+                Some(("site".into(), site.clone()))
+            }
+            Rejection::UnknownAllocation(id) => Some(("made_by".into(), id.to_string())),
             Rejection::ReservationExists(name) | Rejection::UnknownReservation(name) => {
                 Some(("name".into(), name.clone()))
             }
@@ -301,6 +358,13 @@ impl Rejection {
             Rejection::UnknownNode(_) | Rejection::UnknownPartition(_) => {
                 "`suanpan sites` lists what the cluster has"
             }
+            Rejection::UnknownDataset(_) | Rejection::UnknownInput { .. } => {
+                "`suanpan data ls` lists the datasets there are"
+            }
+            Rejection::NotDatasetOwner { .. } => "choose a name of your own",
+            Rejection::DatasetInUse { .. } => "cancel the job, or wait until it is over",
+            Rejection::UnknownSite(_) => "`suanpan sites` lists the sites there are",
+            Rejection::NotPinned { .. } => "`suanpan data show NAME` lists where it is pinned",
             Rejection::NoNodes => "name at least one node",
             Rejection::EndsBeforeItBegins => "give an end that is later than now and its begin",
             Rejection::ReservationExists(_) => "choose another name, or end that one first",
@@ -409,6 +473,23 @@ impl fmt::Display for Rejection {
             }
             Rejection::InvitationExpired(name) => {
                 write!(f, "the join token of cluster `{name}` has expired")
+            }
+            Rejection::UnknownDataset(id) => write!(f, "there is no dataset {id}"),
+            Rejection::UnknownInput { dataset, .. } => {
+                write!(f, "it reads dataset {dataset}, which does not exist")
+            }
+            Rejection::NotDatasetOwner { name, owner } => {
+                write!(f, "dataset `{name}` belongs to `{owner}`")
+            }
+            Rejection::DatasetInUse { dataset, job } => {
+                write!(f, "job {job} reads dataset `{dataset}` and is not over")
+            }
+            Rejection::UnknownSite(site) => write!(f, "there is no site `{site}`"),
+            Rejection::NotPinned { dataset, site } => {
+                write!(f, "dataset `{dataset}` is not pinned at `{site}`")
+            }
+            Rejection::UnknownAllocation(id) => {
+                write!(f, "allocation {id} does not run at the agent's cluster")
             }
             Rejection::SystemOnly => f.write_str("only the control plane itself may ask this"),
         }

@@ -6,7 +6,7 @@ use crate::rejection::Rejection;
 use crate::state::{Closed, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use suanpan_model::id::{ClusterId, JobId};
+use suanpan_model::id::{ClusterId, DatasetId, JobId};
 use suanpan_model::time::Timestamp;
 
 /// One journal entry: what was asked and what happened.
@@ -97,6 +97,8 @@ pub enum Reply {
         /// How many did not.
         dropped: u32,
     },
+    /// The dataset registered, or the one it already was.
+    Dataset(DatasetId, u32),
     /// Done.
     Done,
 }
@@ -208,7 +210,8 @@ impl State {
             },
             Command::RevokeSite(id) => {
                 let token = self.cluster(*id).and_then(|cluster| cluster.token);
-                let lost = events.len().saturating_sub(1) as u32;
+                let ended = |event: &&Event| matches!(event, Event::AllocationEnded { .. });
+                let lost = events.iter().filter(ended).count() as u32;
                 Reply::Revoked { token, lost }
             }
             Command::DrainNodes(_) | Command::ReserveNodes(_) => match events.first() {
@@ -229,6 +232,16 @@ impl State {
                 });
                 Reply::Opened(nodes.flatten().collect::<BTreeSet<_>>().into_iter().collect())
             }
+            Command::RegisterDataset(register) => match events.first() {
+                Some(Event::DatasetRegistered { dataset, .. }) => {
+                    Reply::Dataset(dataset.id, dataset.version)
+                }
+                _ => {
+                    let known = self.datasets.same(&register.name, register.manifest);
+                    let known = known.expect("what makes no event is registered already");
+                    Reply::Dataset(known.id, known.version)
+                }
+            },
             _ => Reply::Done,
         }
     }

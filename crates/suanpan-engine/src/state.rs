@@ -9,9 +9,11 @@ mod check;
 mod checkpoint;
 mod closures;
 mod cluster;
+mod datasets;
 mod gate;
 mod job;
 mod keys;
+mod links;
 mod orders;
 mod outcomes;
 mod priorities;
@@ -22,6 +24,7 @@ mod quotas;
 pub use checkpoint::CheckpointError;
 pub use closures::Closed;
 pub use cluster::{Cluster, Invitation, Standing};
+pub use datasets::{Content, Dataset, Datasets, Lineage, Pin, Replica, SiteData, Size, Stay};
 pub use gate::Gate;
 pub use job::{ArrayTasks, Job, SingleTask, Tasks};
 pub(crate) use keys::KEPT as KEYS_KEPT;
@@ -36,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_ledger::Ledger;
-use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
+use suanpan_model::id::{AllocationId, ClusterId, DatasetId, Generation, JobId};
 use suanpan_model::job::{Shape, TaskRef};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::fit::catalog::Catalog;
@@ -72,6 +75,10 @@ pub struct State {
     /// The latest waits at each cluster.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) waits: BTreeMap<ClusterId, Waits>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) links: links::Links,
+    #[serde(default, skip_serializing_if = "Datasets::is_unused")]
+    pub(crate) datasets: Datasets,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }
@@ -120,6 +127,8 @@ pub(crate) struct Derived {
     pub(crate) book: Option<Box<Book>>,
     /// Jobs that some cluster refused lately.
     pub(crate) refused: BTreeSet<JobId>,
+    /// Live jobs by the datasets they read.
+    pub(crate) readers: BTreeMap<DatasetId, BTreeSet<JobId>>,
     /// Whether scheduler changes and touched orders are collected.
     pub(crate) emit: bool,
     pub(crate) changes: Vec<Change>,
@@ -183,6 +192,9 @@ impl State {
             Command::WithdrawQueued(cluster, silent) => {
                 commands::withdraw_queued::decide(self, at, caller, *cluster, *silent)
             }
+            Command::RecordEstimates(links) => {
+                commands::record_estimates::decide(self, caller, links)
+            }
             Command::DrainNodes(drain) => commands::drain_nodes::decide(self, at, caller, drain),
             Command::UndrainNodes(nodes) => commands::undrain_nodes::decide(self, caller, nodes),
             Command::ReserveNodes(reserve) => {
@@ -194,6 +206,14 @@ impl State {
             }
             Command::SetQuotas(policy) => {
                 commands::set_quotas::decide(self, caller, policy.as_ref())
+            }
+            Command::RegisterDataset(register) => {
+                commands::register_dataset::decide(self, at, caller, register)
+            }
+            Command::RemoveDataset(id) => commands::remove_dataset::decide(self, caller, *id),
+            Command::PinDataset(asked) => commands::pin_dataset::decide(self, caller, asked),
+            Command::RecordReplicas(record) => {
+                commands::record_replicas::decide(self, caller, record)
             }
             Command::CommitPlan(plan) => commands::commit_plan::decide(self, at, caller, plan),
             Command::PassTime => commands::pass_time::decide(self, at, caller),
@@ -277,6 +297,7 @@ impl State {
             || self.graces_due(at).next().is_some()
             || self.derived.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
             || self.keys.are_due(at)
+            || self.eviction_due().is_some()
     }
 
     /// Jobs whose last refusal is so long ago that the clusters may be asked again.

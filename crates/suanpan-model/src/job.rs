@@ -34,6 +34,9 @@ pub struct JobSpec {
     /// The tasks of an array job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<ArraySpec>,
+    /// Where the tasks of an array may run.
+    #[serde(default, skip_serializing_if = "ArraySites::is_one")]
+    pub array_sites: ArraySites,
     /// What must happen first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependency: Option<Dependency>,
@@ -187,6 +190,25 @@ pub enum Requeue {
     Never,
     /// A failed node or site sends the job back to pending.
     OnFailure,
+}
+
+/// Where the tasks of an array may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArraySites {
+    /// All at the cluster of the first that is placed, unless that refuses one or falls silent.
+    #[default]
+    One,
+    /// Each where it is best.
+    Any,
+}
+
+impl ArraySites {
+    /// Whether it is the default.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        *self == ArraySites::One
+    }
 }
 
 /// What to do once a dependency can no longer be satisfied.

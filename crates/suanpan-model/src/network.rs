@@ -51,6 +51,8 @@ pub enum Origin {
     Measured,
     /// It was worked out from measurements of other links (`estimation`).
     Derived,
+    /// Nothing is known of the link yet.
+    Assumed,
 }
 
 /// One measurement of a link.

@@ -177,7 +177,7 @@ impl Inventory {
             links: Vec::new(),
             enforced: Vec::new(),
             peer: None,
-            data_quota: None,
+            data_quota: self.data_quota,
         }
     }
 

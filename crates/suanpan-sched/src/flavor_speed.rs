@@ -193,6 +193,12 @@ impl Programs {
         self.all.get(program)?.speeds()
     }
 
+    /// Whether anything is known of a program. O(log programs): no run time is looked at.
+    #[must_use]
+    pub fn knows(&self, program: &Program) -> bool {
+        self.all.get(program).is_some_and(Runs::are_known)
+    }
+
     /// All programs of which something is known.
     pub fn known(&self) -> impl Iterator<Item = (&Program, Speeds)> {
         self.all.iter().filter_map(|(program, runs)| Some((program, runs.speeds()?)))
@@ -214,6 +220,10 @@ impl Runs {
         if recent.runs.len() > LATEST {
             recent.runs.pop_front();
         }
+    }
+
+    fn are_known(&self) -> bool {
+        self.flavors.values().any(|recent| recent.runs.len() >= FEWEST)
     }
 
     fn speeds(&self) -> Option<Speeds> {

@@ -10,7 +10,7 @@
 //! Beside it stand the policies of sites that decide in another way, for the site models:
 //! [`elastic`] for training jobs whose GPUs change from round to round. [`flavor_speed`] knows how
 //! long a program runs on each flavor, learnt from finished jobs; [`waits`] how long a cluster keeps
-//! what is placed there waiting.
+//! what is placed there waiting, and [`link`] what the network between sites is like, from samples.
 
 pub mod elastic;
 pub mod explain;
@@ -18,6 +18,7 @@ pub mod fit;
 #[cfg(test)]
 mod fixtures;
 pub mod flavor_speed;
+pub mod link;
 pub mod order;
 pub mod packing;
 pub mod plan;

@@ -172,6 +172,8 @@ pub enum WaitingFor {
     BeginTime,
     /// Its user holds it.
     JobHeldUser,
+    /// No site holds a whole replica of one of its inputs.
+    InputMissing,
     /// As many tasks of its array run as `%limit` allows.
     JobArrayTaskLimit,
     /// No site in the network could run it now or later.

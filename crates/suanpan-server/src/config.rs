@@ -14,6 +14,9 @@ mod tests;
 pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
+use crate::data::DataOptions;
+use crate::data::limits::Limits as LinkLimits;
+use crate::pipeline::links::LinkOptions;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -169,6 +172,39 @@ pub const SETTINGS: &[Setting] = &[
                they start a job (slurm). 0: never.",
     },
     Setting {
+        key: "site_name",
+        kind: Kind::Text,
+        default: "hub",
+        help: "Name of the control plane's own place among the sites, for the links to and from \
+               it. No site may have the same.",
+    },
+    Setting {
+        key: "links.probe_budget",
+        kind: Kind::Bytes { min: 0, max: 1 << 44 },
+        default: "2GiB",
+        help: "Most bytes that each agent moves in an hour to measure the links that lead to its \
+               site. With fewer, changes of a link are noticed later; with 0 nothing is measured \
+               but by transfers.",
+    },
+    Setting {
+        key: "data.store",
+        kind: Kind::Text,
+        default: "",
+        help: "Where the control plane keeps the chunks of datasets: a directory, or \
+               `s3://BUCKET/PREFIX` with credentials and endpoint from the environment \
+               (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL). By \
+               default `chunks` in the data directory.",
+    },
+    Setting {
+        key: "data.limits",
+        kind: Kind::Text,
+        default: "",
+        help: "Most bits per second that transfers of data use of links, by the time of day (UTC): \
+               `FROM>TO=RATE` or `FROM>TO=RATE@HH:MM-HH:MM`, separated by commas, with `*` for \
+               any site, as in `*>hub=1G, guiyang>shanghai=200M@08:00-18:00`. Of several that \
+               apply the smallest holds.",
+    },
+    Setting {
         key: "scheduler.period_ms",
         kind: Kind::Count { min: 1, max: 3_600_000 },
         default: "1000",
@@ -203,8 +239,12 @@ pub struct Config {
     pub contact_period: Duration,
     /// After so long without a request what waits at an agent's cluster is placed elsewhere.
     pub withdraw_after: Option<Duration>,
+    /// How links between sites are measured.
+    pub links: LinkOptions,
     /// Longest time between scheduling cycles.
     pub scheduler_period: Duration,
+    /// The control plane's own place, and what links may carry.
+    pub data: DataOptions,
     /// Records between checkpoints.
     pub checkpoint_every: u64,
 }
@@ -381,6 +421,25 @@ impl Reader {
         })
     }
 
+    fn site_name(&self) -> Result<String, ConfigError> {
+        let text = self.given("site_name").text.trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        match (1..=64).contains(&text.len()) && text.chars().all(plain) {
+            true => Ok(text.to_owned()),
+            false => Err(self.wrong("site_name", "write 1 to 64 letters, digits, -, _ or .")),
+        }
+    }
+
+    fn data(&self, data_dir: &Path) -> Result<DataOptions, ConfigError> {
+        let store = match self.given("data.store").text.trim() {
+            "" => data_dir.join("chunks").display().to_string(),
+            place => place.to_owned(),
+        };
+        let limits = LinkLimits::parse(&self.given("data.limits").text);
+        let limits = limits.map_err(|expected| self.wrong("data.limits", expected))?;
+        Ok(DataOptions { store, site: self.site_name()?, limits })
+    }
+
     fn log_format(&self) -> Result<LogFormat, ConfigError> {
         match self.given("log.format").text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -402,6 +461,7 @@ impl Config {
             .path("data_dir")
             .ok_or_else(|| reader.wrong("data_dir", "write the path of a directory"))?;
         Ok(Config {
+            data: reader.data(&data_dir)?,
             data_dir,
             listen,
             tls: reader.tls(listen)?,
@@ -419,6 +479,10 @@ impl Config {
             contact_period: reader.seconds("agents.contact_period")?,
             withdraw_after: Some(reader.seconds("agents.withdraw_after")?)
                 .filter(|time| !time.is_zero()),
+            links: LinkOptions {
+                hub: reader.site_name()?,
+                probe_bytes_per_hour: reader.number("links.probe_budget")?,
+            },
             scheduler_period: Duration::from_millis(reader.number("scheduler.period_ms")?),
             checkpoint_every: reader.number("checkpoint_every")?,
         })

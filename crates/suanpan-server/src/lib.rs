@@ -5,6 +5,7 @@
 //! carries commands to durable effects, [`http`] is its only door for users and agents.
 
 pub mod config;
+pub mod data;
 pub mod http;
 pub mod pipeline;
 pub mod serve;

@@ -1,6 +1,7 @@
 //! A server from its settings to its end.
 
 use crate::config::{Config, LogFormat};
+use crate::data::DataHub;
 use crate::http::auth::{Token, TokenKind, Tokens};
 use crate::http::{App, Phase, router, tls};
 use crate::pipeline::{ControlPlane, Options, SchedulerOptions, Stopper};
@@ -61,6 +62,7 @@ fn options(config: &Config) -> Options {
         checkpoint_every: config.checkpoint_every,
         contact_period: config.contact_period,
         withdraw_after: config.withdraw_after,
+        links: config.links.clone(),
         ..Options::new(config.data_dir.clone())
     }
 }
@@ -101,9 +103,12 @@ async fn run(config: &Config, plane: ControlPlane, stopper: &Stopper) -> Result<
     let mut nonce = [0u8; 8];
     getrandom::fill(&mut nonce).context("the system has no random numbers")?;
     let nonce = u64::from_le_bytes(nonce);
-    let data_dir = config.data_dir.clone();
-    let app = App::new(plane, data_dir, tokens, identity, config.limits, stopping.clone(), nonce);
-    let router = router::build(Arc::new(app));
+    let places = (config.data_dir.clone(), DataHub::open(config.data.clone())?);
+    let app = App::new(plane, places, tokens, identity, config.limits, stopping.clone(), nonce);
+    let app = Arc::new(app);
+    let keeper = Arc::clone(&app);
+    tokio::spawn(async move { keeper.keep_data().await });
+    let router = router::build(app);
     write_address(&config.data_dir, address)?;
     let ending = end(stop, stopper);
     match acceptor {

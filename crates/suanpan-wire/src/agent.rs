@@ -156,6 +156,19 @@ pub fn digest_of(order: &Order) -> u64 {
 pub struct Reports {
     /// Facts, oldest first.
     pub reports: Vec<Report>,
+    /// Why the site does not start what waits there, where that changed. Not facts: they are
+    /// shown, never journaled, and told again to a server that started anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<SiteWait>,
+}
+
+/// Why the site does not start a job that waits there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteWait {
+    /// The allocation.
+    pub allocation: AllocationId,
+    /// In the site's words: `Priority`, `Resources`, `QOSMaxJobsPerUserLimit`.
+    pub reason: String,
 }
 
 /// Answer to reports some of which say that a start is under way which must not go on: its order

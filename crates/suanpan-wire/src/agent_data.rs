@@ -6,6 +6,8 @@
 //! | `POST /v1/agent/data-reports` | [`DataReports`] → `204` | all but samples is durable then |
 //! | `GET /v1/agent/chunks/{hash}` | → bytes | from the control plane's object store |
 //! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, where a site cannot be reached |
+//! | `GET /v1/agent/probe?bytes=N` | → N bytes that do not compress | 0 for a round trip |
+//! | `POST /v1/agent/probe` | bytes → [`ProbeSeen`] | how fast they came |
 //! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | a job's output becomes a dataset |
 //!
 //! As with orders, every message may be lost or repeated: the agent compares what it should hold
@@ -29,7 +31,8 @@ pub struct DataAnswer {
     /// neither list once its quota needs the room.
     #[serde(default)]
     pub weigh: Vec<BlobHash>,
-    /// Replicas that must go.
+    /// Replicas that must go, before anything else is done: the control plane no longer counts on
+    /// them, and goes on saying so until less is reported. One may be in `hold` too.
     #[serde(default)]
     pub evict: Vec<BlobHash>,
     /// Manifests whose chunks it should put into the object store, because another site cannot
@@ -42,6 +45,16 @@ pub struct DataAnswer {
     /// Most bytes of active measurements in an hour, over all peers.
     #[serde(default)]
     pub probe_bytes_per_hour: u64,
+    /// Name of the control plane's own place, for samples of the links to and from it.
+    #[serde(default)]
+    pub hub: String,
+}
+
+/// What the control plane saw of bytes that an agent sent to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSeen {
+    /// Rate of the second half of them, bits per second; nothing if they were too few.
+    pub throughput_bps: Option<u64>,
 }
 
 /// One replica a site should have.
@@ -92,6 +105,10 @@ pub struct DataReports {
     /// How much of each manifest is there; verified bytes only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<ReplicaReport>,
+    /// Bytes of all chunks that the site stores, told beside replicas; what contents share is
+    /// counted once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
     /// Transfers that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<TransferReport>,

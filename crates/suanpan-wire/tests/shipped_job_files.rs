@@ -47,6 +47,7 @@ fn are_read_and_interpreted() {
             user: "ann",
             project: "ann",
             memory_per_cpu: MEMORY_PER_CPU_DEFAULT,
+            datasets: &std::collections::BTreeMap::new(),
         };
         if let Err(errors) = job.interpret(&context) {
             panic!("{}: {errors:#?}", path.display());

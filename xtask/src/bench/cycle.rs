@@ -221,6 +221,7 @@ impl World {
             launch: BlobHash([1; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,

@@ -299,6 +299,7 @@ impl World {
             launch: BlobHash(launch),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,

@@ -48,7 +48,9 @@ pub struct Settings {
     pub binary: Option<PathBuf>,
 }
 
-fn seed_of_time() -> u64 {
+/// The seconds of the clock, as a seed.
+#[must_use]
+pub fn seed_of_time() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |time| time.as_secs())
 }
 

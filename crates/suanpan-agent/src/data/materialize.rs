@@ -115,7 +115,7 @@ impl Store {
     fn write_file(&self, path: &Path, entry: &FileEntry) -> io::Result<()> {
         let mut file = File::create_new(path)?;
         for chunk in &entry.chunks {
-            let bytes = self.get(*chunk)?.ok_or_else(|| {
+            let bytes = self.get(chunk.hash)?.ok_or_else(|| {
                 let why = format!("chunk {} of `{}` is missing", chunk.hash, entry.path);
                 io::Error::new(io::ErrorKind::NotFound, why)
             })?;

@@ -10,7 +10,7 @@
 //! The index is in memory, about 120 bytes for each chunk, and is made anew at the start from
 //! manifests and names: no data is read then.
 
-use super::chunker::chunk_of;
+use super::chunker::{chunk_of, manifest_of};
 use crate::local::files::{Dir, private_dir};
 use nix::fcntl::Flock;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,6 +31,8 @@ pub struct Store {
     pub(super) root: PathBuf,
     pub(super) state: Mutex<State>,
     names: AtomicU64,
+    /// Datasets that are being made: their chunks are in no manifest yet.
+    making: AtomicU64,
     _lock: Flock<File>,
 }
 
@@ -54,6 +56,7 @@ pub(super) struct State {
 pub(super) struct Place {
     replica: BlobHash,
     file: u32,
+    bytes: u32,
     offset: u64,
 }
 
@@ -113,7 +116,13 @@ impl Store {
             }
         }
         let state = Mutex::new(State { quota, ..State::default() });
-        let store = Store { root: root.clone(), state, names: AtomicU64::new(0), _lock: lock };
+        let store = Store {
+            root: root.clone(),
+            state,
+            names: AtomicU64::new(0),
+            making: AtomicU64::new(0),
+            _lock: lock,
+        };
         store.scan().map_err(about)?;
         Ok(store)
     }
@@ -246,35 +255,35 @@ impl Store {
     ///
     /// # Errors
     /// If the file system refuses.
-    pub fn get(&self, chunk: Chunk) -> io::Result<Option<Vec<u8>>> {
+    pub fn get(&self, hash: BlobHash) -> io::Result<Option<Vec<u8>>> {
         // A file that is just being put into its tree may be looked for at its old place.
         for _ in 0..3 {
-            let Some((path, offset, place)) = self.place(chunk.hash) else { return Ok(None) };
-            let mut bytes = vec![0; chunk.bytes as usize];
+            let Some((path, (offset, length), place)) = self.place(hash) else { return Ok(None) };
+            let mut bytes = vec![0; length as usize];
             let read = File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, offset));
             match read {
-                Ok(()) if chunk_of(&bytes) == chunk => return Ok(Some(bytes)),
+                Ok(()) if chunk_of(&bytes).hash == hash => return Ok(Some(bytes)),
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             }
-            tracing::error!(chunk = %chunk.hash, file = %path.display(), "changed on disk");
-            self.note_damage(chunk.hash, place)?;
+            tracing::error!(chunk = %hash, file = %path.display(), "changed on disk");
+            self.note_damage(hash, place)?;
         }
         Ok(None)
     }
 
-    /// File and offset of a chunk; the place if it is inside a replica.
-    fn place(&self, hash: BlobHash) -> Option<(PathBuf, u64, Option<Place>)> {
+    /// File, offset and length of a chunk; the place if it is inside a replica.
+    fn place(&self, hash: BlobHash) -> Option<(PathBuf, (u64, u32), Option<Place>)> {
         let state = self.state();
-        if state.loose.contains_key(&hash) {
-            return Some((self.chunk_path(hash), 0, None));
+        if let Some(bytes) = state.loose.get(&hash) {
+            return Some((self.chunk_path(hash), (0, *bytes), None));
         }
         let place = *state.placed.get(&hash)?;
         let replica = &state.replicas[&place.replica];
         let file = &replica.manifest.files[place.file as usize];
-        Some((replica.root.join(&file.path), place.offset, Some(place)))
+        Some((replica.root.join(&file.path), (place.offset, place.bytes), Some(place)))
     }
 
     pub(super) fn chunk_path(&self, hash: BlobHash) -> PathBuf {
@@ -382,7 +391,7 @@ impl Store {
                 self.remove(hash)?;
             }
         }
-        if !over() {
+        if !over() || self.making.load(Ordering::SeqCst) > 0 {
             return Ok(());
         }
         // Chunks of no manifest that is kept: from transfers that are no longer wanted.
@@ -399,12 +408,45 @@ impl Store {
         Ok(())
     }
 
+    /// Cuts files into the store and keeps their manifest.
+    ///
+    /// # Errors
+    /// As [`manifest_of`]; [`io::ErrorKind::StorageFull`] if there is no room.
+    pub fn make(&self, paths: &[PathBuf]) -> io::Result<(BlobHash, Manifest)> {
+        self.making.fetch_add(1, Ordering::SeqCst);
+        let mut put = |chunk, bytes: &[u8]| {
+            self.put(chunk, bytes).map_err(|error| match error {
+                PutError::Refused(error) => error,
+                PutError::Full(why) => io::Error::new(io::ErrorKind::StorageFull, why),
+                PutError::Damaged(_) => io::Error::other(error),
+            })
+        };
+        let made = manifest_of(paths, &mut put).and_then(|manifest| {
+            let (hash, bytes) = manifest_bytes(&manifest);
+            self.learn(hash, &bytes)?;
+            self.sync()?;
+            if let Some(keep) = &mut self.state().keep {
+                // Until the control plane knows it.
+                keep.insert(hash);
+            }
+            Ok((hash, manifest))
+        });
+        self.making.fetch_sub(1, Ordering::SeqCst);
+        made
+    }
+
     /// Makes everything durable that was put before.
     ///
     /// # Errors
     /// If the disk refuses.
     pub fn sync(&self) -> io::Result<()> {
         Ok(nix::unistd::syncfs(File::open(&self.root)?)?)
+    }
+}
+
+impl crate::peer::ChunkSource for Store {
+    fn chunk(&self, _site: &str, hash: BlobHash) -> io::Result<Option<Vec<u8>>> {
+        self.get(hash)
     }
 }
 
@@ -445,7 +487,8 @@ impl State {
         let mut offset = 0;
         for chunk in &entry.chunks {
             if !damaged.is_some_and(|damaged| damaged.contains(&chunk.hash)) {
-                self.placed.insert(chunk.hash, Place { replica: hash, file, offset });
+                self.placed
+                    .insert(chunk.hash, Place { replica: hash, file, bytes: chunk.bytes, offset });
             }
             offset += u64::from(chunk.bytes);
         }

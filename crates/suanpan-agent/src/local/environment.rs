@@ -4,7 +4,7 @@
 //! the user gave, what the flavor's section of the job file gives, what the site sets. Nothing
 //! else of the agent's environment reaches a job.
 
-use super::files::Assignment;
+use super::files::{Assignment, Dir};
 use super::{devices, processes};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,6 +54,9 @@ pub fn environment(
     set("SUANPAN_CLUSTER", assignment.cluster.clone());
     set("SUANPAN_FLAVOR", run.flavor.clone());
     set("SUANPAN_PARTITION", run.partition.clone());
+    for (name, value) in crate::data::contract::variables(&Dir(dir.to_owned()), launch) {
+        set(&name, value);
+    }
     slurm_job(assignment, run, launch, &mut set);
     slurm_amounts(assignment, run, launch, &mut set);
     distributed(run, launch, &mut set);

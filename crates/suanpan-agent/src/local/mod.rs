@@ -29,6 +29,7 @@ pub mod stage;
 pub mod supervisor;
 mod watch;
 
+use crate::data::board::{Board, HoldBack, with_outputs};
 use crate::driver::{Driver, LaunchDocument};
 use crate::sitefile::Site;
 use cgroup::JobGroups;
@@ -49,7 +50,7 @@ use suanpan_site::report::{Fact, Outcome, Report};
 use suanpan_wire::agent::LogStream;
 
 /// What the driver is told once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LocalSettings {
     /// The agent's state directory.
     pub state_dir: PathBuf,
@@ -57,6 +58,8 @@ pub struct LocalSettings {
     pub exe: PathBuf,
     /// Seconds between TERM and KILL.
     pub grace_s: u32,
+    /// Has data staged and published.
+    pub board: Board,
 }
 
 /// How often a supervisor that is no child of this agent is looked for.
@@ -135,6 +138,9 @@ impl LocalDriver {
                 // Nothing began; a supervisor that comes late is fenced like any other.
                 continue;
             }
+            if let Some(launch) = dir.read::<Launch>("launch.json") {
+                self.settings.board.stage(id, &dir, &launch);
+            }
             let gpus = dir.read::<Assignment>("order.json").map(|a| used_gpus(&a));
             let generation = exit.map_or(Generation(0), |exit| exit.generation);
             let marked = fence.max(dir.marked("stop")).unwrap_or_default();
@@ -177,6 +183,9 @@ impl LocalDriver {
         }
         if let Some(exit) = dir.read::<Exit>("exit.json") {
             self.live.get_mut(&id).expect("it was there above").gpus.clear();
+            if self.settings.board.holds_back(id, &dir) == HoldBack::Publishing {
+                return;
+            }
             self.set(id, exit.generation.max(seen.generation), Progress::Ended);
             return;
         }
@@ -329,6 +338,7 @@ impl Driver for LocalDriver {
         private_dir(&dir.0)?;
         dir.write_unsynced("launch.json", launch)?;
         dir.write_unsynced("order.json", &assignment)?;
+        self.settings.board.stage(order.allocation, &dir, launch);
         let child = self.spawn_supervisor(&dir)?;
         let live = Live { gpus: used_gpus(&assignment), ..Live::new(Some(child)) };
         self.live.insert(order.allocation, live);
@@ -390,7 +400,7 @@ impl Driver for LocalDriver {
         if matches!(seen.progress, Progress::Ended | Progress::Forgotten)
             && let Some(exit) = dir.read::<Exit>("exit.json")
         {
-            reports.push(report(exit.at, Fact::Ended(exit.outcome)));
+            reports.push(report(exit.at, Fact::Ended(with_outputs(&dir, exit.outcome))));
         }
         reports
     }

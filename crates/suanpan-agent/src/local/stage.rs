@@ -4,6 +4,7 @@
 use super::files::{Assignment, Dir, OutputFiles, private_dir};
 use super::gate::PayloadPlan;
 use super::{enter, environment};
+use crate::data::contract;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -54,6 +55,8 @@ pub fn stage(
     run: &RunOrder,
     launch: &Launch,
 ) -> Result<Staged, Trouble> {
+    let mut stopped = || dir.marked("stop").map(|_| Trouble("it was stopped".into()));
+    contract::await_inputs(dir, launch, &mut stopped)?;
     prepare_workdir(dir, &assignment.site, launch)?;
     fill_workdir(dir, launch)?;
     let workdir = workdir(dir, launch);
@@ -103,7 +106,7 @@ pub fn fill_workdir(dir: &Dir, launch: &Launch) -> Result<(), Trouble> {
         copy_tree(Path::new(&copy.from), &to, &dir.0)
             .map_err(|error| Trouble::about(format!("copying {}", copy.from), &error))?;
     }
-    Ok(())
+    contract::lay_out(dir, launch)
 }
 
 /// What is started, with its arguments: the script, written into the directory, or the command.
@@ -295,7 +298,7 @@ pub fn copy_back(dir: &Dir, launch: &Launch) -> Result<(), Trouble> {
 }
 
 /// `relative` below `base`, refusing names that lead out of it.
-fn inside(base: &Path, relative: &str) -> Result<PathBuf, Trouble> {
+pub(crate) fn inside(base: &Path, relative: &str) -> Result<PathBuf, Trouble> {
     let path = Path::new(relative);
     let stays = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
     if relative.is_empty() || !path.components().all(stays) {

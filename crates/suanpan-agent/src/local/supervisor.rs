@@ -8,6 +8,7 @@ use super::cgroup::JobGroups;
 use super::files::{Assignment, Code, Dir, Exit, GateEnd, PayloadStart, now};
 use super::stage::{self, Staged};
 use super::{gate, processes, watch};
+use crate::data::board;
 use crate::failpoint;
 use nix::fcntl::Flock;
 use std::fs::File;
@@ -246,6 +247,7 @@ impl Job {
             at: code.map_or_else(now, |code| code.at),
             outcome,
         };
+        board::note_outputs(&self.dir, &self.launch, &exit.outcome)?;
         let _ = std::fs::remove_dir_all(self.dir.file("tmp"));
         failpoint::reached("supervisor-before-exit-file");
         self.dir.write("exit.json", &exit)?;

@@ -161,3 +161,26 @@ fn keys_of_another_driver_are_refused_by_name() {
     let message = refused(&SLURM.replace("\"slurm\"", "\"pbs\""), None);
     assert_eq!(message, "driver: `pbs`: expected local, noop or slurm");
 }
+
+#[test]
+fn the_table_for_other_sites_says_where_they_reach_this_one() {
+    let with = |table: &str| parse(&format!("{SITE}\n[peer]\n{table}"), None);
+    let site = with("listen = \"0.0.0.0:7727\"\naddress = \"login.gy.example:7727\"");
+    let peer = site.expect("it is sound").peer.expect("it has the table");
+    assert_eq!(peer.address.as_deref(), Some("login.gy.example:7727"));
+    let only_connects = with("").expect("it is sound").peer.expect("it has the table");
+    assert_eq!(only_connects, PeerSettings::default());
+    let same = with("listen = \"10.0.0.7:7727\"").expect("it is sound").peer.expect("the table");
+    assert_eq!(same.address.as_deref(), Some("10.0.0.7:7727"));
+    for (table, field, right) in [
+        ("listen = \"everywhere\"", "peer.listen", "an IP address and a port"),
+        ("listen = \"0.0.0.0:7727\"", "peer.listen", "also peer.address"),
+        ("address = \"gy:7727\"", "peer.address", "also peer.listen"),
+        ("listen = \"0.0.0.0:7727\"\naddress = \"gy\"", "peer.address", "host:port"),
+        ("listen = \"0.0.0.0:7727\"\naddress = \"::1:7\"", "peer.address", "host:port"),
+    ] {
+        let error = with(table).expect_err(table);
+        assert_eq!(error.field, field, "{table}");
+        assert!(error.expected.contains(right), "{table}: {error}");
+    }
+}

@@ -59,7 +59,9 @@ pub fn run(program: &str, words: &[String], limit: Duration) -> Result<String, T
     let mut command = Command::new(program);
     command.args(words).env_clear().stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in PASSED {
+    // A supervisor is to crash where a test wants it to.
+    let crash = fail::has_failpoints().then_some("SUANPAN_CRASH_ONCE");
+    for name in PASSED.into_iter().chain(crash) {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

@@ -43,6 +43,7 @@ pub(super) struct Live {
     pub(super) started: Option<Timestamp>,
     pub(super) beat: Beat,
     pub(super) cancelled: Option<Instant>,
+    pub(super) reason: String,
     pub(super) born: Instant,
     pub(super) shown: bool,
 }
@@ -66,6 +67,7 @@ impl Live {
             started: None,
             beat: Beat { touched: None, changed: born, looked: None },
             cancelled: None,
+            reason: String::new(),
             born,
             shown: false,
         }

@@ -9,14 +9,16 @@ use super::parse::{QueueRow, SlurmState};
 use super::store::{self, Assignment, Conclusion, JobExit, Submission, name, never_started};
 use super::submit::{self, Refusal};
 use super::{CANCEL_PERIOD, SlurmDriver};
+use crate::data::board::HoldBack;
 use crate::local::files::{Exit, now, numbered};
 use std::fs;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch, PayloadReach, Usage};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::Outcome;
+use suanpan_wire::agent::SiteWait;
 
 /// How an allocation ends.
 pub(super) enum Ending {
@@ -63,7 +65,11 @@ impl SlurmDriver {
             // Looked up before the first submission: an agent that lost its directory finds the
             // job by its mark.
             let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
-            let Some(job) = known else { return self.submit(id, 1) };
+            let Some(job) = known else {
+                // A job that started before its inputs are there would hold nodes for nothing.
+                let staged = self.settings.board.left(id) == Some(Duration::ZERO);
+                return if staged { self.submit(id, 1) } else { Ok(()) };
+            };
             let generation = live.mark.generation;
             let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
             dir.write(name::SUBMIT, &submission)?;
@@ -84,6 +90,12 @@ impl SlurmDriver {
             attempts: live.submission.map_or(0, |submission| submission.attempt),
             silent: live.silent(&dir),
         };
+        if let Some(row) = sight.live.filter(|row| row.state == SlurmState::Pending)
+            && row.reason != live.reason
+        {
+            live.reason.clone_from(&row.reason);
+            self.waits.push(SiteWait { allocation: id, reason: row.reason.clone() });
+        }
         let stage = judge::stage(&sight);
         if stage != live.stage {
             live.stage = stage;
@@ -131,9 +143,16 @@ impl SlurmDriver {
             }
             Verdict::Exit(over) => {
                 if let Some(exit) = exit {
+                    // It ends by itself in a moment: cancelled now, the site would say that it
+                    // was. What waits in the queue under its mark is cancelled as a stray.
                     let outcome = judge::merge(&exit, over);
+                    let dir = self.dir(id);
+                    if outcome.end == (End::Exited { code: 0 })
+                        && self.settings.board.holds_back(id, &dir) == HoldBack::Publishing
+                    {
+                        return Ok(());
+                    }
                     self.conclude(id, Ending::Ended(Exit { outcome, ..exit.exit }))?;
-                    self.desk.cancel(ids);
                 }
             }
             Verdict::End(end, payload, message) => {

@@ -35,6 +35,8 @@ pub mod store;
 pub mod submit;
 pub mod supervise;
 
+use crate::data::board::{Board, with_outputs};
+use crate::data::contract;
 use crate::driver::{Driver, LaunchDocument};
 use crate::local::files::{Dir, OutputFiles, now, numbered, private_dir, prune_finished};
 use crate::local::stage;
@@ -58,10 +60,10 @@ use suanpan_model::tres::Tres;
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Report};
-use suanpan_wire::agent::LogStream;
+use suanpan_wire::agent::{LogStream, SiteWait};
 
 /// What the driver is told once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SlurmSettings {
     /// The agent's state directory, seen by the nodes too.
     pub state_dir: PathBuf,
@@ -71,6 +73,8 @@ pub struct SlurmSettings {
     pub grace_s: u32,
     /// Tells this network from others whose agents use the same account.
     pub network: String,
+    /// Has data staged and published.
+    pub board: Board,
 }
 
 /// How often everything is judged when the queue did not change.
@@ -98,6 +102,7 @@ pub struct SlurmDriver {
     live: BTreeMap<AllocationId, Live>,
     observed: BTreeMap<AllocationId, Observed>,
     acknowledged: BTreeSet<AllocationId>,
+    waits: Vec<SiteWait>,
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     exits_at: Instant,
@@ -141,6 +146,7 @@ impl SlurmDriver {
             live: BTreeMap::new(),
             observed: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            waits: Vec::new(),
             changed: BTreeSet::new(),
             judged: (0, None),
             exits_at: now,
@@ -174,6 +180,7 @@ impl SlurmDriver {
             let mark = self.mark(id, submission.generation);
             let mut live = Live::new(mark, &launch, per_node.unwrap_or_default());
             live.submission = Some(submission);
+            self.settings.board.stage(id, &dir, &launch);
             let stopped = dir.marked("stop");
             if stopped.is_some() {
                 live.stop = Stop::Ordered;
@@ -324,6 +331,7 @@ impl Driver for SlurmDriver {
         dir.write_unsynced(name::LAUNCH, launch)?;
         dir.write_unsynced(name::ORDER, &given)?;
         let ready = stage::prepare_workdir(&dir, &given.site, launch)
+            .and_then(|()| contract::check(launch))
             .and_then(|()| files(&dir, run, launch));
         let mark = self.mark(id, generation);
         self.live.insert(id, Live::new(mark, launch, per_node));
@@ -331,6 +339,7 @@ impl Driver for SlurmDriver {
         self.changed.insert(id);
         match ready {
             Ok(files) => {
+                self.settings.board.stage(id, &dir, launch);
                 let stdout = PathBuf::from(files.stdout.replace("%%", "%"));
                 let stderr = files.stderr.map(|path| PathBuf::from(path.replace("%%", "%")));
                 let stderr = stderr.unwrap_or_else(|| stdout.clone());
@@ -393,6 +402,10 @@ impl Driver for SlurmDriver {
         self.acknowledged.insert(id);
     }
 
+    fn take_waits(&mut self) -> Vec<SiteWait> {
+        std::mem::take(&mut self.waits)
+    }
+
     fn reports(&self, id: AllocationId) -> Vec<Report> {
         let Some(seen) = self.observed.get(&id) else { return Vec::new() };
         let report = |at, fact| Report { allocation: id, generation: seen.generation, at, fact };
@@ -415,7 +428,7 @@ impl Driver for SlurmDriver {
             }
             Some(Conclusion::Ended(exit)) => {
                 let started = exit.started_at.map(|at| report(at, Fact::Started));
-                let ended = report(exit.at, Fact::Ended(exit.outcome));
+                let ended = report(exit.at, Fact::Ended(with_outputs(&dir, exit.outcome)));
                 started.into_iter().chain([ended]).collect()
             }
         }

@@ -8,12 +8,14 @@
 //! that Slurm's record agrees.
 
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
+use crate::data::{board, contract};
 use crate::failpoint;
 use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -130,7 +132,8 @@ impl Job {
         failpoint::reached("slurm-after-fence");
         self.ask_to_go();
         let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
-        let staged = stage::prepare_workdir(&self.dir, &self.given.site, &self.launch)
+        let staged = contract::await_inputs(&self.dir, &self.launch, &mut || self.stopped())
+            .and_then(|()| stage::prepare_workdir(&self.dir, &self.given.site, &self.launch))
             .and_then(|()| stage::fill_workdir(&self.dir, &self.launch));
         if let Go::No(end, why) = self.await_go() {
             self.finish(never_started(end, why), Word::Ours)?;
@@ -269,6 +272,9 @@ impl Job {
         set("SUANPAN_FLAVOR", run.flavor.clone());
         set("SUANPAN_PARTITION", run.partition.clone());
         set("SLURM_SUBMIT_DIR", self.launch.submit_dir.clone());
+        for (name, value) in contract::variables(&self.dir, &self.launch) {
+            set(&name, value);
+        }
         if let Some(array) = &run.array {
             array_variables(array, &mut set);
         }
@@ -281,6 +287,19 @@ impl Job {
             distributed(run, &self.launch, &mut set);
         }
         env
+    }
+
+    /// Why not to wait for inputs any longer. Signals are blocked, so TERM is looked for.
+    fn stopped(&self) -> Option<Trouble> {
+        if self.dir.marked("stop").is_some() {
+            return Some(Trouble("it was stopped while its inputs were staged".into()));
+        }
+        let mut term = SigSet::empty();
+        term.add(Signal::SIGTERM);
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let signals = SignalFd::with_flags(&term, flags).ok()?;
+        let told = signals.read_signal().ok().flatten();
+        told.map(|_| Trouble("Slurm ended it while its inputs were staged".into()))
     }
 
     fn start_setup(&self, run: &RunOrder) -> Result<(), Trouble> {
@@ -403,6 +422,7 @@ impl Job {
     }
 
     fn finish(&self, outcome: Outcome, word: Word) -> io::Result<()> {
+        board::note_outputs(&self.dir, &self.launch, &outcome)?;
         let started_at = self.dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
         let exit = Exit { generation: self.generation, started_at, at: now(), outcome };
         let _ = fs::remove_dir_all(self.dir.file("tmp"));

@@ -11,6 +11,7 @@ use suanpan_site::report::{Fact, Outcome, Report};
 use suanpan_wire::agent::{
     Digest, Inventory, LogChunk, LogRequest, OrdersAnswer, Reports, digest_of,
 };
+use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered, TransferReport};
 
 /// The fake's token.
 pub const TOKEN: &str = "test-token";
@@ -29,6 +30,15 @@ pub struct State {
     pub polls: u64,
     /// Reports that are answered with an error, to see them again.
     pub refuse_reports: u32,
+    /// What the site should hold.
+    pub data: DataAnswer,
+    pub data_reports: Vec<DataReports>,
+    /// Outputs that were registered.
+    pub datasets: Vec<NewDataset>,
+    /// The store of chunks.
+    pub store: BTreeMap<String, Vec<u8>>,
+    /// Chunks of the store that are answered with a flipped byte.
+    pub flip: u32,
     /// While false, every request is answered 503.
     pub down: bool,
 }
@@ -142,6 +152,36 @@ impl Fake {
                 self.with(|state| state.chunks.insert(chunk.request, chunk));
                 (204, Vec::new())
             }
+            ("GET", "/v1/agent/data") => (200, self.poll_data(path)),
+            ("POST", "/v1/agent/data-reports") => {
+                let reports = serde_json::from_slice(body).expect("reports about data");
+                self.with(|state| state.data_reports.push(reports));
+                (204, Vec::new())
+            }
+            ("POST", "/v1/agent/datasets") => {
+                let new: NewDataset = serde_json::from_slice(body).expect("a dataset");
+                let bytes = serde_json::to_vec(&new.manifest).expect("a manifest");
+                self.with(|state| state.datasets.push(new));
+                let manifest = self.blob(bytes);
+                let registered = Registered { version: 1, manifest };
+                (200, serde_json::to_vec(&registered).expect("an answer"))
+            }
+            ("PUT", path) if path.starts_with("/v1/agent/chunks/") => {
+                let hash = path.rsplit('/').next().unwrap_or_default().to_owned();
+                self.with(|state| state.store.insert(hash, body.to_vec()));
+                (204, Vec::new())
+            }
+            ("GET", path) if path.starts_with("/v1/agent/chunks/") => self.with(|state| {
+                let hash = path.rsplit('/').next().unwrap_or_default();
+                let Some(mut bytes) = state.store.get(hash).cloned() else {
+                    return (404, b"no such chunk".to_vec());
+                };
+                if state.flip > 0 {
+                    state.flip -= 1;
+                    bytes[0] ^= 1;
+                }
+                (200, bytes)
+            }),
             ("GET", path) => {
                 let hash = path.rsplit('/').next().unwrap_or_default();
                 match self.with(|state| state.blobs.get(hash).cloned()) {
@@ -172,6 +212,34 @@ impl Fake {
             }
             204
         })
+    }
+
+    /// States what the site should hold.
+    pub fn should_hold(&self, f: impl FnOnce(&mut DataAnswer)) {
+        self.with(|state| {
+            f(&mut state.data);
+            state.data.version += 1;
+        });
+    }
+
+    /// Every transfer that was told.
+    pub fn transfers(&self) -> Vec<TransferReport> {
+        let all = |state: &mut State| {
+            state.data_reports.iter().flat_map(|reports| reports.transfers.clone()).collect()
+        };
+        self.with(all)
+    }
+
+    fn poll_data(&self, path: &str) -> Vec<u8> {
+        let since = path.split("since=").nth(1).and_then(|rest| rest.split('&').next());
+        let since: u64 = since.and_then(|text| text.parse().ok()).expect("since is a number");
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut state = self.state.0.lock().expect("no holder panics");
+        while state.data.version == since && Instant::now() < deadline {
+            let wait = Duration::from_millis(100);
+            state = self.state.1.wait_timeout(state, wait).expect("no holder panics").0;
+        }
+        serde_json::to_vec(&state.data).expect("an answer")
     }
 
     fn poll(&self, path: &str) -> Vec<u8> {

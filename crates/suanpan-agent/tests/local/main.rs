@@ -2,6 +2,7 @@
 
 mod chaos;
 mod crash;
+mod data;
 mod fake;
 mod jobs;
 mod limits;

@@ -8,7 +8,7 @@ use crate::state::{Allocation, Job, State};
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
-use suanpan_model::job::{Prediction, Sharing};
+use suanpan_model::job::{ArraySites, Prediction, Sharing};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
@@ -29,7 +29,7 @@ pub(crate) fn decide(
         return Err(Rejection::SystemOnly);
     }
     let (taken, ready, book) = (BTreeMap::new(), BTreeMap::new(), state.derived.book.clone());
-    let mut judge = Judge { state, at, taken, ready, book };
+    let mut judge = Judge { state, at, taken, ready, homes: BTreeMap::new(), book };
     let mut allocations: Vec<PlacedAllocation> = Vec::with_capacity(plan.placements.len());
     for placement in &plan.placements {
         let number = allocations.len() as u64;
@@ -94,6 +94,8 @@ struct Judge<'a> {
     at: Timestamp,
     taken: BTreeMap<(ClusterId, u32), Tres>,
     ready: BTreeMap<JobId, Ready<'a>>,
+    /// Where this plan began arrays.
+    homes: BTreeMap<JobId, ClusterId>,
     /// The quotas with what this plan holds too.
     book: Option<Box<Book>>,
 }
@@ -111,7 +113,14 @@ impl<'a> Judge<'a> {
         if cluster.contact.0 != Contact::Reachable
             || job.spec.begin.is_some_and(|begin| begin > self.at)
             || job.spec.deadline.is_some_and(|deadline| finish > deadline)
+            || state.missing_input(job).is_some()
         {
+            return None;
+        }
+        // The tasks of an array stay together; those that a plan scattered are planned again.
+        let homes = job.spec.array.as_ref().filter(|_| job.spec.array_sites == ArraySites::One);
+        let known = job.home.or_else(|| self.homes.get(&job.id).copied());
+        if homes.is_some() && known.is_some_and(|home| home != placement.cluster) {
             return None;
         }
         let partition = inventory.partitions.get(usize::from(placement.partition))?;
@@ -142,6 +151,9 @@ impl<'a> Judge<'a> {
         let held = self.permitted(job, flavor, &per_node)?;
         self.take(placement, &cluster.free, &per_node)?;
         let position = self.next_ready(job)?;
+        if homes.is_some() {
+            self.homes.insert(job.id, placement.cluster);
+        }
         if let (Some(book), Some((queue, amounts))) = (&mut self.book, held) {
             book.quotas.add(queue, &amounts);
         }

@@ -1,7 +1,7 @@
 //! `PassTime`: deadlines fall due, jobs that can never start end if they asked for it, clusters
 //! that refused a job are asked again, drains and reservations end, priorities are worked out
-//! anew, what was preempted is stopped when its grace is over, and old idempotency keys are
-//! forgotten.
+//! anew, what was preempted is stopped when its grace is over, sites over their quota let data
+//! go, and old idempotency keys are forgotten.
 
 use super::cancel_job::{end_pending, stop_placed};
 use crate::command::Caller;
@@ -57,6 +57,9 @@ pub(crate) fn decide(
     if state.keys.are_due(at) {
         let before = Timestamp(at.0 - crate::state::KEYS_KEPT.micros());
         events.push(Event::KeysForgotten { before });
+    }
+    if let Some((site, manifests)) = state.eviction_due() {
+        events.push(Event::ReplicasEvicted { site, manifests });
     }
     Ok(events)
 }

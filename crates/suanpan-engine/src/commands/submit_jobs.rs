@@ -32,6 +32,7 @@ pub(crate) fn decide(
         }
         state.check_rank(caller, position, spec)?;
         check_dependency(state, position, spec)?;
+        check_inputs(state, position, spec)?;
         check_possible(state, position, spec)?;
         jobs.push(SubmittedJob { id: JobId(next), spec: spec.clone() });
         next += spec.array.as_ref().map_or(1, |array| array.count());
@@ -97,6 +98,14 @@ fn check_dependency(state: &State, position: usize, spec: &JobSpec) -> Result<()
         }
     }
     Ok(())
+}
+
+fn check_inputs(state: &State, position: usize, spec: &JobSpec) -> Result<(), Rejection> {
+    let mut inputs = spec.shape.inputs.iter().filter_map(|input| input.dataset);
+    match inputs.find(|id| state.datasets.get(*id).is_none()) {
+        Some(dataset) => Err(Rejection::UnknownInput { position, dataset }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what no site could ever run, judged by the inventories as they are now.

@@ -29,21 +29,23 @@ pub(crate) fn decide(
         return Err(Rejection::SystemOnly);
     }
     let Some(known) = state.clusters.get(&cluster) else { return Ok(Vec::new()) };
-    let driver = known.inventory.as_ref().map(|inventory| inventory.driver);
-    if known.contact.0 != Contact::Silent || !driver.is_some_and(asks_before_start) {
+    if known.contact.0 != Contact::Silent {
         return Ok(Vec::new());
     }
+    let driver = known.inventory.as_ref().map(|inventory| inventory.driver);
+    let asks = driver.is_some_and(asks_before_start);
     let waiting = known.allocations.iter().map(|id| (*id, &state.allocations[id]));
-    let waiting = waiting.filter(|(_, allocation)| allocation.started_at.is_none());
+    let waiting = waiting.filter(|(_, allocation)| asks && allocation.started_at.is_none());
     let reason = format!("withdrawn: the site was silent for {} s", silent.0);
     let events = waiting.take(BATCH).map(|(id, allocation)| {
         record_reports::refused(state, allocation, id, now, reason.clone())
     });
-    Ok(events.collect())
+    let unbound = state.bound_arrays(cluster).next().map(|_| Event::ArraysUnbound { cluster });
+    Ok(events.chain(unbound).collect())
 }
 
 /// Whether jobs of this driver begin only once the control plane knows that they do.
-fn asks_before_start(driver: DriverKind) -> bool {
+pub(super) fn asks_before_start(driver: DriverKind) -> bool {
     match driver {
         DriverKind::Slurm => true,
         DriverKind::Local | DriverKind::Noop => false,

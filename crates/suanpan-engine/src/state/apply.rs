@@ -9,7 +9,7 @@ use std::sync::Arc;
 use suanpan_ledger::{AccountId, Transfer};
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
 use suanpan_model::index_set::IndexSet;
-use suanpan_model::job::{Hold, JobState};
+use suanpan_model::job::{ArraySites, Hold, JobState};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::site::Inventory;
 use suanpan_model::time::Timestamp;
@@ -35,7 +35,7 @@ impl State {
             }
             Event::AllocationStaging { allocation, at } => {
                 self.learn_wait(*allocation, *at);
-                self.allocation_mut(*allocation).staging_at = Some(*at);
+                self.staging(*allocation, *at);
             }
             Event::AllocationStarted { allocation, at } => {
                 self.learn_wait(*allocation, *at);
@@ -47,6 +47,7 @@ impl State {
                 self.ended(*allocation, Some(*charge), *then);
             }
             Event::AllocationRefused { allocation, .. } => self.refused(at, *allocation),
+            Event::ArraysUnbound { cluster } => self.arrays_unbound(*cluster),
             Event::RefusalsForgotten { job } => self.refusals_forgotten(*job),
             Event::TasksEnded { job, positions, state } => {
                 self.tasks_ended(*job, positions, *state);
@@ -58,22 +59,17 @@ impl State {
                 let invitation = Invitation { token: *invitation, expires: *expires };
                 self.site_added(at, *cluster, name).invite(invitation);
             }
-            Event::SiteJoined { cluster, token } => {
-                let known = self.cluster_mut(*cluster);
-                (known.token, known.standing) = (Some(*token), Standing::Joined);
-            }
-            Event::SiteApproved { cluster } => {
-                self.cluster_mut(*cluster).standing = Standing::Member;
-            }
+            Event::SiteJoined { cluster, token } => self.cluster_mut(*cluster).join(*token),
+            Event::SiteApproved { cluster } => self.cluster_mut(*cluster).approve(),
             Event::SiteRevoked { cluster } => self.site_revoked(at, *cluster),
             Event::UserAdded { user, token } => self.users.push((*token, user.clone())),
             Event::InventoryRecorded { cluster, inventory } => {
                 self.inventory_recorded(*cluster, inventory);
             }
             Event::ContactChanged { cluster, contact } => {
-                self.cluster_mut(*cluster).contact = (*contact, at);
-                self.emit(|| Change::Contact(*cluster, *contact));
+                self.contact_changed(at, *cluster, *contact);
             }
+            Event::EstimatesRecorded { links } => self.estimates_recorded(links),
             Event::NodesClosed { cluster, closure, by, users, projects } => {
                 let (closure, by) = (closure.clone(), by.clone());
                 let (users, projects) = (users.clone(), projects.clone());
@@ -85,8 +81,26 @@ impl State {
             Event::PrioritiesSet { policy } => self.priorities_set(policy.clone()),
             Event::JobsPrioritized { shares } => self.jobs_prioritized(at, shares),
             Event::QuotasSet { policy } => self.quotas_set(policy.clone()),
+            Event::DatasetRegistered { dataset, size } => self.dataset_registered(dataset, *size),
+            Event::DatasetRemoved { dataset } => self.dataset_removed(*dataset),
+            Event::DatasetPinned { dataset, site, pin } => {
+                self.dataset_pinned(*dataset, site, *pin);
+            }
+            Event::ReplicasRecorded { site, present, stored } => {
+                self.replicas_recorded(at, site, present, *stored);
+            }
+            Event::ReplicasEvicted { site, manifests } => self.replicas_evicted(site, manifests),
             Event::KeysForgotten { before } => self.keys.forget_before(*before),
         }
+    }
+
+    fn staging(&mut self, id: AllocationId, at: Timestamp) {
+        self.allocation_mut(id).staging_at = Some(at);
+    }
+
+    fn contact_changed(&mut self, at: Timestamp, id: ClusterId, contact: Contact) {
+        self.cluster_mut(id).contact = (contact, at);
+        self.emit(|| Change::Contact(id, contact));
     }
 
     fn told_to_stop(&mut self, id: AllocationId, generation: Generation, reason: StopReason) {
@@ -96,6 +110,14 @@ impl State {
         self.end_grace(id);
         self.touch(id);
         self.publish_running(id);
+    }
+
+    fn arrays_unbound(&mut self, cluster: ClusterId) {
+        let bound = self.bound_arrays(cluster).map(|job| job.id);
+        for id in bound.collect::<Vec<_>>() {
+            self.job_mut(id).home = None;
+            self.publish_pending(id);
+        }
     }
 
     fn refusals_forgotten(&mut self, id: JobId) {
@@ -157,6 +179,7 @@ impl State {
             tasks,
             refused_by: Vec::new(),
             refused_at: None,
+            home: None,
             took_back_at: None,
             priority: 0,
             gate: super::Gate::Closed,
@@ -189,6 +212,9 @@ impl State {
         let position = placed.index.and_then(|index| job.position_of(index));
         let restarts = job.tasks.restarts(position.unwrap_or(0));
         job.take_pending(position, placed.id);
+        if position.is_some() && job.spec.array_sites == ArraySites::One {
+            job.home = Some(placed.cluster);
+        }
         job.took_back_at = None;
         let project = job.spec.project.clone();
         let cluster = self.clusters.get_mut(&placed.cluster).expect("placed on a known cluster");
@@ -213,6 +239,7 @@ impl State {
             preempted: None,
         };
         self.allocations.insert(placed.id, allocation);
+        self.inputs_used(at, placed.job, placed.cluster);
         self.hold(placed.id);
         self.publish_running(placed.id);
         self.touch(placed.id);
@@ -247,6 +274,7 @@ impl State {
             None => self.ledger.void(placed.transfer),
         }
         let (cluster, job) = (placed.cluster, placed.job);
+        self.inputs_used(self.at, job, cluster);
         self.emit(|| Change::Freed(cluster, id));
         self.touch_gone(cluster, id);
         let live = self.jobs.get_mut(&job).expect("a placed job is live");
@@ -269,6 +297,7 @@ impl State {
             live.refused_by.push(cluster);
         }
         live.refused_at = Some(at);
+        live.home = live.home.filter(|home| *home != cluster);
         self.derived.refused.insert(job);
         self.ended(id, None, Then::Requeued);
     }

@@ -17,6 +17,7 @@ impl State {
         self.check_closures();
         self.check_standing();
         self.check_priorities();
+        self.check_datasets();
     }
 
     fn check_priorities(&self) {
@@ -71,6 +72,7 @@ impl State {
         assert_eq!(mine.graces, other.graces, "graces are indexed");
         assert_eq!(mine.machine, other.machine, "nodes are counted");
         assert_eq!(mine.refused, other.refused, "refused jobs are indexed");
+        assert_eq!(mine.readers, other.readers, "readers of datasets are indexed");
         assert_eq!(mine.book, other.book, "what is held of quotas adds up");
     }
 

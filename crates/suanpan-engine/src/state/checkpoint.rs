@@ -53,6 +53,8 @@ impl State {
             cluster.clear_used();
             cluster.allocations.clear();
         }
+        let links = self.links();
+        self.derived.catalog.set_links(&links);
         self.count_machine();
         let live: Vec<AllocationId> = self.allocations.keys().copied().collect();
         for id in live {
@@ -78,6 +80,7 @@ impl State {
             self.index_job(&job);
             self.jobs.insert(*id, job);
         }
+        self.datasets.index();
         self.count_quotas();
         jobs.into_iter().for_each(|id| self.refresh_gate(id));
     }

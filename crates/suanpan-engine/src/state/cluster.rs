@@ -81,6 +81,16 @@ impl Cluster {
         self.invitation = Some(invitation);
     }
 
+    /// An agent used the invitation.
+    pub(super) fn join(&mut self, token: TokenHash) {
+        (self.token, self.standing) = (Some(token), Standing::Joined);
+    }
+
+    /// It takes part from now on.
+    pub(super) fn approve(&mut self) {
+        self.standing = Standing::Member;
+    }
+
     /// Whether it takes part in the network.
     #[must_use]
     pub fn is_member(&self) -> bool {

@@ -27,6 +27,9 @@ pub struct Job {
     /// When the last of them did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
+    /// The cluster to which the rest of its array goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<ClusterId>,
     /// When something was last stopped for it because of what that held of a quota; it goes
     /// before all others until it starts, or what was stopped might start again in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use suanpan_sched::snapshot::{Change, ClassKey};
 use suanpan_site::report::Outcome;
 
 impl State {
-    /// A job's program, if something is known of it.
+    /// A job's program, if something is known of it. O(log programs).
     pub(super) fn program(&self, job: &Job) -> Option<Arc<Program>> {
         let spec = &job.spec;
         let published = is_published(&spec.name);
@@ -19,12 +19,12 @@ impl State {
             return None;
         }
         let program = Program::of(&spec.user, &spec.name, &spec.shape);
-        (published || self.programs.speeds(&program).is_some()).then(|| Arc::new(program))
+        (published || self.programs.knows(&program)).then(|| Arc::new(program))
     }
 
     /// What the scheduler knows a job's class by.
     pub(crate) fn class_of(&self, job: &Job) -> ClassKey {
-        let (shape, queue) = (Arc::clone(&job.spec.shape), self.queue(job));
+        let (shape, queue) = (self.shape_of(job), self.queue(job));
         ClassKey { shape, queue, program: self.program(job) }
     }
 

@@ -1,11 +1,11 @@
 //! What follows from a change: indexes, gates of waiting jobs, and the deltas for the scheduler
 //! and the order hub.
 
-use super::{Allocation, Gate, Job, State};
+use super::{Allocation, Gate, Job, State, datasets};
 use crate::event::Event;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, Generation, JobId};
-use suanpan_model::job::OnInvalidDependency;
+use suanpan_model::job::{OnInvalidDependency, Shape};
 use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::quota::MemberId;
@@ -46,9 +46,13 @@ impl State {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }
         }
+        if !self.links.is_empty() {
+            snapshot.apply(Change::Links(self.links()));
+        }
         for (program, speeds) in self.programs.known() {
             snapshot.apply(Change::Learnt(Arc::new(program.clone()), Some(speeds)));
         }
+        self.dataset_views().for_each(|change| snapshot.apply(change));
         self.allocations.values().for_each(|allocation| snapshot.apply(self.took(allocation)));
         for job in self.jobs.values() {
             if let Some(pending) = self.as_pending(job) {
@@ -74,7 +78,7 @@ impl State {
     /// What the scheduler needs to know of a job, if any task may start.
     fn as_pending(&self, job: &Job) -> Option<Pending> {
         let ready = job.ready_count();
-        if ready == 0 {
+        if ready == 0 || self.missing_input(job).is_some() {
             return None;
         }
         let (may_preempt, qos_priority) = self.may_preempt(job);
@@ -87,7 +91,7 @@ impl State {
             job: job.id,
             priority: self.rank(job).saturating_add(first),
             submitted: job.submitted,
-            shape: Arc::clone(&job.spec.shape),
+            shape: self.shape_of(job),
             queue: self.queue(job),
             program: self.program(job),
             begin: job.spec.begin.max(not_before),
@@ -98,6 +102,20 @@ impl State {
             may_preempt,
             qos_priority,
         })
+    }
+
+    /// What the scheduler is told that a job asks: of an array that began at a cluster, to go there.
+    pub(super) fn shape_of(&self, job: &Job) -> Arc<Shape> {
+        let Some(home) = job.home.and_then(|home| self.clusters.get(&home)) else {
+            return Arc::clone(&job.spec.shape);
+        };
+        let sites = vec![home.name.clone()];
+        Arc::new(Shape { sites, ..(*job.spec.shape).clone() })
+    }
+
+    /// Arrays the rest of which goes to a cluster.
+    pub(crate) fn bound_arrays(&self, cluster: ClusterId) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(move |job| job.home == Some(cluster))
     }
 
     fn took(&self, allocation: &Allocation) -> Change {
@@ -176,6 +194,9 @@ impl State {
         for base in self.dependency_bases(job) {
             self.derived.dependents.entry(base).or_default().insert(job.id);
         }
+        for input in datasets::inputs_of(job) {
+            self.derived.readers.entry(input).or_default().insert(job.id);
+        }
         let owner_and_name = (job.spec.user.clone(), job.spec.name.clone());
         self.derived.by_name.entry(owner_and_name).or_default().insert(job.id);
         if let Some(deadline) = job.spec.deadline {
@@ -198,6 +219,14 @@ impl State {
                 waiting.remove(&job.id);
                 if waiting.is_empty() {
                     self.derived.dependents.remove(&base);
+                }
+            }
+        }
+        for input in datasets::inputs_of(job) {
+            if let Some(readers) = self.derived.readers.get_mut(&input) {
+                readers.remove(&job.id);
+                if readers.is_empty() {
+                    self.derived.readers.remove(&input);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the scenarios and fixtures are files")]
 
+mod eviction;
 mod random_commands;
 mod scenarios;
 mod upgrade;

@@ -24,6 +24,24 @@ fn quotas() -> impl Strategy<Value = String> {
     ])
 }
 
+fn data() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["corpus", "model"]);
+    let place = prop::sample::select(vec!["hub", "1", "2"]);
+    let site = prop::sample::select(vec!["sh", "gy"]);
+    (0u32..8, name, place, site, 1u8..4, 0u64..=100).prop_map(
+        |(verb, name, place, site, content, bytes)| match verb {
+            0 => format!("dataset {name} content={content} bytes=100"),
+            1 => format!("remove-dataset {name}"),
+            2 => format!("pin {name} {site}"),
+            3 => format!("unpin {name} {site}"),
+            4 => format!("output 3 {name} content={content} bytes=100"),
+            5 => format!("submit inputs={name}"),
+            6 => format!("replica {place} content={content} bytes=100"),
+            _ => format!("replica {place} content={content} bytes={bytes} stored=300"),
+        },
+    )
+}
+
 fn closure() -> impl Strategy<Value = String> {
     let nodes = prop::sample::select(vec!["1 sh1", "1 sh1,sh2", "1 all", "2 all", "2 gy2"]);
     let times = prop::sample::select(vec!["", "from=5", "until=20", "from=3 until=9"]);
@@ -109,6 +127,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => job.prop_map(|id| format!("why {id}")),
         1 => closure(),
         2 => membership(),
+        4 => data(),
         1 => priorities(),
         1 => quotas(),
         2 => (0u64..30).prop_map(|seconds| format!("wait {seconds}")),
@@ -121,7 +140,7 @@ proptest! {
 
     #[test]
     fn invariants_hold(lines in prop::collection::vec(line(), 1..60)) {
-        let script = format!("site sh nodes=2 cpus=2\nsite gy nodes=1 cpus=4\n{}\n", lines.join("\n"));
+        let script = format!("site sh nodes=2 cpus=2 quota=150\nsite gy nodes=1 cpus=4\n{}\n", lines.join("\n"));
         let first = world::run(&script);
         prop_assert_eq!(&first, &world::run(&script), "the same script prints the same");
     }

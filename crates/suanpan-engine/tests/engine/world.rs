@@ -9,14 +9,17 @@ use std::fmt::Write;
 use std::sync::Arc;
 use suanpan_engine::command::{
     AddSite, Caller, Command, CommitPlan, DrainNodes, EndReservation, IdempotencyKey, InviteSite,
-    JoinSite, NodeChoice, ReserveNodes, SubmitJobs, Target, TokenHash, UndrainNodes,
+    JoinSite, NodeChoice, PinDataset, Present, RecordReplicas, RegisterDataset, ReserveNodes,
+    SubmitJobs, Target, TokenHash, UndrainNodes,
 };
 use suanpan_engine::event::{Event, Then};
 use suanpan_engine::sequencer::{Record, Reply, Sequencer};
-use suanpan_engine::state::State;
-use suanpan_model::id::{BlobHash, ClusterId, JobId};
+use suanpan_engine::state::{Lineage, Pin, Size, State};
+use suanpan_model::dataset::DatasetRef;
+use suanpan_model::id::{BlobHash, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{
-    End, Hold, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape, TaskRef, Usage,
+    ArraySites, End, Hold, InputNeed, JobSpec, OnInvalidDependency, PayloadReach, Requeue, Shape,
+    TaskRef, Usage,
 };
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
@@ -31,7 +34,7 @@ use suanpan_sched::quota::Quota;
 use suanpan_sched::quota::book::Entry;
 use suanpan_sched::quota::policy::{CohortQuota, FlavorQuota, ProjectQuota, QuotaPolicy};
 use suanpan_sched::quota::preemption::{Reclaim, Rules, Sharing};
-use suanpan_sched::snapshot::Snapshot;
+use suanpan_sched::snapshot::{Contact, Snapshot};
 use suanpan_site::report::{Fact, Outcome, Report};
 
 /// Runs a script and returns it with the output it really prints.
@@ -138,8 +141,20 @@ impl World {
             "drain" | "undrain" | "reserve" | "end-reservation" => self.close(verb, &plain, &named),
             "priorities" => self.priorities(&named),
             "quotas" => self.quotas(&plain, &named),
+            "dataset" | "output" | "remove-dataset" | "pin" | "unpin" | "replica" => {
+                self.dataset(verb, &plain, &named)
+            }
+            "data" => self.data(&plain[0]),
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
+            "silent" => {
+                let (cluster, silent) =
+                    (ClusterId(plain[0].parse().expect("a number")), Seconds(60));
+                let mut told =
+                    self.ask(Caller::System, Command::RecordContact(cluster, Contact::Silent));
+                told.extend(self.ask(Caller::System, Command::WithdrawQueued(cluster, silent)));
+                told
+            }
             "orders" => self.orders(),
             "balance" => self.balance(),
             other => panic!("unknown scenario command `{other}`"),
@@ -348,6 +363,89 @@ impl World {
         self.ask(caller, Command::SetQuotas(policy))
     }
 
+    /// `dataset NAME content=BYTE bytes=N`, `output TASK NAME content=BYTE bytes=N`,
+    /// `remove-dataset NAME[@V]`, `pin NAME[@V] SITE`, `unpin NAME[@V] SITE`,
+    /// `replica CLUSTER|SITE content=BYTE bytes=N [stored=N]`: a name that is no number is the
+    /// control plane's own place.
+    fn dataset(&mut self, verb: &str, plain: &[String], words: &Words) -> Vec<String> {
+        let number = |key: &str| words.get(key).map(|text| text.parse::<u64>().expect("a number"));
+        let manifest = || BlobHash([number("content").expect("content=BYTE") as u8; 32]);
+        let bytes = number("bytes").unwrap_or(0);
+        let register = |name: &str, made_by| {
+            Command::RegisterDataset(RegisterDataset {
+                name: name.parse().expect("a dataset's name"),
+                manifest: manifest(),
+                size: Size { bytes, files: 1, chunks: 1 },
+                project: "default".into(),
+                made_by,
+            })
+        };
+        let (caller, command) = match verb {
+            "dataset" => (user(words), register(&plain[0], None)),
+            "output" => {
+                let task = task(&plain[0]);
+                let state = self.sequencer.state();
+                let Some(job) = state.job(task.job) else { return vec!["no such job".into()] };
+                let Some((_, id)) = job.tasks.placed().next() else {
+                    return vec!["not placed".into()];
+                };
+                let cluster = state.allocation(id).expect("placed tasks are live").placed.cluster;
+                (Caller::Agent(cluster), register(&plain[1], Some(id)))
+            }
+            "replica" => {
+                let present = vec![Present { manifest: manifest(), bytes }];
+                let cluster = plain[0].parse().ok().map(ClusterId);
+                let site = cluster.is_none().then(|| plain[0].clone());
+                let caller = cluster.map_or(Caller::System, Caller::Agent);
+                let stored = number("stored");
+                (caller, Command::RecordReplicas(RecordReplicas { site, present, stored }))
+            }
+            _ => {
+                let dataset = match self.version(&plain[0]) {
+                    Some(id) => id,
+                    None => return vec!["no such dataset".into()],
+                };
+                let pin = |pin| {
+                    let site = plain.get(1).expect("pin NAME SITE").clone();
+                    Command::PinDataset(PinDataset { dataset, site, pin })
+                };
+                let command = match verb {
+                    "pin" => pin(Pin::Set),
+                    "unpin" => pin(Pin::Lifted),
+                    _ => Command::RemoveDataset(dataset),
+                };
+                (user(words), command)
+            }
+        };
+        let before = self.records.len();
+        match self.handle(caller, command) {
+            Err(rejection) => vec![rejection],
+            Ok(Reply::Dataset(id, version)) if self.records.len() == before => {
+                vec![format!("dataset {id} is version {version} already")]
+            }
+            Ok(_) => self.records[before..].iter().flat_map(|r| &r.events).map(told).collect(),
+        }
+    }
+
+    fn version(&self, text: &str) -> Option<DatasetId> {
+        let named: DatasetRef = text.parse().expect("NAME[@V]");
+        let datasets = self.sequencer.state().datasets();
+        datasets.find(&named.name, named.version).map(|one| one.id)
+    }
+
+    /// `data CLUSTER`: what its agent should do.
+    fn data(&self, cluster: &str) -> Vec<String> {
+        let cluster = ClusterId(cluster.parse().expect("a cluster's number"));
+        let data = self.sequencer.state().site_data(cluster);
+        let hold = data.hold.iter().map(|(manifest, staged)| {
+            let staged: Vec<String> = staged.iter().map(|id| format!(" for {id}")).collect();
+            format!("hold {}{}", manifest.0[0], staged.concat())
+        });
+        let weigh = data.weigh.iter().map(|manifest| format!("weigh {}", manifest.0[0]));
+        let evict = data.evict.iter().map(|manifest| format!("evict {}", manifest.0[0]));
+        hold.chain(weigh).chain(evict).collect()
+    }
+
     /// Waiting jobs in the order in which they are considered, with their priority.
     fn queue(&self) -> Vec<String> {
         let pending = self.snapshot.pending.values();
@@ -360,7 +458,16 @@ impl World {
     }
 
     fn submit_with(&mut self, key: u64, words: &Words) -> Vec<String> {
-        let spec = spec(words, self.now);
+        let mut spec = spec(words, self.now);
+        if let Some(name) = words.get("inputs") {
+            let id = self.version(name).unwrap_or(DatasetId(99));
+            let known = self.sequencer.state().datasets().get(id);
+            let bytes = known
+                .and_then(|one| self.sequencer.state().datasets().content(one.manifest))
+                .map_or(0, |content| content.size.bytes);
+            let input = InputNeed { at: None, bytes, dataset: Some(id) };
+            Arc::make_mut(&mut spec.shape).inputs.push(input);
+        }
         let body = serde_json::to_vec(&spec).expect("specs are plain data");
         let body = u64::from_le_bytes(
             blake3::hash(&body).as_bytes()[..8].try_into().expect("eight bytes are eight bytes"),
@@ -478,6 +585,7 @@ fn told(event: &Event) -> String {
         Event::AllocationRefused { allocation, reason } => {
             format!("allocation {allocation} refused: {reason}")
         }
+        Event::ArraysUnbound { cluster } => format!("arrays at cluster {cluster} may go elsewhere"),
         Event::RefusalsForgotten { job } => format!("refusals of job {job} forgotten"),
         Event::AllocationPreempted { allocation, by, stop_at } => {
             let seconds = stop_at.0 / 1_000_000;
@@ -526,6 +634,25 @@ fn told(event: &Event) -> String {
         }
         Event::NodesOpened { cluster, closure, nodes } => {
             format!("cluster {cluster} {} open again ({})", nodes.join(","), closure.0)
+        }
+        Event::DatasetRegistered { dataset, size } => {
+            let made = |lineage: &Lineage| {
+                format!(", made by job {} from [{}]", lineage.job, lineage.inputs.join(", "))
+            };
+            let made = dataset.lineage.as_ref().map_or(String::new(), made);
+            format!("dataset {} is {dataset}, {} bytes{made}", dataset.id, size.bytes)
+        }
+        Event::DatasetRemoved { dataset } => format!("dataset {dataset} removed"),
+        Event::DatasetPinned { dataset, site, pin } => {
+            format!("dataset {dataset} at {site}: pin {pin:?}")
+        }
+        Event::ReplicasRecorded { site, present, .. } => {
+            let each = present.iter().map(|one| format!(" {} of {}", one.bytes, one.manifest.0[0]));
+            format!("{site} holds{}", each.collect::<String>())
+        }
+        Event::ReplicasEvicted { site, manifests } => {
+            let each = manifests.iter().map(|manifest| format!(" {}", manifest.0[0]));
+            format!("{site} lets go{}", each.collect::<String>())
         }
         other => format!("{other:?}"),
     }
@@ -605,6 +732,10 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
         launch: BlobHash([7; 32]),
         array: get("array").map(|text| text.parse().expect("array=LIST")),
         dependency: get("after").map(|text| text.parse().expect("after=DEPENDENCY")),
+        array_sites: match get("split") {
+            Some("yes") => ArraySites::Any,
+            _ => ArraySites::One,
+        },
         on_invalid_dependency: match get("invalid") {
             Some("cancel") => OnInvalidDependency::Cancel,
             _ => OnInvalidDependency::Wait,
@@ -618,8 +749,9 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
     }
 }
 
-/// `site NAME [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000]`: one partition, one flavor.
-fn inventory(name: &str, words: &Words) -> Inventory {
+/// `site NAME [quota=BYTES] [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000] [driver=slurm]`:
+/// one partition, one flavor.
+pub fn inventory(name: &str, words: &Words) -> Inventory {
     let number = |key: &str, default: u32| {
         words.get(key).map_or(default, |text| text.parse().expect("a number"))
     };
@@ -641,7 +773,10 @@ fn inventory(name: &str, words: &Words) -> Inventory {
     Inventory {
         site: name.to_owned(),
         cluster: name.to_owned(),
-        driver: DriverKind::Local,
+        driver: match words.get("driver").map(String::as_str) {
+            Some("slurm") => DriverKind::Slurm,
+            _ => DriverKind::Local,
+        },
         zone: "UTC".into(),
         home: false,
         shared_paths: vec!["/".into()],
@@ -665,6 +800,6 @@ fn inventory(name: &str, words: &Words) -> Inventory {
         links: Vec::new(),
         enforced: Vec::new(),
         peer: None,
-        data_quota: None,
+        data_quota: words.get("quota").map(|text| text.parse().expect("bytes")),
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! A link is directed, from one site to another. What was measured of it counts; where nothing was
 //! measured, what an operator declares, in both directions, and where both ends declare a link the
-//! one with more throughput. Only direct links count. Within a site nothing is moved.
+//! one with more throughput. Only direct links count. Within a site nothing is moved. Datasets reach
+//! every site, if need be by the control plane: where nothing is known of a link, they are taken to
+//! come at [`ASSUMED_BPS`].
 //!
 //! One link moves `bytes` in its one-way delay plus `bytes * 8 / throughput`. Inputs that come
 //! over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*, section
@@ -26,6 +28,10 @@ use suanpan_model::time::Seconds;
 
 #[cfg(test)]
 mod tests;
+
+/// What a link of which nothing is known is taken to move: the slowest that sites of a network are
+/// usually attached with.
+pub const ASSUMED_BPS: u64 = 100_000_000;
 
 /// Links by the site they lead to, then by the site they come from.
 type Incoming = BTreeMap<String, BTreeMap<String, Path>>;
@@ -82,6 +88,9 @@ pub enum Unreachable {
 }
 
 impl Path {
+    const ASSUMED: Path =
+        Path { throughput_bps: ASSUMED_BPS, delay_us: 0, origin: Origin::Assumed };
+
     /// Microseconds to move `bytes`; `None` over a link that moves nothing.
     fn micros(self, bytes: u64) -> Option<u128> {
         let bits = u128::from(bytes) * 8 * 1_000_000;
@@ -252,8 +261,9 @@ impl Links {
         if bytes == 0 || holders.contains(&site) {
             return Ok(None);
         }
-        let mut sources: Vec<(&str, Path)> =
-            holders.into_iter().filter_map(|from| Some((from, self.path(from, site)?))).collect();
+        let assumed = input.dataset.map(|_| Path::ASSUMED);
+        let known = |from| Some((from, self.path(from, site).or(assumed)?));
+        let mut sources: Vec<(&str, Path)> = holders.into_iter().filter_map(known).collect();
         if sources.is_empty() {
             return Err(Unreachable::NoLink(place(input)));
         }
@@ -276,6 +286,7 @@ fn doubt(origin: &Origin) -> u8 {
         Origin::Measured => 0,
         Origin::Derived => 1,
         Origin::Declared => 2,
+        Origin::Assumed => 3,
     }
 }
 

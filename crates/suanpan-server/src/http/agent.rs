@@ -26,7 +26,7 @@ const PROTOCOL_HEADER: &str = "suanpan-agent-protocol";
 /// Most reports in one message.
 const REPORTS_MAX: usize = 10_000;
 
-fn check_protocol(headers: &HeaderMap) -> Answer<()> {
+pub(super) fn check_protocol(headers: &HeaderMap) -> Answer<()> {
     match header(headers, PROTOCOL_HEADER)? {
         Some(text) if text.parse() != Ok(PROTOCOL) => {
             let remedy = format!("this server speaks {PROTOCOL}; run an agent of this version");
@@ -134,15 +134,17 @@ pub(super) async fn reports(
 ) -> Answer<Response> {
     Params::read(query.as_deref(), &[])?;
     check_protocol(&headers)?;
-    let Reports { reports } = body.read()?;
+    let Reports { reports, waits } = body.read()?;
     app.plane.orders().note_contact(agent.0);
-    if reports.len() > REPORTS_MAX {
+    let count = reports.len().max(waits.len());
+    if count > REPORTS_MAX {
         let detail = format!("a message has at most {REPORTS_MAX} reports");
-        let count = reports.len().to_string();
+        let count = count.to_string();
         return Err(Refusal::invalid("too-many-reports", detail)
             .at("reports", count)
             .remedy("split it"));
     }
+    app.plane.orders().note_waits(agent.0, waits);
     let starts = reports.iter().filter(|report| report.fact == Fact::Started);
     let starts: Vec<_> = starts.map(|report| (report.allocation, report.generation)).collect();
     if !reports.is_empty() {
@@ -199,7 +201,7 @@ pub(super) async fn blob(
 }
 
 /// The blob a path names.
-pub(super) struct HashPath(BlobHash);
+pub(super) struct HashPath(pub(super) BlobHash);
 
 impl<S: Send + Sync> FromRequestParts<S> for HashPath {
     type Rejection = Refusal;

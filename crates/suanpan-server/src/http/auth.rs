@@ -118,6 +118,8 @@ pub enum Right {
     SetPriorities,
     /// Say what projects may use.
     SetQuotas,
+    /// Put, get, pin and remove data.
+    UseData,
 }
 
 impl Role {
@@ -132,7 +134,8 @@ impl Role {
                 | Right::AddSites
                 | Right::CloseNodes
                 | Right::SetPriorities
-                | Right::SetQuotas,
+                | Right::SetQuotas
+                | Right::UseData,
             ) => true,
         }
     }

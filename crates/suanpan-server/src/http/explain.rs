@@ -46,9 +46,17 @@ pub(super) fn smallest_change(remedies: &[Remedy], names: &Names) -> Option<v1::
 /// Why a candidate lost against the winner, by what the goal looks at first.
 pub(super) fn why_not(loser: &Candidate, winner: &Candidate, goal: Goal) -> String {
     let later = loser.finish.0.saturating_sub(winner.finish.0) / 1_000_000;
-    let dearer = loser.cost.0.saturating_sub(winner.cost.0);
+    let most = loser.cost.0.saturating_sub(winner.cost.0);
+    let foretold = |one: &Candidate| one.score != one.cost.0;
+    // The cheapest is judged by what it will cost, which is its score, and not by the most.
+    let (dearer, verb) = match goal {
+        Goal::Cheapest if foretold(loser) || foretold(winner) => {
+            (loser.score.saturating_sub(winner.score), "is expected to cost")
+        }
+        _ => (most, "costs"),
+    };
     let slow = || format!("would finish {} later", length(later));
-    let dear = || format!("costs {} credits more", suanpan_model::money::MicroCredits(dearer));
+    let dear = || format!("{verb} {} credits more", suanpan_model::money::MicroCredits(dearer));
     match (goal, later > 0, dearer > 0) {
         (Goal::Fastest, true, _) => slow(),
         (Goal::Cheapest, _, true) => dear(),
@@ -114,7 +122,7 @@ mod tests {
             out_from: None,
             finish: Timestamp(finish_s * 1_000_000),
             cost: MicroCredits(cost),
-            score: 0,
+            score: cost,
         }
     }
 
@@ -148,6 +156,11 @@ mod tests {
         let told = |finish, cost, goal| why_not(&candidate(finish, cost), &winner, goal);
         assert_eq!(told(160, 500_000, Goal::Fastest), "would finish 60 s later");
         assert_eq!(told(50, 1_500_000, Goal::Cheapest), "costs 0.50 credits more");
+        // The most it may cost is less, but not what it will: the run time there is known.
+        let dear = Candidate { score: 400_000, ..candidate(100, 500_000) };
+        let winner = Candidate { score: 100_000, ..candidate(100, 1_000_000) };
+        let told_cheapest = why_not(&dear, &winner, Goal::Cheapest);
+        assert_eq!(told_cheapest, "is expected to cost 0.30 credits more");
         assert_eq!(
             told(160, 500_000, Goal::Balanced),
             "would finish 60 s later, which outweighs its lower price"
@@ -157,9 +170,9 @@ mod tests {
     /// The reason after this one; every reason has a line here, or this does not compile.
     fn next(reason: WaitingFor) -> Option<WaitingFor> {
         use WaitingFor::{
-            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, JobArrayTaskLimit,
-            JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail, Resources, SiteRefused,
-            SiteUnreachable,
+            BeginTime, Budget, Deadline, Dependency, DependencyNeverSatisfied, InputMissing,
+            JobArrayTaskLimit, JobHeldUser, NoSiteFits, Priority, Quota, ReqNodeNotAvail,
+            Resources, SiteRefused, SiteUnreachable,
         };
         Some(match reason {
             Resources => Priority,
@@ -167,7 +180,8 @@ mod tests {
             Dependency => DependencyNeverSatisfied,
             DependencyNeverSatisfied => BeginTime,
             BeginTime => JobHeldUser,
-            JobHeldUser => JobArrayTaskLimit,
+            JobHeldUser => InputMissing,
+            InputMissing => JobArrayTaskLimit,
             JobArrayTaskLimit => NoSiteFits,
             NoSiteFits => Budget,
             Budget => Quota,

@@ -219,9 +219,16 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::NodesClosed { .. }
         | Event::NodesOpened { .. }
         | Event::RefusalsForgotten { .. }
+        | Event::ArraysUnbound { .. }
         | Event::PrioritiesSet { .. }
         | Event::QuotasSet { .. }
+        | Event::EstimatesRecorded { .. }
         | Event::JobsPrioritized { .. }
+        | Event::DatasetRegistered { .. }
+        | Event::DatasetRemoved { .. }
+        | Event::DatasetPinned { .. }
+        | Event::ReplicasRecorded { .. }
+        | Event::ReplicasEvicted { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
 }

@@ -12,8 +12,10 @@ pub mod tls;
 
 mod accuracy;
 mod agent;
+mod agent_data;
 mod closures;
 mod convert;
+mod datasets;
 mod events;
 mod explain;
 mod firehose;
@@ -22,6 +24,7 @@ mod jobs;
 mod json_error;
 mod logs;
 mod membership;
+mod network;
 mod ops;
 mod params;
 mod plan;
@@ -37,6 +40,7 @@ mod why;
 mod tests;
 
 use crate::config::Limits;
+use crate::data::DataHub;
 use crate::pipeline::ControlPlane;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +50,7 @@ use tokio::sync::watch;
 pub struct App {
     plane: ControlPlane,
     data_dir: PathBuf,
+    data: DataHub,
     tokens: auth::Tokens,
     identity: tls::Identity,
     limits: Limits,
@@ -65,12 +70,12 @@ pub enum Phase {
 }
 
 impl App {
-    /// Shares a control plane among handlers. `nonce` is random, so that requests without a key
+    /// Shares a control plane and its place for data among handlers. `nonce` is random, so that requests without a key
     /// of their own never meet those of another start.
     #[must_use]
     pub fn new(
         plane: ControlPlane,
-        data_dir: PathBuf,
+        (data_dir, data): (PathBuf, DataHub),
         tokens: auth::Tokens,
         identity: tls::Identity,
         limits: Limits,
@@ -82,6 +87,7 @@ impl App {
         App {
             plane,
             data_dir,
+            data,
             tokens,
             identity,
             limits,
@@ -90,6 +96,11 @@ impl App {
             nonce,
             requests_without_key,
         }
+    }
+
+    /// Reads the object store and keeps it clean, for as long as the server runs.
+    pub async fn keep_data(&self) {
+        self.data.run(&self.plane).await;
     }
 
     /// An idempotency key for a request that has none: it is its own.

@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    accuracy, agent, closures, events, jobs, logs, membership, ops, plan, priorities, quotas,
-    sites, submit, why,
+    accuracy, agent, agent_data, closures, datasets, events, jobs, logs, membership, network, ops,
+    plan, priorities, quotas, sites, submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -76,12 +76,43 @@ pub(super) struct OrdersBody(serde_json::Value);
 #[schema(value_type = String, format = Binary)]
 pub(super) struct BlobBody(String);
 
+/// What was seen of bytes sent to measure.
+#[derive(ToSchema, Serialize)]
+pub(super) struct ProbeSeenBody {
+    /// Rate of the second half of them, bits per second; nothing if they were too few.
+    throughput_bps: Option<u64>,
+}
+
 /// What an agent saw: see the agent protocol.
 #[derive(ToSchema, Serialize)]
 pub(super) struct ReportsBody {
     /// Facts, oldest first.
     #[schema(value_type = Vec<Object>, max_items = 10_000)]
     reports: Vec<serde_json::Value>,
+}
+
+/// What a site should hold, and from where: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataBody(serde_json::Value);
+
+/// What an agent saw of data and links: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct DataReportsBody(serde_json::Value);
+
+/// Data at a site that becomes a dataset: see the agent protocol.
+#[derive(ToSchema, Serialize)]
+#[schema(value_type = Object)]
+pub(super) struct NewDatasetBody(serde_json::Value);
+
+/// A dataset as it was registered for a job.
+#[derive(ToSchema, Serialize)]
+pub(super) struct RegisteredBody {
+    /// Its version.
+    version: u32,
+    /// Hash of its manifest.
+    manifest: String,
 }
 
 /// Part of an output file, as the answer to a question that came with the orders.
@@ -121,6 +152,11 @@ pub(super) struct LogChunkBody {
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,
         priorities::show, priorities::set, priorities::clear, priorities::jobs, priorities::shares,
         quotas::list, quotas::set, quotas::clear, events::all,
+        datasets::list, datasets::register, datasets::show, datasets::remove, datasets::pin,
+        datasets::unpin, datasets::fetch, datasets::chunk, datasets::put_chunk,
+        agent_data::data, agent_data::reports, agent_data::chunk, agent_data::put_chunk,
+        agent_data::publish,
+        network::links, network::metrics, network::probe, network::probe_up,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,
     ),
@@ -132,7 +168,9 @@ pub(super) struct LogChunkBody {
     tags(
         (name = "jobs", description = "Submitting jobs and looking at them"),
         (name = "sites", description = "Clusters and what they offer"),
+        (name = "network", description = "The links between sites, and scores of sites"),
         (name = "priorities", description = "How jobs are ordered, and QOSs"),
+        (name = "data", description = "Datasets and their chunks"),
         (name = "events", description = "What happened"),
         (name = "agents", description = "For the agents of clusters; see the agent protocol"),
         (name = "operations", description = "Health and measurements"),
@@ -156,7 +194,7 @@ impl Modify for Common {
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
         for (path, item) in &mut api.paths.paths {
-            let operations = [&mut item.get, &mut item.post];
+            let operations = [&mut item.get, &mut item.post, &mut item.put];
             for operation in operations.into_iter().flatten() {
                 for parameter in operation.parameters.iter_mut().flatten() {
                     forbid_null(parameter);

@@ -6,7 +6,7 @@ use super::convert::{self, Names};
 use super::explain;
 use super::params::{JsonBytes, Params};
 use super::problem::{Answer, Refusal};
-use super::submit::{Form, read_jobs, tasks_of};
+use super::submit::{Form, known_datasets, read_jobs, tasks_of};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use std::sync::Arc;
@@ -34,7 +34,8 @@ pub(super) async fn plan(
     user.must(Right::Look)?;
     Params::read(query.as_deref(), &[])?;
     let job: SubmitJob = body.read()?;
-    let read = read_jobs(&[job], &user, Form::Single)?;
+    let known = known_datasets(&app, std::slice::from_ref(&job)).await?;
+    let read = read_jobs(&[job], &user, &known, Form::Single)?;
     let spec = read.specs.into_iter().next().expect("one job in, one job out");
     let tasks = tasks_of(&spec);
     let (caller, rank) = (user.caller(), spec.clone());

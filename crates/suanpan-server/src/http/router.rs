@@ -2,13 +2,13 @@
 
 use super::problem::Refusal;
 use super::{
-    App, accuracy, agent, closures, events, guard, jobs, logs, membership, ops, plan, priorities,
-    quotas, sites, submit, why,
+    App, accuracy, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership,
+    network, ops, plan, priorities, quotas, sites, submit, why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 
 /// Builds the router and the list of its routes from one table, so that they cannot differ.
@@ -55,9 +55,20 @@ routes! {
     get "/v1/priorities/jobs" => priorities::jobs;
     get "/v1/priorities/shares" => priorities::shares;
     get "/v1/flavors" => sites::flavors;
+    get "/v1/network/links" => network::links;
+    get "/v1/network/metrics" => network::metrics;
     get "/v1/quotas" => quotas::list;
     post "/v1/quotas" => quotas::set;
     post "/v1/quotas/clear" => quotas::clear;
+    get "/v1/datasets" => datasets::list;
+    post "/v1/datasets" => datasets::register;
+    get "/v1/datasets/show" => datasets::show;
+    post "/v1/datasets/remove" => datasets::remove;
+    post "/v1/datasets/pin" => datasets::pin;
+    post "/v1/datasets/unpin" => datasets::unpin;
+    post "/v1/datasets/fetch" => datasets::fetch;
+    get "/v1/chunks/{hash}" => datasets::chunk;
+    put "/v1/chunks/{hash}" => datasets::put_chunk;
     get "/v1/events" => events::all;
     get "/v1/authority" => membership::authority;
     post "/v1/agent/join" => membership::join;
@@ -66,6 +77,13 @@ routes! {
     post "/v1/agent/reports" => agent::reports;
     get "/v1/agent/blobs/{hash}" => agent::blob;
     post "/v1/agent/log-chunks" => agent::log_chunk;
+    get "/v1/agent/data" => agent_data::data;
+    post "/v1/agent/data-reports" => agent_data::reports;
+    get "/v1/agent/chunks/{hash}" => agent_data::chunk;
+    put "/v1/agent/chunks/{hash}" => agent_data::put_chunk;
+    post "/v1/agent/datasets" => agent_data::publish;
+    get "/v1/agent/probe" => network::probe;
+    post "/v1/agent/probe" => network::probe_up;
     get "/v1/openapi.json" => ops::openapi;
     get "/v1/version" => ops::version;
     get "/metrics" => ops::metrics;

@@ -255,7 +255,7 @@ fn read_detail(
     let count = rows.len();
     let number = |place: usize| u32::try_from(count - place).unwrap_or(u32::MAX);
     let mut attempts: Vec<v1::Attempt> =
-        rows.iter().enumerate().map(|(place, row)| attempt(row, number(place))).collect();
+        rows.iter().enumerate().map(|(place, row)| attempt(app, row, number(place))).collect();
     attempts.reverse();
     let launch = match launch {
         Launch::Left => None,
@@ -290,7 +290,8 @@ fn read_detail(
 }
 
 /// One attempt, the `number`th of its task (of an array without a task named: of the job).
-fn attempt(row: &AttemptRow, number: u32) -> v1::Attempt {
+fn attempt(app: &App, row: &AttemptRow, number: u32) -> v1::Attempt {
+    let waits = row.started.is_none() && row.ended.is_none();
     let refused = row.state == AttemptState::Refused;
     v1::Attempt {
         allocation: row.allocation.0,
@@ -308,6 +309,10 @@ fn attempt(row: &AttemptRow, number: u32) -> v1::Attempt {
         time_limit_s: row.time_limit_s.into(),
         placed_at: time(row.placed.at),
         staging_at: row.staging.map(|moment| time(moment.at)),
+        site_reason: match waits {
+            true => app.plane.orders().wait_of(row.cluster, row.allocation),
+            false => None,
+        },
         started_at: row.started.map(|moment| time(moment.at)),
         ended_at: row.ended.map(|moment| time(moment.at)),
         ending: match (row.end, refused) {
@@ -383,8 +388,7 @@ pub(super) async fn tasks(
     let known = known(app, &row, first..end).await?;
     let (reader, job_row) = (Arc::clone(app), row.clone());
     let mut tasks = aside(move || {
-        let views = reader.plane.views();
-        known.iter().map(|one| read_task(views, &job_row, one)).collect::<Answer<Vec<_>>>()
+        known.iter().map(|one| read_task(&reader, &job_row, one)).collect::<Answer<Vec<_>>>()
     })
     .await?;
     let waiting: Vec<usize> =
@@ -422,11 +426,11 @@ async fn known(app: &App, row: &JobRow, places: std::ops::Range<u64>) -> Answer<
     Ok(question.await?)
 }
 
-fn read_task(views: &Views, row: &JobRow, known: &Known) -> Answer<v1::Task> {
+fn read_task(app: &App, row: &JobRow, known: &Known) -> Answer<v1::Task> {
     let query = AttemptQuery { index: known.index, limit: SHOWN_MAX, ..AttemptQuery::default() };
-    let rows = views.attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
+    let rows = app.plane.views().attempts(row.id, &query).map_err(|error| unreadable(&error))?.rows;
     let number = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let latest = rows.first().map(|row| attempt(row, number));
+    let latest = rows.first().map(|row| attempt(app, row, number));
     let by_attempt = latest.as_ref().map_or(v1::JobState::Pending, |attempt| attempt.state);
     let shown = known.state.map_or(by_attempt, state);
     let ended_at = match (shown.is_terminal(), &latest) {

@@ -10,14 +10,16 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_engine::command::{Command, IdempotencyKey, SubmitJobs};
 use suanpan_engine::rejection::Rejection;
 use suanpan_engine::sequencer::Reply;
+use suanpan_model::dataset::DatasetRef;
 use suanpan_model::id::BlobHash;
 use suanpan_model::job::JobSpec;
 use suanpan_wire::v1;
-use suanpan_wire::v1::interpret::{Context, FieldError, MEMORY_PER_CPU_DEFAULT};
+use suanpan_wire::v1::interpret::{Context, FieldError, KnownDataset, MEMORY_PER_CPU_DEFAULT};
 use suanpan_wire::v1::{BulkSubmit, SubmitJob};
 
 /// Header with the journal position an answer reflects, or a reader has seen.
@@ -64,7 +66,8 @@ pub(super) async fn submit(
     Params::read(query.as_deref(), &[])?;
     let key = key_of(&app, &user, &headers, &body)?;
     let job: SubmitJob = body.read()?;
-    let read = read_jobs(&[job], &user, Form::Single)?;
+    let known = known_datasets(&app, std::slice::from_ref(&job)).await?;
+    let read = read_jobs(&[job], &user, &known, Form::Single)?;
     let answer = send(&app, &user, key, read, Form::Single).await?;
     let location = format!("/v1/jobs/{}", answer.jobs[0].id);
     let seq = answer.seq.to_string();
@@ -109,15 +112,21 @@ pub(super) async fn submit_bulk(
                 .at("jobs", format!("{} jobs", bulk.jobs.len()))
                 .remedy("split it"));
         }
-        read_jobs(&bulk.jobs, &reader, Form::Bulk)
+        Ok(bulk.jobs)
     };
     let is_large = headers
         .get(axum::http::header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
         .is_none_or(|bytes| bytes > BODY_BYTES_INLINE);
-    let read = match is_large {
+    let jobs = match is_large {
         true => aside(read).await?,
         false => read()?,
+    };
+    let known = known_datasets(&app, &jobs).await?;
+    let meant = move || read_jobs(&jobs, &reader, &known, Form::Bulk);
+    let read = match is_large {
+        true => aside(meant).await?,
+        false => meant()?,
     };
     let answer = send(&app, &user, key, read, Form::Bulk).await?;
     let seq = answer.seq.to_string();
@@ -162,13 +171,42 @@ pub(super) struct Read {
     blobs: Vec<Blob>,
 }
 
+/// The datasets that jobs name, as far as they exist.
+pub(super) async fn known_datasets(app: &App, jobs: &[SubmitJob]) -> Answer<Known> {
+    let named = jobs.iter().flat_map(|job| &job.datasets);
+    let named: BTreeSet<DatasetRef> =
+        named.filter_map(|input| input.dataset.parse().ok()).collect();
+    if named.is_empty() {
+        return Ok(Known::new());
+    }
+    let known = app.plane.ask(move |state, _| {
+        let one = |named: DatasetRef| {
+            let found = state.datasets().find(&named.name, named.version)?;
+            let bytes = state.datasets().content(found.manifest)?.size.bytes;
+            let (id, version, manifest) = (found.id, found.version, found.manifest);
+            Some((named, KnownDataset { id, version, manifest, bytes }))
+        };
+        named.into_iter().filter_map(one).collect()
+    });
+    Ok(known.await?)
+}
+
+/// Datasets by how jobs name them.
+pub(super) type Known = BTreeMap<DatasetRef, KnownDataset>;
+
 /// Says what jobs mean, or everything that is wrong with the first that means nothing.
-pub(super) fn read_jobs(jobs: &[SubmitJob], user: &User, form: Form) -> Answer<Read> {
+pub(super) fn read_jobs(
+    jobs: &[SubmitJob],
+    user: &User,
+    known: &Known,
+    form: Form,
+) -> Answer<Read> {
     let context = Context {
         now: clock::now(),
         user: &user.name,
         project: &user.name,
         memory_per_cpu: MEMORY_PER_CPU_DEFAULT,
+        datasets: known,
     };
     let mut read =
         Read { specs: Vec::with_capacity(jobs.len()), blobs: Vec::with_capacity(jobs.len()) };
@@ -260,6 +298,7 @@ fn name_position(failure: Failure, form: Form) -> Refusal {
         Failure::Rejected(rejection) => match **rejection {
             Rejection::Impossible { position, .. }
             | Rejection::UnknownDependency { position, .. }
+            | Rejection::UnknownInput { position, .. }
             | Rejection::NegativeNice { position, .. }
             | Rejection::UnknownQos { position, .. }
             | Rejection::QosNotAllowed { position, .. } => Some(position),

@@ -1,5 +1,6 @@
 //! The router in this process, over a real control plane in a fresh directory.
 
+mod data;
 mod flow;
 mod problems;
 mod routes;
@@ -7,6 +8,7 @@ mod routes;
 use super::auth::{Token, TokenKind, Tokens};
 use super::{App, Phase, router};
 use crate::config::{Config, Limits, Sources};
+use crate::data::{DataHub, DataOptions};
 use crate::pipeline::{ControlPlane, Options, Stopper};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -73,10 +75,15 @@ impl Rig {
         assert!(matches!(added.reply, Reply::Cluster(_)));
         let (stop, stopping) = watch::channel(Phase::Serving);
         // No tokens are handed over: the first request with each finds it in the state.
-        let data_dir = dir.path().to_owned();
+        let store = dir.path().join("chunks").display().to_string();
+        let options = DataOptions { store, site: "hub".into(), limits: Default::default() };
+        let data = DataHub::open(options).expect("a directory can be made");
+        let places = (dir.path().to_owned(), data);
         let app =
-            App::new(plane, data_dir, Tokens::default(), Default::default(), limits, stopping, 7);
+            App::new(plane, places, Tokens::default(), Default::default(), limits, stopping, 7);
         let app = Arc::new(app);
+        let keeper = Arc::clone(&app);
+        tokio::spawn(async move { keeper.keep_data().await });
         Rig {
             router: router::build(Arc::clone(&app)),
             app,

@@ -106,11 +106,14 @@ fn sentence(
                 .losers
                 .first()
                 .map(|loser| format!("; {} {}", loser.candidate.cluster, loser.why_not));
+            let waits = detail.attempts.last().and_then(|attempt| attempt.site_reason.as_deref());
+            let waits = waits.map(|reason| format!("; it waits there: {reason}"));
             format!(
-                "placed on {} as the best by `{}`{}",
+                "placed on {} as the best by `{}`{}{}",
                 placed.chosen.cluster,
                 placed.goal,
-                runner_up.unwrap_or_default()
+                runner_up.unwrap_or_default(),
+                waits.unwrap_or_default()
             )
         }
         (None, None) => "it ended without having been placed".to_owned(),

@@ -16,6 +16,7 @@ use suanpan_sched::snapshot::{ClassKey, Snapshot};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, oneshot};
 
+use super::links::LinkDesk;
 use super::logs::LogBroker;
 use super::metrics::Metrics;
 use super::mode::Mode;
@@ -122,6 +123,12 @@ impl ControlPlane {
     #[must_use]
     pub fn orders(&self) -> &OrderHub {
         &self.shared().hub
+    }
+
+    /// Samples of the links between sites.
+    #[must_use]
+    pub fn links(&self) -> &LinkDesk {
+        &self.shared().links
     }
 
     /// Parts of output files, from the agents that have them.

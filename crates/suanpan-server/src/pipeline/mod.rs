@@ -42,6 +42,7 @@ mod checkpoint_thread;
 pub mod clock;
 mod control;
 mod journal_thread;
+pub mod links;
 pub mod logs;
 pub mod metrics;
 pub mod mode;
@@ -76,6 +77,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use batch::Handover;
 use checkpoint_thread::Checkpointer;
+use links::LinkDesk;
 use mode::ModeCell;
 use orders::OrderHub;
 use scheduler_thread::SchedulerDesk;
@@ -120,6 +122,7 @@ pub(crate) struct Shared {
     pub(crate) inbox: mpsc::Sender<Request>,
     pub(crate) handover: Handover,
     pub(crate) hub: Arc<OrderHub>,
+    pub(crate) links: LinkDesk,
     pub(crate) scheduler: SchedulerDesk,
     pub(crate) view_feed: ViewFeed,
     pub(crate) checkpointer: Checkpointer,

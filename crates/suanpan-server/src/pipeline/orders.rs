@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use suanpan_model::id::{AllocationId, ClusterId, Generation};
 use suanpan_sched::snapshot::Contact;
 use suanpan_site::order::{Desired, Order};
-use suanpan_wire::agent::{Digest, LogRequest, OrdersAnswer, digest_of};
+use suanpan_wire::agent::{Digest, LogRequest, OrdersAnswer, SiteWait, digest_of};
 use tokio::sync::Notify;
 
 use super::batch::OrderChange;
@@ -45,6 +45,8 @@ struct ClusterOrders {
     heard: Option<Instant>,
     contact: Contact,
     questions: BTreeMap<u64, Question>,
+    /// Why the site does not start what waits there, in its words.
+    waits: BTreeMap<AllocationId, String>,
 }
 
 struct Question {
@@ -155,18 +157,33 @@ impl OrderHub {
             .collect()
     }
 
-    /// Clusters that are recorded as silent for so long that what waits there is withdrawn, and
-    /// have orders: for how long.
+    /// Clusters that are recorded as silent for so long that what waits there is withdrawn, and for
+    /// how long.
     pub(crate) fn to_withdraw(&self, now: Instant) -> Vec<(ClusterId, Duration)> {
         let Some(after) = self.withdraw_after else { return Vec::new() };
         let clusters = self.lock();
-        let silent = clusters
-            .iter()
-            .filter(|(_, orders)| orders.contact == Contact::Silent && !orders.orders.is_empty());
+        let silent = clusters.iter().filter(|(_, orders)| orders.contact == Contact::Silent);
         let silence = silent.map(|(&cluster, orders)| {
             (cluster, now.saturating_duration_since(orders.heard.unwrap_or(self.began)))
         });
         silence.filter(|(_, silence)| *silence > after).collect()
+    }
+
+    /// Why a site does not start what waits there, in its words.
+    pub fn note_waits(&self, cluster: ClusterId, waits: Vec<SiteWait>) {
+        self.with(cluster, |orders| {
+            for SiteWait { allocation, reason } in waits {
+                if orders.orders.contains_key(&allocation) {
+                    orders.waits.insert(allocation, reason);
+                }
+            }
+        });
+    }
+
+    /// Why a site did not start this when it was last looked at, in its words.
+    #[must_use]
+    pub fn wait_of(&self, cluster: ClusterId, allocation: AllocationId) -> Option<String> {
+        self.with(cluster, |orders| orders.waits.get(&allocation).cloned())
     }
 
     /// Whether an agent that says it starts this is to go on: the order to run it still stands.
@@ -220,6 +237,7 @@ impl OrderHub {
             heard: None,
             contact: Contact::Silent,
             questions: BTreeMap::new(),
+            waits: BTreeMap::new(),
         })
     }
 
@@ -249,7 +267,10 @@ impl ClusterOrders {
         let added = order.as_ref().map(digest_of);
         let before = match order {
             Some(order) => self.orders.insert(allocation, order),
-            None => self.orders.remove(&allocation),
+            None => {
+                self.waits.remove(&allocation);
+                self.orders.remove(&allocation)
+            }
         };
         let removed = before.as_ref().map(digest_of);
         if added == removed {

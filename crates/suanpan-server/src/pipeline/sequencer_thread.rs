@@ -194,6 +194,7 @@ fn kind_of(command: &Command) -> &'static str {
         Command::RecordInventory(_) => "record_inventory",
         Command::RecordReports(_) => "record_reports",
         Command::RecordContact(..) => "record_contact",
+        Command::RecordEstimates(_) => "record_estimates",
         Command::WithdrawQueued(..) => "withdraw_queued",
         Command::DrainNodes(_) => "drain_nodes",
         Command::UndrainNodes(_) => "undrain_nodes",
@@ -201,6 +202,10 @@ fn kind_of(command: &Command) -> &'static str {
         Command::EndReservation(_) => "end_reservation",
         Command::SetPriorities(_) => "set_priorities",
         Command::SetQuotas(_) => "set_quotas",
+        Command::RegisterDataset(_) => "register_dataset",
+        Command::RemoveDataset(_) => "remove_dataset",
+        Command::PinDataset(_) => "pin_dataset",
+        Command::RecordReplicas(_) => "record_replicas",
         Command::CommitPlan(_) => "commit_plan",
         Command::PassTime => "pass_time",
     }

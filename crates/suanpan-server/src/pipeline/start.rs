@@ -16,6 +16,7 @@ use super::checkpoint_thread::{self, Checkpointer};
 use super::clock::{ClockThread, StopSignal};
 use super::control::ControlPlane;
 use super::journal_thread::{JournalThread, Store};
+use super::links::{LinkDesk, LinkOptions};
 use super::logs::LogBroker;
 use super::metrics::Metrics;
 use super::mode::{Mode, ModeCell};
@@ -45,6 +46,8 @@ pub struct Options {
     pub contact_period: Duration,
     /// What waits at a cluster whose agent was silent for so long is placed elsewhere.
     pub withdraw_after: Option<Duration>,
+    /// How links between sites are measured.
+    pub links: LinkOptions,
     /// Commands and questions that may wait for the sequencer before callers are refused.
     pub commands_max: usize,
     /// How much may wait for the disk.
@@ -62,6 +65,7 @@ impl Options {
             checkpoint_bytes: 256 << 20,
             contact_period: Duration::from_secs(30),
             withdraw_after: Some(Duration::from_secs(300)),
+            links: LinkOptions::default(),
             commands_max: 4_096,
             batch: BatchBounds::default(),
         }
@@ -151,6 +155,7 @@ fn share(options: &Options, recovered: &Recovered, inbox: mpsc::Sender<Request>)
         inbox,
         handover: Handover::new(options.batch),
         hub: Arc::new(OrderHub::new(first_version, options.contact_period, options.withdraw_after)),
+        links: LinkDesk::new(options.links.clone()),
         scheduler: SchedulerDesk::new(),
         view_feed: ViewFeed::new(recovered.last_seq),
         checkpointer: Checkpointer::new(

@@ -222,6 +222,7 @@ impl<'a> Specs<'a> {
             launch: BlobHash([0; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,

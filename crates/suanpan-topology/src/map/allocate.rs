@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Effort, Found, Mapper, Mapping, Objective, Routes, Value, seeds};
+use super::{Effort, Found, Mapper, Mapping, Objective, Routes, Value, pack, seeds};
 use crate::distance::{Distances, UNREACHABLE};
 use crate::fabric::{Fabric, Level};
 use crate::problem::Problem;
@@ -91,7 +91,7 @@ impl<'a> Allocator<'a> {
     /// thousandths, to leave less behind.
     #[must_use]
     pub fn new(fabric: &Fabric, mapper: Mapper<'a>, tolerance: u32) -> Self {
-        let sets = sets(fabric, mapper.distances, mapper.traffic.ranks());
+        let sets = sets(fabric, mapper.distances, mapper.traffic);
         let evaluations = mapper.effort.evaluations / sets.len().max(1) as u64;
         let effort = Effort { evaluations, ..mapper.effort };
         Self { mapper: Mapper { effort, ..mapper }, tolerance, sets }
@@ -166,10 +166,10 @@ fn check(fabric: &Fabric, free: &[u32], ranks: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// All slots; those of the largest domains of each level; and compact sets of as many as there are
-/// ranks, the most compact first.
-fn sets(fabric: &Fabric, distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
-    let count = distances.len();
+/// All slots; those of the largest domains of each level; those of domains that the ranks' own
+/// order is cut for; and compact sets of as many as there are ranks, the most compact first.
+fn sets(fabric: &Fabric, distances: &Distances, traffic: &Traffic) -> Vec<Vec<u32>> {
+    let (count, ranks) = (distances.len(), traffic.ranks());
     let all: Vec<u32> = (0..count as u32).collect();
     if ranks == count || ranks == 0 {
         return vec![all];
@@ -187,7 +187,10 @@ fn sets(fabric: &Fabric, distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
     found.dedup();
     let compact = found.iter().take(TRIED / 2).map(|entry| entry.2.clone());
     let mut sets = vec![all];
-    sets.extend(fabric.levels().iter().map(|level| largest_first(level, distances, ranks)));
+    for level in fabric.levels() {
+        sets.extend(pack::pack(&rooms(level, distances), traffic));
+        sets.push(largest_first(level, distances, ranks));
+    }
     sets.extend(compact);
     found.sort_by_key(|entry| (entry.1, entry.0));
     sets.extend(found.into_iter().take(TRIED / 2).map(|entry| entry.2));
@@ -198,6 +201,17 @@ fn sets(fabric: &Fabric, distances: &Distances, ranks: usize) -> Vec<Vec<u32>> {
         }
     }
     seen
+}
+
+/// The slots of each domain.
+fn rooms(level: &Level, distances: &Distances) -> Vec<Vec<u32>> {
+    let mut rooms = vec![Vec::new(); level.domains.len()];
+    for (slot, &element) in (0..).zip(distances.slots()) {
+        if let Some(domain) = level.of[element as usize] {
+            rooms[domain as usize].push(slot);
+        }
+    }
+    rooms
 }
 
 /// Slots of the domains with the most free slots first, as people fill racks.

@@ -5,7 +5,7 @@ use super::graph::Graph;
 use super::instance::{Instance, State};
 use super::random::Random;
 use super::tabu::{self, tabu};
-use super::{dual, seeds};
+use super::{dual, fold, product, seeds};
 
 /// Starts by recursive bisection that are kept for the rounds.
 const STARTS: u64 = 16;
@@ -65,6 +65,7 @@ impl Lane<'_> {
         let polish = (budget / 32).min(400 * self.instance.slots as u64);
         let mut state = self.best.clone();
         self.polish(&mut state, Heat::Warm(0.01), polish);
+        self.folded(polish);
         let measure = self.unwrapped.unwrap_or(self.instance);
         let mut walks: Vec<State> = seeds::walks(measure, &mut self.random)
             .into_iter()
@@ -86,6 +87,16 @@ impl Lane<'_> {
             // what is joined by little, and loses it.
             self.polish(&mut state, Heat::Warm(0.002), polish);
         }
+    }
+
+    /// The best fold of a product of paths, rings and the like onto a whole grid.
+    fn folded(&mut self, polish: u64) {
+        let factors = product::factors(&self.graph);
+        let Some((slot_of, cost)) = fold::fold(self.instance, &factors) else { return };
+        self.take(cost);
+        let mut state = State::new(self.instance, slot_of);
+        self.keep(&state);
+        self.polish(&mut state, Heat::Warm(0.002), polish);
     }
 
     fn polish(&mut self, state: &mut State, heat: Heat, steps: u64) {

@@ -74,7 +74,7 @@ const LIST_KEYS: [(&str, &str); 5] = [
 ];
 
 /// Keys with a form of their own.
-const OWN_KEYS: [&str; 15] = [
+const OWN_KEYS: [&str; 16] = [
     "resources",
     "envs",
     "workdir",
@@ -88,6 +88,7 @@ const OWN_KEYS: [&str; 15] = [
     "hold",
     "requeue",
     "exclusive",
+    "array_split",
     "kill_on_invalid_dep",
     "chdir",
 ];
@@ -202,6 +203,7 @@ impl<'a> Reader<'a> {
             "outputs" => self.outputs(path, value),
             "hold" => self.job.hold = self.truth(path, value),
             "requeue" => self.job.requeue = self.truth(path, value),
+            "array_split" => self.job.array_split = self.truth(path, value),
             "exclusive" => self.job.exclusive = self.truth(path, value),
             _ => self.job.kill_on_invalid_dep = self.truth(path, value),
         }

@@ -4,6 +4,7 @@
 //! fields are checked. All errors are collected; each names the field, the value and what would
 //! be right.
 
+mod data;
 mod launch;
 mod shape;
 mod when;
@@ -11,18 +12,21 @@ mod when;
 #[cfg(test)]
 mod tests;
 
+pub use data::KnownDataset;
 pub use when::resolve_begin;
 
 use super::fields;
 use super::submit::SubmitJob;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use suanpan_model::array::ArraySpec;
 use suanpan_model::begin::BeginSpec;
+use suanpan_model::dataset::DatasetRef;
 use suanpan_model::dependency::Dependency;
 use suanpan_model::id::BlobHash;
-use suanpan_model::job::{Hold, JobSpec, Launch, OnInvalidDependency, Requeue};
+use suanpan_model::job::{ArraySites, Hold, JobSpec, Launch, OnInvalidDependency, Requeue};
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::parse::ParseError;
 use suanpan_model::time::Timestamp;
@@ -39,6 +43,8 @@ pub struct Context<'a> {
     pub project: &'a str,
     /// Memory of each processor if the job asks for none; see [`MEMORY_PER_CPU_DEFAULT`].
     pub memory_per_cpu: Mebibytes,
+    /// The datasets that the jobs name, as far as they exist.
+    pub datasets: &'a BTreeMap<DatasetRef, KnownDataset>,
 }
 
 /// Memory of each processor if the job asks for none and the operator sets nothing else.
@@ -97,8 +103,12 @@ impl SubmitJob {
     pub fn interpret(&self, context: &Context<'_>) -> Result<Meant, Vec<FieldError>> {
         let mut check = Check::default();
         let directories = launch::directories(self, &mut check);
-        let shape = shape::shape(self, context, &directories, &mut check);
-        let launch = launch::launch(self, &directories, &shape, &mut check);
+        let mut shape = shape::shape(self, context, &directories, &mut check);
+        let mut launch = launch::launch(self, &directories, &shape, &mut check);
+        let (mounts, needs) = data::datasets(self, context, &mut check);
+        shape.shape.inputs.extend(needs);
+        launch.datasets = mounts;
+        launch.publish = data::publish(self, &mut check);
         let (begin, deadline) = self.times(context, &mut check);
         let array = check.read("array", self.array.as_ref(), parse::<ArraySpec>);
         let dependency = check.read("dependency", self.dependency.as_ref(), parse::<Dependency>);
@@ -119,6 +129,10 @@ impl SubmitJob {
             launch: BlobHash([0; 32]),
             array,
             dependency,
+            array_sites: match self.array_split {
+                Some(true) => ArraySites::Any,
+                _ => ArraySites::One,
+            },
             on_invalid_dependency: match self.kill_on_invalid_dep {
                 Some(true) => OnInvalidDependency::Cancel,
                 _ => OnInvalidDependency::Wait,

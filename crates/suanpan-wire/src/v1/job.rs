@@ -246,6 +246,10 @@ pub struct Attempt {
     /// When inputs began to be copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_at: Option<Time>,
+    /// Why the site has not started it yet, in its own words, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "QOSMaxJobsPerUserLimit")]
+    pub site_reason: Option<String>,
     /// When the payload started, by the agent's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,

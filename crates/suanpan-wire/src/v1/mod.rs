@@ -8,12 +8,14 @@
 
 pub mod accuracy;
 pub mod closure;
+pub mod dataset;
 pub mod envelope;
 pub mod event;
 pub mod fields;
 pub mod interpret;
 pub mod job;
 pub mod logs;
+pub mod network;
 pub mod ops;
 pub mod plan;
 pub mod priority;
@@ -29,6 +31,10 @@ pub use closure::{
     CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
     ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
 };
+pub use dataset::{
+    Dataset, DatasetAnswer, DatasetDetail, DatasetList, DatasetRef, FetchAnswer, Lineage,
+    PinDataset, RegisterDataset, RegisteredDataset, Replica,
+};
 pub use envelope::{Envelope, EnvelopeHeader};
 pub use event::{EventKind, JobEvent, JobEventList, SiteEvent, SiteEventKind};
 pub use job::{
@@ -36,6 +42,9 @@ pub use job::{
     Used,
 };
 pub use logs::{LogChunk, LogStreamName};
+pub use network::{
+    CategoryScores, LinkList, LinkSource, LinkState, MetricValues, SiteMetricList, SiteMetrics,
+};
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
     Candidate, Change, ChangeEffect, Feasibility, Loser, PartFrom, PlanAnswer, RunFrom, Step,

@@ -246,8 +246,8 @@ pub struct Why {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
-    /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `JobArrayTaskLimit`, `NoSiteFits`,
-    /// `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `InputMissing`,
+    /// `JobArrayTaskLimit`, `NoSiteFits`, `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.
@@ -291,6 +291,7 @@ pub const WAITING_REASONS: &[WaitingReason] = &[
     reason("DependencyNeverSatisfied", "its dependency can no longer be satisfied"),
     reason("BeginTime", "its begin time has not come"),
     reason("JobHeldUser", "its user holds it until it is released"),
+    reason("InputMissing", "no site holds a whole replica of a dataset it reads"),
     reason("JobArrayTaskLimit", "as many of its tasks run as its own limit allows"),
     reason("NoSiteFits", "no site of the network could ever run it"),
     reason("Budget", "every site that fits is above its budget"),

@@ -172,6 +172,10 @@ pub struct SubmitJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "0-15%4")]
     pub array: Option<String>,
+    /// Whether the tasks of an array may run at different clusters; by default all run at the
+    /// cluster of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_split: Option<bool>,
     /// What must happen first (`-d`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "afterok:36:37")]
@@ -212,6 +216,12 @@ pub struct SubmitJob {
     /// Results that are copied back at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
+    /// Datasets it reads, staged to the site before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetInput>,
+    /// What becomes a dataset once it has succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<DatasetOutput>,
     /// Free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "second try")]
@@ -290,6 +300,35 @@ pub struct Output {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "results/model.json")]
     pub to: Option<String>,
+    /// Size it is expected to have, for which its way home is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 120_000)]
+    pub bytes: Option<u64>,
+}
+
+/// A dataset that a job reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetInput {
+    /// Its name, and after `@` its version; the newest at submission if there is none.
+    #[schema(example = "imagenet/train@3")]
+    pub dataset: String,
+    /// Path in the job's directory; without it the job finds the data by its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "data/train")]
+    pub to: Option<String>,
+}
+
+/// Something that a job makes and that becomes a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetOutput {
+    /// Its name; each success makes a version.
+    #[schema(example = "models/resnet")]
+    pub dataset: String,
+    /// File or directory in the job's directory.
+    #[schema(example = "out/model")]
+    pub path: String,
 }
 
 impl SubmitJob {
@@ -336,6 +375,7 @@ impl SubmitJob {
             exclude: None,
             flavors: Vec::new(),
             array: None,
+            array_split: None,
             dependency: None,
             kill_on_invalid_dep: None,
             begin: None,
@@ -347,6 +387,8 @@ impl SubmitJob {
             budget: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
+            datasets: Vec::new(),
+            publish: Vec::new(),
             comment: None,
             qos: None,
             nice: None,

@@ -7,11 +7,12 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    AccuracyList, ActionAnswer, AddSite, CreateReservation, DrainAnswer, DrainNodes,
-    EndReservation, FlavorList, InviteSite, JobDetail, JobList, JobPriorityList, LogChunk,
-    LogStreamName, PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree,
-    ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList, SiteStanding,
-    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    AccuracyList, ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail,
+    DatasetList, DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList,
+    InviteSite, JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PinDataset,
+    PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset,
+    RegisteredDataset, ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList,
+    SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
 };
 
 /// Which jobs a list shows.
@@ -263,6 +264,52 @@ impl Client {
     /// Projects and users with their shares and usage.
     pub fn shares(&self) -> Result<ShareList, Failure> {
         self.get("/v1/priorities/shares", &[])
+    }
+
+    /// Gives data a name and a version; answers which chunks are missing.
+    pub fn register_dataset(
+        &self,
+        dataset: &RegisterDataset,
+    ) -> Result<RegisteredDataset, Failure> {
+        self.post("/v1/datasets", Some(dataset), None)
+    }
+
+    /// Datasets, all or those of a name.
+    pub fn datasets(&self, name: Option<String>) -> Result<DatasetList, Failure> {
+        let query: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
+        self.get("/v1/datasets", &query)
+    }
+
+    /// A dataset with its files.
+    pub fn dataset(&self, wanted: &DatasetRef) -> Result<DatasetDetail, Failure> {
+        let mut query = vec![("name", wanted.name.clone())];
+        query.extend(wanted.version.map(|version| ("version", version.to_string())));
+        self.get("/v1/datasets/show", &query)
+    }
+
+    /// Removes a version of a dataset.
+    pub fn remove_dataset(&self, dataset: &DatasetRef) -> Result<DatasetAnswer, Failure> {
+        self.post("/v1/datasets/remove", Some(dataset), None)
+    }
+
+    /// Has a site keep a dataset (`pin`), or lets it do without (`unpin`).
+    pub fn pin_dataset(&self, verb: &str, pin: &PinDataset) -> Result<DatasetAnswer, Failure> {
+        self.post(&format!("/v1/datasets/{verb}"), Some(pin), None)
+    }
+
+    /// Asks for a dataset to be brought to the control plane; answers how far it is.
+    pub fn fetch_dataset(&self, dataset: &DatasetRef) -> Result<FetchAnswer, Failure> {
+        self.post("/v1/datasets/fetch", Some(dataset), None)
+    }
+
+    /// Sends a chunk of data.
+    pub fn put_chunk(&self, hash: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+        self.put_bytes(&format!("/v1/chunks/{hash}"), bytes)
+    }
+
+    /// Reads a chunk of data.
+    pub fn chunk(&self, hash: &str) -> Result<Vec<u8>, Failure> {
+        self.get_bytes(&format!("/v1/chunks/{hash}"))
     }
 
     /// The quotas of projects.

@@ -28,6 +28,9 @@ pub const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a verb that follows a job goes on trying: a server's restart.
 pub const LONG_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Media type of the API's documents.
+const JSON: &str = "application/json";
+
 /// A connection to one server.
 pub struct Client {
     agent: Agent,
@@ -44,6 +47,8 @@ struct Request<'a> {
     path: &'a str,
     query: &'a [(&'a str, String)],
     body: Option<Vec<u8>>,
+    /// Media type of the body.
+    kind: &'static str,
     key: Option<&'a str>,
     wait: Duration,
     /// `Some` asks for a stream of events, after the one with this id.
@@ -102,7 +107,8 @@ impl Client {
         wait: Duration,
     ) -> Result<T, Failure> {
         let (body, key, events) = (None, None, None);
-        let request = Request { method: "GET", path, query, body, key, wait, events };
+        let kind = JSON;
+        let request = Request { method: "GET", path, query, body, kind, key, wait, events };
         self.read(self.send(&request)?)
     }
 
@@ -115,8 +121,36 @@ impl Client {
     ) -> Result<T, Failure> {
         let body = body.map(|body| serde_json::to_vec(body).expect("wire types are JSON"));
         let (wait, events) = (Duration::ZERO, None);
-        let request = Request { method: "POST", path, query: &[], body, key, wait, events };
+        let kind = JSON;
+        let request = Request { method: "POST", path, query: &[], body, kind, key, wait, events };
         self.read(self.send(&request)?)
+    }
+
+    /// Sends bytes; true once done, so they may be sent again.
+    pub fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+        let (body, key, wait, events) = (Some(bytes), None, Duration::ZERO, None);
+        let kind = "application/octet-stream";
+        let request = Request { method: "PUT", path, query: &[], body, kind, key, wait, events };
+        let response = self.send(&request)?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(failure_of(response)),
+        }
+    }
+
+    /// Reads bytes.
+    pub fn get_bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let (body, key, wait, events) = (None, None, Duration::ZERO, None);
+        let kind = JSON;
+        let request = Request { method: "GET", path, query: &[], body, kind, key, wait, events };
+        let response = self.send(&request)?;
+        if !response.status().is_success() {
+            return Err(failure_of(response));
+        }
+        let mut body = response.into_body();
+        body.with_config().limit(1 << 30).read_to_vec().map_err(|error| {
+            Failure::unreachable(format!("the answer of {} broke off: {error}", self.server))
+        })
     }
 
     /// Opens a stream of server-sent events, after the event with this id.
@@ -130,6 +164,7 @@ impl Client {
             path,
             query: &[],
             body: None,
+            kind: JSON,
             key: None,
             wait: Duration::ZERO,
             events: Some(last_id),
@@ -192,7 +227,7 @@ impl Client {
         let silence = request.events.map(|_| Duration::from_secs(30));
         match &request.body {
             Some(body) => {
-                let sent = builder.header("content-type", "application/json").body(&body[..])?;
+                let sent = builder.header("content-type", request.kind).body(&body[..])?;
                 let configured = self.agent.configure_request(sent);
                 self.agent
                     .run(configured.timeout_recv_response(time).timeout_per_read(silence).build())
@@ -267,7 +302,10 @@ impl Client {
 
 /// Reads that are answered from the views, and may wait until these show what was just done.
 fn reads_views(path: &str) -> bool {
-    !path.ends_with("/logs") && !path.ends_with("/why") && path != "/v1/version"
+    !path.ends_with("/logs")
+        && !path.ends_with("/why")
+        && path != "/v1/version"
+        && !path.starts_with("/v1/chunks/")
 }
 
 /// The server takes no work now, but will.

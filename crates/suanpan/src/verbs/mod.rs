@@ -4,6 +4,7 @@ mod accuracy;
 mod act;
 mod agent;
 mod completions;
+mod data;
 pub mod demo;
 mod drains;
 mod flavors;
@@ -75,6 +76,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
+        Verb::Data(args) => data::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
         Verb::History(args) => history::run(&context, &args),
@@ -106,6 +108,7 @@ pub const NAMES: &[&str] = &[
     "sites",
     "reservations",
     "priorities",
+    "data",
     "flavors",
     "quotas",
     "history",
@@ -136,6 +139,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Sites(_) => "sites",
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
+        Verb::Data(_) => "data",
         Verb::Flavors => "flavors",
         Verb::Quotas(_) => "quotas",
         Verb::History(_) => "history",

@@ -259,7 +259,8 @@ fn running(started: Option<Time>) -> String {
 pub fn ending(attempt: &Attempt) -> String {
     let way = attempt.preempted_by.map(|by| format!("preempted by job {by}"));
     let Some(ending) = &attempt.ending else {
-        return way.unwrap_or_else(|| format::NOTHING.to_owned());
+        let waits = attempt.site_reason.as_ref().map(|reason| format!("waits there: {reason}"));
+        return way.or(waits).unwrap_or_else(|| format::NOTHING.to_owned());
     };
     let mut text = match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("exit code {code}"),

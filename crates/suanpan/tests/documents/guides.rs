@@ -3,7 +3,8 @@
 //! and orders jobs there. Every line of their
 //! console blocks is run, whatever its command; every output line they show must come.
 //!
-//! Only the places differ: a temporary directory stands for `/var/tmp`, a free port for 7726.
+//! Only the places differ: a temporary directory stands for `/var/tmp`, a free port for 7726. The
+//! join token is the one that was printed last.
 
 use crate::support::{MARK, end_marked};
 use std::fs;
@@ -20,8 +21,12 @@ SERVER= AGENT=
 ready() { for try in $(seq 1200); do "$@" && return; sleep 0.05; done; return 1; } 2> /dev/null
 is_open() { (exec 3<> "/dev/tcp/${1%:*}/${1#*:}"); }
 in_contact() { suanpan sites | grep -q reachable; }
+waits() { suanpan sites | grep -q 'waiting for approval'; }
 end() { [ -z "$1" ] || { kill "$1" && wait "$1"; }; }
 "#;
+
+/// What stands for a join token.
+const TOKEN_SHOWN: &str = "spn_j_765fb7a2…";
 
 /// A command as a guide shows it.
 #[derive(Debug)]
@@ -85,8 +90,11 @@ fn steps(guide: &str, text: &str) -> Vec<Step> {
 
 /// The words of a line; those with a digit, which differ from run to run, count as equal.
 fn shape(line: &str) -> String {
-    let has_digit = |word: &str| word.contains(|ch: char| ch.is_ascii_digit());
-    let words = line.split_whitespace().map(|word| if has_digit(word) { "#" } else { word });
+    let differs = |word: &str| {
+        let is_code = word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_code || word.contains(|ch: char| ch.is_ascii_digit())
+    };
+    let words = line.split_whitespace().map(|word| if differs(word) { "#" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -136,11 +144,18 @@ impl Scene {
     /// a second one of either is started when the first has been stopped.
     fn typed(&self, number: usize, step: &Step) -> String {
         let command = self.placed(&step.command);
+        let command = command
+            .replace(TOKEN_SHOWN, "$(grep -hom1 'spn_j_[0-9a-f.]*' $(ls -t out.*) | head -1)");
         let stays = |verb: &str| command.starts_with(verb) && !command.contains("--print-");
         let (name, ready) = if stays("suanpan server") {
             ("SERVER", format!("is_open {}", self.address))
         } else if stays("suanpan agent") {
-            ("AGENT", "in_contact".to_owned())
+            let ready = if command.contains(" join ") { "waits" } else { "in_contact" };
+            ("AGENT", ready.to_owned())
+        } else if command.starts_with("suanpan sites approve") {
+            return format!(
+                "{{ {command}\n}} > out.{number} 2>&1 && ready in_contact; echo \"@@ $?\"\n"
+            );
         } else {
             return format!("{{ {command}\n}} > out.{number} 2>&1; echo \"@@ $?\"\n");
         };

@@ -3,10 +3,12 @@
 
 #[path = "../support/answer.rs"]
 mod answer;
+mod crashes;
 #[path = "../../../../xtask/src/soak/dice.rs"]
 mod dice;
 mod federation;
 mod order;
+mod rate;
 mod scene;
 
 use scene::{Scene, wait_for};
@@ -148,6 +150,10 @@ fn a_federation_of_real_clusters_with_faults() {
     cancelled_job(&scene, &mut wanted);
     jobs_of_others(&scene);
     said("cancelled; jobs of others count");
+    crashes::lost_start(&scene, &mut wanted);
+    said("a lost start was repeated by Slurm and ran nothing");
+    crashes::at_failpoints(&mut scene, &mut wanted);
+    said("crashed at each failpoint");
     await_ends(&scene, &wanted);
     said("all over");
     check_ends(&scene, &wanted);
@@ -193,8 +199,11 @@ fn refused_jobs(scene: &Scene, wanted: &mut Wanted) {
     root(&drain);
     let job = scene.submit(&words);
     wanted.insert(job.clone(), ("completed", Some(0)));
+    // Meanwhile Slurm's own words for it are shown.
+    let why = || scene.run(&["why", &job]).out;
+    assert!(wait_for(|| why().contains("it waits there: ")), "{} {}", why(), scene.show(&job));
     let over = wait_for(|| scene.states().get(&job).is_some_and(|state| state == "completed"));
-    assert!(over, "{} {}", scene.run(&["why", &job]).out, scene.logs());
+    assert!(over, "{} {}", why(), scene.logs());
     root(&["update", "nodename=wl-a800-[1-3]", "state=resume"]);
 }
 

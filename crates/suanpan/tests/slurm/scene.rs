@@ -85,7 +85,6 @@ impl Scene {
         }
         // The checkout need not be open to the ordinary account, nor to the nodes.
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
-        scene.make_certificate();
         scene.start_server();
         scene.type_guide();
         for (site, text) in SITES.into_iter().skip(1) {
@@ -103,8 +102,17 @@ impl Scene {
         Some(scene)
     }
 
-    fn binary(&self) -> PathBuf {
+    /// The binary that every place sees.
+    pub fn binary(&self) -> PathBuf {
         self.dir.join("bin/suanpan")
+    }
+
+    /// A command of the user at a place.
+    pub fn command(&self, place: &str, program: &str) -> Command {
+        let mut command = self.lab.user_command(place, program);
+        command.current_dir(self.work()).stdin(Stdio::null());
+        self.as_user(&mut command);
+        command
     }
 
     /// A place that every site sees.
@@ -117,29 +125,12 @@ impl Scene {
         self.dir.join("work")
     }
 
-    /// An authority of our own, and the server's certificate.
-    fn make_certificate(&self) {
-        let script = "\
-            openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab-authority \
-                -keyout ca.key -out ca.pem && \
-            openssl req -newkey rsa:2048 -nodes -subj /CN=hub -keyout hub.key -out hub.csr && \
-            printf 'subjectAltName=DNS:hub\nbasicConstraints=CA:FALSE\n' > hub.ext && \
-            openssl x509 -req -in hub.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-                -extfile hub.ext -out hub.pem";
-        let output = Command::new("sh").args(["-c", script]).current_dir(&self.dir).output();
-        let output = output.expect("openssl is there");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for name in ["ca.pem", "hub.pem", "hub.key"] {
-            owned(&self.dir.join(name));
-        }
-    }
-
     /// Starts the control plane, also after it was killed.
     pub fn start_server(&mut self) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut command = self.lab.user_command("hub", &path("bin/suanpan"));
         command.args(["server", "--listen", "10.77.0.1:7726", "--data-dir", &path("server")]);
-        command.args(["--tls-cert", &path("hub.pem"), "--tls-key", &path("hub.key")]);
+        command.args(["--tls-names", "hub"]);
         command.args(self.settings);
         self.spawn("server", command);
         let token = self.dir.join("server/user.token");
@@ -149,14 +140,25 @@ impl Scene {
 
     /// Starts the agent of a site on its login node.
     pub fn start_agent(&mut self, site: &str) {
+        self.start_agent_with(site, "");
+    }
+
+    /// The same, to crash once at each of these failpoints: it, or a supervisor of its jobs.
+    pub fn start_agent_with(&mut self, site: &str, crashes: &str) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut command = self.lab.user_command(site, &path("bin/suanpan"));
-        command.args(["agent", "--driver", "slurm", "--server", "https://hub:7726"]);
-        command.args(["--ca-file", &path("ca.pem")]);
-        command.args(["--token-file", &path(&format!("{site}.token"))]);
-        command.args(["--site-file", &path(&format!("{site}.toml"))]);
-        command.args(["--state-dir", &path(&format!("state-{site}"))]);
+        command.args(["agent", "--state-dir", &path(&format!("state-{site}"))]);
+        // What joined as the guide says knows the rest.
+        if self.dir.join(format!("{site}.token")).exists() {
+            command.args(["--driver", "slurm", "--server", "https://hub:7726"]);
+            command.args(["--ca-file", &path("server/ca.pem")]);
+            command.args(["--token-file", &path(&format!("{site}.token"))]);
+            command.args(["--site-file", &path(&format!("{site}.toml"))]);
+        }
         command.args(["--log-level", "info,suanpan_agent::slurm=debug"]);
+        if !crashes.is_empty() {
+            command.env("SUANPAN_CRASH_ONCE", crashes);
+        }
         self.spawn(site, command);
     }
 
@@ -169,7 +171,7 @@ impl Scene {
             rest.split_once("```").expect("its end").0.to_owned()
         };
         fs::write(self.dir.join("shanghai.toml"), block("toml")).expect("the site file");
-        let mut inside = false;
+        let (mut inside, mut token) = (false, String::new());
         for line in guide.lines() {
             inside = (inside || line == "```console") && line != "```";
             let Some(command) = line.strip_prefix("$ suanpan ").filter(|_| inside) else {
@@ -178,20 +180,29 @@ impl Scene {
             let is_agent = command.starts_with("agent");
             let place = if is_agent { "shanghai" } else { "hub" };
             let mut typed = self.lab.user_command(place, &self.binary().display().to_string());
-            typed.args(command.split(' ')).current_dir(&self.dir).stdin(Stdio::null());
+            let words = command.split(' ');
+            typed.args(words.map(|word| if word.starts_with("spn_j_") { &*token } else { word }));
+            typed.current_dir(&self.dir).stdin(Stdio::null());
             if is_agent {
                 self.spawn_in("shanghai", typed);
                 continue;
             }
+            if command.starts_with("sites approve") {
+                let joined = || self.run(&["sites"]).out.contains("waiting for approval");
+                assert!(wait_for(joined), "it did not join: {}", self.logs());
+            }
             self.as_user(&mut typed);
             let output = typed.output().expect("the binary starts");
             assert!(output.status.success(), "{command}: {output:?}");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let printed = said.split_whitespace().find(|word| word.starts_with("spn_j_"));
+            token = printed.map_or(token, str::to_owned);
         }
     }
 
     fn as_user(&self, command: &mut Command) {
         command.env("SUANPAN_SERVER", "https://hub:7726");
-        command.env("SUANPAN_CA_FILE", self.dir.join("ca.pem"));
+        command.env("SUANPAN_CA_FILE", self.dir.join("server/ca.pem"));
         command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
     }
 
@@ -223,6 +234,12 @@ impl Scene {
         text.lines().map(record).collect()
     }
 
+    /// Whether an agent ended by itself.
+    pub fn has_ended(&mut self, site: &str) -> bool {
+        let child = self.children.get_mut(site).expect("it was started");
+        child.try_wait().expect("it is a child").is_some()
+    }
+
     fn spawn(&mut self, name: &str, mut command: Command) {
         command.current_dir(self.work());
         self.spawn_in(name, command);
@@ -238,10 +255,8 @@ impl Scene {
 
     /// Types a command at the hub.
     pub fn run(&self, words: &[&str]) -> Answer {
-        let mut command = self.lab.user_command("hub", &self.binary().display().to_string());
-        command.args(words).current_dir(self.work()).stdin(Stdio::null());
-        self.as_user(&mut command);
-        Answer::from(command.output().expect("the binary starts"))
+        let mut command = self.command("hub", &self.binary().display().to_string());
+        Answer::from(command.args(words).output().expect("the binary starts"))
     }
 
     /// Writes a script of the user; answers its path.
@@ -294,7 +309,7 @@ impl Drop for Scene {
             eprintln!("{}", self.logs());
         }
         if let Some(kept) = std::env::var_os("SUANPAN_LAB_KEEP") {
-            let _ = Command::new("cp").arg("-r").arg(&self.dir).arg(kept).status();
+            let _ = Command::new("cp").arg("-rL").arg(&self.dir).arg(kept).status();
         }
         for child in self.children.values_mut() {
             let _ = child.kill();

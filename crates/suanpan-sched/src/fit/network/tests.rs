@@ -103,8 +103,10 @@ fn data_that_no_site_has_whole_says_so() {
     links.hold(DatasetId(7), view(10, &[("a", 9), ("b", 1)]));
     assert_eq!(links.staging("b", &[dataset(7)]), Err(Unreachable::NoReplica(DatasetId(7))));
     links.hold(DatasetId(7), view(10, &[("a", 10)]));
-    let apart = links.staging("c", &[dataset(7)]);
-    assert_eq!(apart, Err(Unreachable::NoLink("a site with all of dataset 7".into())));
+    let apart = links.staging("c", &[dataset(7)]).expect("datasets reach every site");
+    assert_eq!((apart.time, apart.origin), (Seconds(1), Some(Origin::Assumed)));
+    let file = [InputNeed { at: Some("a".into()), bytes: 10, dataset: None }];
+    assert_eq!(links.staging("c", &file), Err(Unreachable::NoLink("site a".into())));
     links.hold(DatasetId(7), None);
     assert!(links.staging("a", &[dataset(7)]).is_err(), "it is gone");
 }

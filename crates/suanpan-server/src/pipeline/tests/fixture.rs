@@ -218,6 +218,7 @@ pub(crate) fn job(name: &str) -> JobSpec {
         launch: BlobHash([7; 32]),
         array: None,
         dependency: None,
+        array_sites: Default::default(),
         on_invalid_dependency: OnInvalidDependency::Wait,
         begin: None,
         deadline: None,

@@ -157,9 +157,16 @@ impl<'a> Folder<'a> {
             | Event::NodesClosed { .. }
             | Event::NodesOpened { .. }
             | Event::RefusalsForgotten { .. }
+            | Event::ArraysUnbound { .. }
             | Event::PrioritiesSet { .. }
             | Event::QuotasSet { .. }
+            | Event::EstimatesRecorded { .. }
             | Event::JobsPrioritized { .. }
+            | Event::DatasetRegistered { .. }
+            | Event::DatasetRemoved { .. }
+            | Event::DatasetPinned { .. }
+            | Event::ReplicasRecorded { .. }
+            | Event::ReplicasEvicted { .. }
             | Event::KeysForgotten { .. } => Ok(()),
         }
     }

@@ -121,6 +121,7 @@ impl SteadyJob {
             launch: BlobHash([0; 32]),
             array: None,
             dependency: None,
+            array_sites: Default::default(),
             on_invalid_dependency: Default::default(),
             begin: None,
             deadline: None,

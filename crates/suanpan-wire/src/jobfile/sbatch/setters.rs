@@ -3,10 +3,11 @@
 use super::super::export;
 use super::table::NO_MAIL;
 use crate::v1::fields;
-use crate::v1::submit::{FlavorChoice, Input, Output, SubmitJob};
+use crate::v1::submit::{DatasetInput, DatasetOutput, FlavorChoice, Input, Output, SubmitJob};
 use std::collections::BTreeMap;
 use suanpan_model::array::ArraySpec;
 use suanpan_model::begin::BeginSpec;
+use suanpan_model::dataset::{DatasetName, DatasetRef};
 use suanpan_model::gres::GpuRequest;
 use suanpan_model::job::{Goal, OpenMode};
 use suanpan_model::memory::Mebibytes;
@@ -125,7 +126,25 @@ pub(super) fn add_input(job: &mut SubmitJob, text: &str) -> Result<(), String> {
 }
 
 pub(super) fn add_output(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.outputs.push(Output { path: fields::path(text)?, to: None });
+    job.outputs.push(Output { path: fields::path(text)?, ..Output::default() });
+    Ok(())
+}
+
+pub(super) fn add_dataset(job: &mut SubmitJob, text: &str) -> Result<(), String> {
+    let (name, to) = text.split_once(':').map_or((text, None), |(name, to)| (name, Some(to)));
+    name.parse::<DatasetRef>()?;
+    let to = to.map(fields::path).transpose()?;
+    job.datasets.push(DatasetInput { dataset: name.to_owned(), to });
+    Ok(())
+}
+
+pub(super) fn add_publish(job: &mut SubmitJob, text: &str) -> Result<(), String> {
+    let Some((name, path)) = text.split_once(':') else {
+        return Err("NAME:PATH, such as models/resnet:out/model".to_owned());
+    };
+    name.parse::<DatasetName>()?;
+    let (dataset, path) = (name.to_owned(), fields::path(path)?);
+    job.publish.push(DatasetOutput { dataset, path });
     Ok(())
 }
 

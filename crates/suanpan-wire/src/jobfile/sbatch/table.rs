@@ -3,10 +3,10 @@
 //! Names and variables are those of sbatch(1), Slurm 22.05, with the later additions known.
 
 use super::setters::{
-    add_input, add_output, add_wckey, file_pattern, gpus, memory, put, set_array, set_begin,
-    set_budget, set_constraint, set_exclusive, set_export, set_flavors, set_goal,
-    set_kill_on_invalid_dep, set_mail_type, set_open_mode, set_partition, set_project, set_qos,
-    set_sites,
+    add_dataset, add_input, add_output, add_publish, add_wckey, file_pattern, gpus, memory, put,
+    set_array, set_begin, set_budget, set_constraint, set_exclusive, set_export, set_flavors,
+    set_goal, set_kill_on_invalid_dep, set_mail_type, set_open_mode, set_partition, set_project,
+    set_qos, set_sites,
 };
 use crate::v1::fields;
 use crate::v1::submit::SubmitJob;
@@ -173,6 +173,8 @@ pub const TABLE: &[OptionRow] = &[
         "Project that pays."),
     job("array", 'a', &["SBATCH_ARRAY_INX"], Required("indices"), set_array,
         "Make an array job with these task indices, such as 0-15%4."),
+    job("array-split", ' ', &[], Flag, |job, _| put(&mut job.array_split, Ok(true)),
+        "Let the tasks of the array run at different clusters.").own(),
     job("begin", 'b', &[], Required("time"), set_begin,
         "Start no earlier, such as now+1hour or 2030-01-31T18:00."),
     job("budget", ' ', &[], Required("credits"), set_budget,
@@ -193,6 +195,8 @@ pub const TABLE: &[OptionRow] = &[
     job("cpus-per-task", 'c', &[], Required("count"),
         |job, text| put(&mut job.cpus_per_task, fields::count(text)),
         "Processors of each task."),
+    job("dataset", ' ', &[], Required("name[@version][:path]"), add_dataset,
+        "Dataset it reads; may be repeated.").own(),
     job("deadline", ' ', &[], Required("time"),
         |job, text| put(&mut job.deadline, fields::checked::<BeginSpec>(text)),
         "Be finished by this time or be removed."),
@@ -282,6 +286,8 @@ pub const TABLE: &[OptionRow] = &[
         "Print only the job id, and the cluster after `;`."),
     job("partition", 'p', &["SBATCH_PARTITION"], Required("names"), set_partition,
         "Any of these partitions."),
+    job("publish", ' ', &[], Required("name:path"), add_publish,
+        "Dataset that what it makes becomes; may be repeated.").own(),
     job("qos", 'q', &["SBATCH_QOS"], Required("name"),
         set_qos,
         "Quality of service, one of those that `suanpan priorities show` lists."),

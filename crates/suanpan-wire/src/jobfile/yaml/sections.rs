@@ -5,9 +5,11 @@ use super::{Reader, kind, scalar};
 use crate::jobfile::export::is_variable_name;
 use crate::jobfile::near;
 use crate::v1::fields;
-use crate::v1::submit::{FlavorChoice, Input, Output, Payload};
+use crate::v1::submit::{DatasetInput, DatasetOutput, FlavorChoice, Input, Output, Payload};
 use serde_yaml_ng::{Mapping, Value};
 use std::collections::BTreeMap;
+use std::str::FromStr;
+use suanpan_model::dataset::{DatasetName, DatasetRef};
 
 impl Reader<'_> {
     /// Variables of the environment: names to plain values.
@@ -133,10 +135,56 @@ impl Reader<'_> {
         }
     }
 
-    /// Paths, or mappings with `path`, `to`, `at` and `bytes`.
+    /// A mapping with `dataset` and `to` among the inputs.
+    fn dataset_input(&mut self, path: Path<'_>, mapping: &Mapping) {
+        let mut input = DatasetInput::default();
+        for (key, value) in mapping {
+            let key = scalar(key).unwrap_or_default();
+            let path = below(path, Step::Key(&key));
+            match key.as_str() {
+                "dataset" => input.dataset = self.parsed::<DatasetRef>(&path, value),
+                "to" => input.to = self.local_path(&path, value),
+                _ => self.unknown(&path, &key, &["dataset", "to"]),
+            }
+        }
+        self.job.datasets.push(input);
+    }
+
+    /// A mapping with `dataset` and `path` among the outputs.
+    fn dataset_output(&mut self, path: Path<'_>, mapping: &Mapping) {
+        let mut output = DatasetOutput::default();
+        for (key, value) in mapping {
+            let key = scalar(key).unwrap_or_default();
+            let path = below(path, Step::Key(&key));
+            match key.as_str() {
+                "dataset" => output.dataset = self.parsed::<DatasetName>(&path, value),
+                "path" => output.path = self.local_path(&path, value).unwrap_or_default(),
+                _ => self.unknown(&path, &key, &["dataset", "path"]),
+            }
+        }
+        self.required(path, mapping, &["path"]);
+        self.job.publish.push(output);
+    }
+
+    /// Text that can be read as a `T`, as it was typed.
+    fn parsed<T: FromStr<Err = String>>(&mut self, path: Path<'_>, value: &Value) -> String {
+        let Some(text) = self.text(path, value) else { return String::new() };
+        if let Err(expected) = text.parse::<T>() {
+            self.refuse(path, &text, expected);
+        }
+        text
+    }
+
+    /// Paths, or mappings with `path`, `to`, `at` and `bytes`, or with `dataset` and `to`.
     pub(super) fn inputs(&mut self, path: Path<'_>, value: &Value) {
         for (path, item) in self.items(path, value) {
             let mut input = Input::default();
+            if let Value::Mapping(mapping) = item
+                && mapping.contains_key("dataset")
+            {
+                self.dataset_input(&path, mapping);
+                continue;
+            }
             if let Value::Mapping(mapping) = item {
                 for (key, value) in mapping {
                     let key = scalar(key).unwrap_or_default();
@@ -146,7 +194,7 @@ impl Reader<'_> {
                         "to" => input.to = self.local_path(&path, value),
                         "at" => input.at = Some(self.name(&path, value)),
                         "bytes" => input.bytes = self.bytes(&path, value),
-                        _ => self.unknown(&path, &key, &["path", "to", "at", "bytes"]),
+                        _ => self.unknown(&path, &key, &["path", "to", "at", "bytes", "dataset"]),
                     }
                 }
                 self.required(&path, mapping, &["path"]);
@@ -157,10 +205,16 @@ impl Reader<'_> {
         }
     }
 
-    /// Paths, or mappings with `path` and `to`.
+    /// Paths, or mappings with `path`, `to` and `bytes`, or with `dataset` and `path`.
     pub(super) fn outputs(&mut self, path: Path<'_>, value: &Value) {
         for (path, item) in self.items(path, value) {
             let mut output = Output::default();
+            if let Value::Mapping(mapping) = item
+                && mapping.contains_key("dataset")
+            {
+                self.dataset_output(&path, mapping);
+                continue;
+            }
             if let Value::Mapping(mapping) = item {
                 for (key, value) in mapping {
                     let key = scalar(key).unwrap_or_default();
@@ -168,7 +222,8 @@ impl Reader<'_> {
                     match key.as_str() {
                         "path" => output.path = self.local_path(&path, value).unwrap_or_default(),
                         "to" => output.to = self.local_path(&path, value),
-                        _ => self.unknown(&path, &key, &["path", "to"]),
+                        "bytes" => output.bytes = self.bytes(&path, value),
+                        _ => self.unknown(&path, &key, &["path", "to", "bytes", "dataset"]),
                     }
                 }
                 self.required(&path, mapping, &["path"]);

@@ -263,7 +263,7 @@ fn outputs(job: &SubmitJob, check: &mut Check) -> Vec<Copy> {
 }
 
 /// A path below the directory it is relative to.
-fn inside(text: &str) -> Result<String, String> {
+pub(super) fn inside(text: &str) -> Result<String, String> {
     let path = fields::path(text)?;
     let path = path.strip_prefix("./").unwrap_or(&path).trim_end_matches('/');
     let leaves = path.starts_with(['/', '~']) || path.split('/').any(|part| part == "..");

@@ -120,6 +120,7 @@ fn accepted_lines_have_a_meaning() {
         user: "ann",
         project: "ann",
         memory_per_cpu: MEMORY_PER_CPU_DEFAULT,
+        datasets: &std::collections::BTreeMap::new(),
     };
     for (program, line, fate) in CORPUS {
         if let Refused(_) = fate {

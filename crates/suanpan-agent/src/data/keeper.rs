@@ -1,0 +1,470 @@
+//! Makes a site hold what it should: compares the control plane's latest answer, and what its
+//! allocations need, with what is there, and acts. One thread looks; transfers, publications and
+//! the relay have threads of their own, so that nothing waits for a slow link.
+
+use super::board::{Board, Staging};
+use super::contract::{self, STAGED};
+use super::fetch::Fetch;
+use super::pace::Paces;
+use super::store::Store;
+use super::transfer::{Progress, Transfer, name};
+use crate::client::Client;
+use crate::config::Shutdown;
+use crate::local::files::{now, private_dir};
+use crate::reporter::Pause;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use suanpan_model::dataset::Manifest;
+use suanpan_model::id::{AllocationId, BlobHash};
+use suanpan_model::network::{Metric, Sample, Statistic, Taken};
+use suanpan_model::time::Seconds;
+use suanpan_wire::agent_data::{
+    ChunkSource, DataAnswer, DataReports, Hold, ReplicaReport, TransferReport,
+};
+
+/// How often everything is compared when nothing wakes the keeper.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
+
+/// How often it is told how much of a replica is there while more of it comes.
+const TELL_PERIOD: Duration = Duration::from_secs(5);
+
+/// Transfers at a time; the first of the control plane's list go first.
+const TRANSFERS_MAX: usize = 4;
+
+/// A shorter transfer says more of round trips than of a link's throughput.
+const SAMPLE_TIME: Duration = Duration::from_secs(1);
+
+/// What a keeper is made of.
+pub struct Parts {
+    /// Name of the site.
+    pub site: String,
+    /// The chunks and replicas.
+    pub store: Arc<Store>,
+    /// The control plane.
+    pub client: Arc<Client>,
+    /// Reaches sources of chunks.
+    pub fetch: Arc<dyn Fetch>,
+    /// What the drivers ask for.
+    pub board: Board,
+    /// Takes what is to be told.
+    pub tell: Box<dyn Fn(DataReports) + Send + Sync>,
+    /// Ends the keeper.
+    pub shutdown: Shutdown,
+}
+
+/// Makes a site hold what it should.
+pub struct Keeper {
+    pub(super) parts: Parts,
+    paces: Paces,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    answer: Option<Arc<DataAnswer>>,
+    is_new: bool,
+    /// Transfers that run.
+    running: BTreeMap<BlobHash, Arc<Progress>>,
+    /// When what failed is tried again.
+    resting: BTreeMap<BlobHash, (Pause, Instant)>,
+    /// Sources in use, by how many transfers.
+    sources: BTreeMap<Option<String>, u32>,
+    publishing: BTreeSet<AllocationId>,
+    is_weighing: bool,
+    is_relaying: bool,
+    relayed: BTreeSet<BlobHash>,
+    told: BTreeMap<BlobHash, (u64, Instant)>,
+}
+
+impl Keeper {
+    /// Prepares it; [`Keeper::run`] makes it work.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Keeper> {
+        Arc::new(Keeper { parts, paces: Paces::default(), state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// Takes the control plane's latest answer.
+    pub fn take(&self, answer: DataAnswer) {
+        let mut state = self.state();
+        state.answer = Some(Arc::new(answer));
+        state.is_new = true;
+        drop(state);
+        self.parts.board.wake();
+    }
+
+    /// Has everything told anew, because the control plane may have started anew.
+    pub fn tell_again(&self) {
+        self.state().told.clear();
+    }
+
+    /// Works until the agent ends.
+    pub fn run(self: &Arc<Keeper>) {
+        while !self.parts.shutdown.is_triggered() {
+            self.parts.board.wait(LOOK_PERIOD);
+            self.publish_all();
+            self.drop_over();
+            let (answer, is_new) = {
+                let mut state = self.state();
+                (state.answer.clone(), std::mem::take(&mut state.is_new))
+            };
+            let Some(answer) = answer else { continue };
+            if is_new {
+                self.take_over(&answer);
+            }
+            for hold in &answer.hold {
+                self.hold(hold);
+            }
+            self.look_at_staging();
+            self.weigh(&answer);
+            self.relay(&answer);
+            self.tell_replicas(&answer);
+        }
+    }
+
+    /// What follows from an answer at once.
+    fn take_over(&self, answer: &DataAnswer) {
+        let mut limits: BTreeMap<Option<&str>, Option<u64>> = BTreeMap::new();
+        for source in answer.hold.iter().flat_map(|hold| &hold.sources) {
+            let (ChunkSource::Peer { limit_bps, .. } | ChunkSource::Store { limit_bps }) = source;
+            limits.insert(name(source), *limit_bps);
+        }
+        for (from, limit) in limits {
+            self.paces.set(from, limit);
+        }
+        let in_use: BTreeSet<BlobHash> = self
+            .parts
+            .board
+            .staging()
+            .into_values()
+            .flat_map(|staging| staging.mounts)
+            .map(|mount| mount.manifest)
+            .collect();
+        for hash in answer.evict.iter().filter(|hash| !in_use.contains(hash)) {
+            match self.parts.store.remove(*hash) {
+                Ok(()) => tracing::info!(manifest = %hash, "a replica was removed"),
+                Err(error) => tracing::warn!(manifest = %hash, %error, "a replica stays"),
+            }
+        }
+        let held = answer.hold.iter().map(|hold| hold.manifest);
+        let keep = held.chain(answer.weigh.iter().copied()).chain(in_use);
+        self.parts.store.set_keep(keep.collect());
+    }
+
+    /// Starts what is needed for a replica, unless it is on its way.
+    fn hold(self: &Arc<Keeper>, hold: &Hold) {
+        if self.parts.store.tree(hold.manifest).is_some() {
+            return;
+        }
+        let mut state = self.state();
+        let rests = state.resting.get(&hold.manifest).is_some_and(|(_, at)| Instant::now() < *at);
+        if rests
+            || state.running.len() >= TRANSFERS_MAX
+            || state.running.contains_key(&hold.manifest)
+        {
+            return;
+        }
+        state.running.insert(hold.manifest, Arc::new(Progress::new(0)));
+        drop(state);
+        let (keeper, hold) = (Arc::clone(self), hold.clone());
+        self.spawn("transfer", move || {
+            let done = keeper.fetch(&hold);
+            let mut state = keeper.state();
+            state.running.remove(&hold.manifest);
+            match done {
+                Ok(()) => {
+                    state.resting.remove(&hold.manifest);
+                }
+                Err(why) => {
+                    tracing::warn!(manifest = %hold.manifest, %why, "not whole yet, tried again");
+                    let entry = state.resting.entry(hold.manifest);
+                    let (pause, at) = entry.or_insert((Pause::default(), Instant::now()));
+                    *at = Instant::now() + pause.next();
+                }
+            }
+            drop(state);
+            keeper.parts.board.wake();
+        });
+    }
+
+    pub(super) fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) {
+        // Without a thread now it is tried again at the next look.
+        if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+            tracing::error!(%error, "no thread for the data of the site");
+        }
+    }
+
+    fn manifest(&self, hash: BlobHash) -> Result<Arc<Manifest>, String> {
+        if let Some(manifest) = self.parts.store.manifest(hash) {
+            return Ok(manifest);
+        }
+        let bytes = self.parts.client.blob(hash).map_err(|error| error.to_string())?;
+        self.parts.store.learn(hash, &bytes).map_err(|error| error.to_string())
+    }
+
+    /// Gets a replica and makes it a tree.
+    fn fetch(&self, hold: &Hold) -> Result<(), String> {
+        let manifest = self.manifest(hold.manifest)?;
+        let missing = manifest.bytes().saturating_sub(self.parts.store.present_bytes(&manifest));
+        let progress = Arc::new(Progress::new(missing));
+        self.state().running.insert(hold.manifest, Arc::clone(&progress));
+        if missing > 0 {
+            self.transfer(hold, &manifest, progress)?;
+        }
+        let made = self.parts.store.materialize(hold.manifest, &manifest);
+        made.map(|_| ()).map_err(|error| {
+            let why = error.to_string();
+            self.tell_failure(hold.manifest, &why);
+            why
+        })
+    }
+
+    fn transfer(
+        &self,
+        hold: &Hold,
+        manifest: &Manifest,
+        progress: Arc<Progress>,
+    ) -> Result<(), String> {
+        let alone = self.use_sources(&hold.sources, 1);
+        let began = Instant::now();
+        let Parts { store, fetch, shutdown, .. } = &self.parts;
+        let (fetch, paces) = (fetch.as_ref(), &self.paces);
+        let transfer = Transfer { store, fetch, paces, shutdown, progress };
+        let done = transfer.run(hold.manifest, manifest, &hold.sources);
+        let still_alone = self.use_sources(&hold.sources, 0);
+        self.use_sources(&hold.sources, -1);
+        let bytes: u64 = done.reports.iter().map(|report| report.bytes).sum();
+        tracing::info!(
+            manifest = %hold.manifest,
+            bytes,
+            took_ms = began.elapsed().as_millis(),
+            "chunks came"
+        );
+        let sole = alone && still_alone;
+        let samples = done.reports.iter().filter(|_| sole);
+        let samples = samples.filter_map(|report| self.sample(report, &hold.sources)).collect();
+        let replicas = Vec::new();
+        (self.parts.tell)(DataReports { replicas, transfers: done.reports, samples });
+        match done.failure {
+            None => Ok(()),
+            Some(why) => {
+                self.tell_failure(hold.manifest, &why);
+                Err(why)
+            }
+        }
+    }
+
+    fn tell_failure(&self, manifest: BlobHash, why: &str) {
+        let error = Some(why.to_owned());
+        let report = TransferReport { manifest, from: None, bytes: 0, took_us: 0, error };
+        (self.parts.tell)(DataReports { transfers: vec![report], ..DataReports::default() });
+    }
+
+    /// Counts a transfer in or out; whether no other one uses its sources.
+    fn use_sources(&self, sources: &[ChunkSource], change: i32) -> bool {
+        let mut state = self.state();
+        let mut alone = true;
+        for source in sources {
+            let count = state.sources.entry(name(source).map(str::to_owned)).or_default();
+            *count = count.saturating_add_signed(change);
+            alone &= *count <= 1;
+        }
+        alone
+    }
+
+    /// What a transfer says of its link: only one that had the link to itself, and no limit.
+    fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
+        let from = report.from.clone()?;
+        let unlimited = |source: &ChunkSource| matches!(source, ChunkSource::Peer { site, limit_bps: None } if *site == from);
+        let took = Duration::from_micros(report.took_us);
+        let says = took >= SAMPLE_TIME && report.error.is_none();
+        if !says || !sources.iter().any(unlimited) {
+            return None;
+        }
+        let bits = u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us);
+        Some(Sample {
+            from,
+            to: self.parts.site.clone(),
+            metric: Metric::Throughput,
+            statistic: Statistic::Mean,
+            value: u64::try_from(bits).unwrap_or(u64::MAX),
+            at: now(),
+            window: Seconds(report.took_us.div_ceil(1_000_000)),
+            bytes: report.bytes,
+            taken: Taken::Passively,
+        })
+    }
+
+    /// Marks what is staged, and says how long the rest will take.
+    fn look_at_staging(&self) {
+        for (id, staging) in self.parts.board.staging() {
+            if staging.left == Some(Duration::ZERO) {
+                continue;
+            }
+            match self.stage(&staging) {
+                Ok(left) => self.parts.board.set_left(id, left),
+                Err(error) => {
+                    tracing::warn!(allocation = id.0, %error, "inputs cannot be laid out now");
+                }
+            }
+        }
+    }
+
+    /// Lays out the inputs of an allocation if all are there; how long it will take if not.
+    fn stage(&self, staging: &Staging) -> io::Result<Option<Duration>> {
+        let mut trees = Vec::new();
+        let mut left = Some(Duration::ZERO);
+        for mount in &staging.mounts {
+            match self.parts.store.tree(mount.manifest) {
+                Some(tree) => trees.push((contract::entry(&mount.name), tree)),
+                None => {
+                    let running = self.state().running.get(&mount.manifest).cloned();
+                    let one = running.and_then(|progress| progress.left());
+                    left = left.zip(one).map(|(left, one)| left.max(one));
+                }
+            }
+        }
+        if trees.len() < staging.mounts.len() {
+            return Ok(left.map(|left| left.max(Duration::from_millis(1))));
+        }
+        let inputs = staging.dir.file(contract::INPUTS);
+        private_dir(&inputs)?;
+        for (entry, tree) in trees {
+            contract::link(&tree, &inputs.join(entry))?;
+        }
+        staging.dir.ensure_mark(STAGED)?;
+        Ok(Some(Duration::ZERO))
+    }
+
+    /// Forgets allocations whose directories were put away.
+    fn drop_over(&self) {
+        for (id, staging) in self.parts.board.staging() {
+            if !staging.dir.0.exists() {
+                self.parts.board.unstage(id);
+            }
+        }
+    }
+
+    /// Learns the manifests that are only to be weighed.
+    fn weigh(self: &Arc<Keeper>, answer: &Arc<DataAnswer>) {
+        let known = |hash: &&BlobHash| self.state().told.contains_key(hash);
+        let unknown: Vec<BlobHash> =
+            answer.weigh.iter().filter(|hash| !known(hash)).copied().collect();
+        let mut state = self.state();
+        if unknown.is_empty() || std::mem::replace(&mut state.is_weighing, true) {
+            return;
+        }
+        drop(state);
+        let keeper = Arc::clone(self);
+        self.spawn("weigh", move || {
+            for hash in unknown {
+                match keeper.manifest(hash) {
+                    Ok(manifest) => {
+                        let bytes = keeper.parts.store.present_bytes(&manifest);
+                        let told = (bytes, Instant::now());
+                        keeper.state().told.insert(hash, told);
+                        keeper.tell_one(hash, bytes);
+                    }
+                    Err(why) => {
+                        tracing::warn!(manifest = %hash, %why, "a manifest is not known yet");
+                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
+                    }
+                }
+            }
+            keeper.state().is_weighing = false;
+        });
+    }
+
+    fn tell_one(&self, manifest: BlobHash, present_bytes: u64) {
+        let replicas = vec![ReplicaReport { manifest, present_bytes }];
+        (self.parts.tell)(DataReports { replicas, ..DataReports::default() });
+    }
+
+    /// Tells how much of each replica is there, where that changed.
+    fn tell_replicas(&self, answer: &DataAnswer) {
+        let held = answer.hold.iter().map(|hold| hold.manifest);
+        let mut replicas = Vec::new();
+        for hash in held.chain(answer.weigh.iter().copied()) {
+            let before = self.state().told.get(&hash).copied();
+            if before.is_some_and(|(_, at)| at.elapsed() < TELL_PERIOD)
+                && self.parts.store.tree(hash).is_none()
+            {
+                continue;
+            }
+            let Some(manifest) = self.parts.store.manifest(hash) else { continue };
+            let present_bytes = match self.parts.store.tree(hash) {
+                Some(_) => manifest.bytes(),
+                // Told as whole only when jobs can read it.
+                None => self.parts.store.present_bytes(&manifest),
+            };
+            self.state().told.insert(hash, (present_bytes, Instant::now()));
+            if before.is_none_or(|(bytes, _)| bytes != present_bytes) {
+                replicas.push(ReplicaReport { manifest: hash, present_bytes });
+            }
+        }
+        if !replicas.is_empty() {
+            (self.parts.tell)(DataReports { replicas, ..DataReports::default() });
+        }
+    }
+
+    /// Puts chunks into the control plane's store for sites that cannot reach this one.
+    fn relay(self: &Arc<Keeper>, answer: &DataAnswer) {
+        let mut state = self.state();
+        let due: Vec<BlobHash> =
+            answer.relay.iter().filter(|hash| !state.relayed.contains(hash)).copied().collect();
+        state.relayed.retain(|hash| answer.relay.contains(hash));
+        if due.is_empty() || std::mem::replace(&mut state.is_relaying, true) {
+            return;
+        }
+        drop(state);
+        let keeper = Arc::clone(self);
+        self.spawn("relay", move || {
+            for hash in due {
+                match keeper.relay_one(hash) {
+                    Ok(()) => {
+                        keeper.state().relayed.insert(hash);
+                    }
+                    Err(why) => {
+                        tracing::warn!(manifest = %hash, %why, "not relayed, tried again");
+                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
+                    }
+                }
+            }
+            keeper.state().is_relaying = false;
+        });
+    }
+
+    fn relay_one(&self, hash: BlobHash) -> Result<(), String> {
+        let manifest = self.manifest(hash)?;
+        let mut done = BTreeSet::new();
+        for chunk in manifest.chunks() {
+            if self.parts.shutdown.is_triggered() {
+                return Err("the agent ends".to_owned());
+            }
+            // What is not here another site may put there.
+            let found = self.parts.store.get(chunk.hash).map_err(|error| error.to_string())?;
+            let Some(bytes) = found.filter(|_| done.insert(chunk.hash)) else { continue };
+            let put = self.parts.client.put_chunk(chunk.hash, &bytes);
+            put.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn publish_all(self: &Arc<Keeper>) {
+        for (id, dir) in self.parts.board.publishing() {
+            if !self.state().publishing.insert(id) {
+                continue;
+            }
+            let keeper = Arc::clone(self);
+            self.spawn("publish", move || {
+                keeper.publish(id, &dir);
+                keeper.state().publishing.remove(&id);
+            });
+        }
+    }
+}

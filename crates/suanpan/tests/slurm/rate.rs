@@ -1,0 +1,116 @@
+//! What Suanpan costs on a real Slurm cluster: jobs a second beside plain `sbatch`, Slurm commands
+//! a polling period, and the time from a job's end at the site to its end at the front door.
+//! Measured, not asserted: `cargo xtask bench slurm` runs and prints them.
+
+use crate::scene::Scene;
+use std::fs;
+use std::time::{Duration, Instant};
+
+const SITE: &str = "shanghai";
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Runs shell text at a place as the ordinary account; seconds until it ended.
+fn shell(scene: &Scene, place: &str, text: &str) -> f64 {
+    let began = Instant::now();
+    let mut command = scene.command(place, "/bin/bash");
+    let output = command.args(["-c", text]).output().expect("bash runs");
+    assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+    began.elapsed().as_secs_f64()
+}
+
+fn plain(scene: &Scene, script: &str, jobs: usize) -> f64 {
+    let text = format!(
+        "for i in $(seq {jobs}); do sbatch -Q -t 5 --mem=10M -o /dev/null {script} || exit 1; done
+         while squeue -h -t PD,R,CG,CF | grep -q .; do sleep 0.5; done"
+    );
+    shell(scene, SITE, &text)
+}
+
+fn ours(scene: &Scene, script: &str, jobs: usize) -> f64 {
+    let suanpan = scene.binary().display().to_string();
+    let text = format!(
+        "for i in $(seq {jobs}); do \
+             {suanpan} submit -q --clusters={SITE}-slurm -t 5 --mem=10M -o /dev/null {script} > last || exit 1
+         done
+         while test \"$({suanpan} ps -q --limit 1 | wc -l)\" != 0; do sleep 0.5; done"
+    );
+    shell(scene, "hub", &text)
+}
+
+#[test]
+#[ignore = "minutes long, and measures: cargo xtask bench slurm"]
+fn jobs_a_second_beside_sbatch() {
+    let (jobs, rounds) = (number("RATE_JOBS", 2_000), number("RATE_ROUNDS", 1));
+    let Some(scene) = Scene::start() else { return };
+    let script = scene.script("true.sh", "#!/bin/sh\ntrue\n");
+    println!(
+        "{jobs} jobs of `true` at one site of a real Slurm, from first submission to last end"
+    );
+    for round in 1..=rounds {
+        let (sbatch, suanpan) = match round % 2 {
+            1 => (plain(&scene, &script, jobs), ours(&scene, &script, jobs)),
+            _ => {
+                let suanpan = ours(&scene, &script, jobs);
+                (plain(&scene, &script, jobs), suanpan)
+            }
+        };
+        let rate = |seconds: f64| jobs as f64 / seconds;
+        println!(
+            "round {round}: sbatch {:.1} jobs/s, suanpan {:.1} jobs/s, ratio {:.2}",
+            rate(sbatch),
+            rate(suanpan),
+            sbatch / suanpan
+        );
+    }
+}
+
+#[test]
+#[ignore = "minutes long, and measures: cargo xtask bench slurm"]
+fn commands_with_many_jobs_waiting() {
+    let jobs = number("WAITING_JOBS", 10_000);
+    let Some(mut scene) = Scene::start() else { return };
+    let script = scene.script("nap.sh", "#!/bin/sh\nsleep 30\n");
+    let array = format!("--array=1-{jobs}");
+    let site = format!("--clusters={SITE}-slurm");
+    scene.submit(&[&site, &array, "-t", "5", "--mem=10M", "-o", "/dev/null", &script]);
+    std::thread::sleep(Duration::from_secs(20));
+    let before = asked(&scene);
+    let window = Duration::from_secs(120);
+    std::thread::sleep(window);
+    let after = asked(&scene);
+    println!("{jobs} jobs of 30 s for one site; Slurm commands of its agent in {window:?}:");
+    for program in ["squeue", "scontrol", "sacct", "scancel", "sbatch"] {
+        let count = |log: &str| log.matches(&format!("program=\"{program}\"")).count();
+        println!("  {program:8} {}", count(&after) - count(&before));
+    }
+    scene.kill("server");
+    let mut late: Vec<f64> = scene.journal().iter().flat_map(ends).collect();
+    late.sort_by(f64::total_cmp);
+    let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize];
+    println!(
+        "from a job's end at the site to its end at the front door, {} jobs: \
+         p50 {:.2} s, p99 {:.2} s, most {:.2} s",
+        late.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+/// What the site's agent wrote about the commands it ran.
+fn asked(scene: &Scene) -> String {
+    let log = fs::read_to_string(scene.dir().join(format!("{SITE}.log"))).expect("a log");
+    log.lines().filter(|line| line.contains("asked Slurm")).collect::<Vec<_>>().join("\n")
+}
+
+/// Seconds between each end and the record of it.
+fn ends(record: &serde_json::Value) -> Vec<f64> {
+    let micros = |value: &serde_json::Value| value.as_f64().unwrap_or(0.0);
+    let at = micros(&record["at"]);
+    let events = record["events"].as_array().cloned().unwrap_or_default();
+    let ended = events.iter().filter_map(|event| event.get("allocation_ended"));
+    ended.map(|ended| (at - micros(&ended["at"])) / 1e6).collect()
+}

@@ -11,6 +11,7 @@ mod sim;
 mod slurm;
 mod submit;
 mod topology;
+mod transfers;
 
 use crate::runs::Run;
 
@@ -50,5 +51,10 @@ pub const BENCHES: &[Run] = &[
         name: "topology",
         about: "mapping of ranks beside Scotch, METIS and Mt-KaHyPar, on public instances",
         run: topology::run,
+    },
+    Run {
+        name: "transfers",
+        about: "chunks between two sites over emulated links, beside iperf3; foretold and real times",
+        run: transfers::run,
     },
 ];

@@ -72,13 +72,13 @@ pub struct State {
     pub(crate) quotas: Option<Arc<QuotaPolicy>>,
     #[serde(default, skip_serializing_if = "Programs::is_empty")]
     pub(crate) programs: Programs,
-    /// The latest waits at each cluster.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) waits: BTreeMap<ClusterId, Waits>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) links: links::Links,
     #[serde(default, skip_serializing_if = "Datasets::is_unused")]
     pub(crate) datasets: Datasets,
+    /// The latest waits at each cluster.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) waits: BTreeMap<ClusterId, Waits>,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }

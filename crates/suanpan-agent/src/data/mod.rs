@@ -22,11 +22,12 @@ pub mod contract;
 pub mod fetch;
 pub mod keeper;
 mod materialize;
-mod pace;
+pub mod pace;
 mod publish;
+mod room;
 pub mod store;
 pub mod talk;
-mod transfer;
+pub mod transfer;
 
 use crate::client::Client;
 use crate::config::Shutdown;

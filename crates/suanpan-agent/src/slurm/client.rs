@@ -56,6 +56,14 @@ impl fmt::Display for Trouble {
 /// # Errors
 /// See [`Trouble`].
 pub fn run(program: &str, words: &[String], limit: Duration) -> Result<String, Trouble> {
+    run_both(program, words, limit).map(|[stdout, _]| stdout)
+}
+
+/// Runs one command and answers its standard output and its standard error.
+///
+/// # Errors
+/// See [`Trouble`].
+pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[String; 2], Trouble> {
     let mut command = Command::new(program);
     command.args(words).env_clear().stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -78,7 +86,7 @@ pub fn run(program: &str, words: &[String], limit: Duration) -> Result<String, T
     let text = |reader: std::thread::JoinHandle<String>| reader.join().unwrap_or_default();
     let Some(status) = status else { return Err(Trouble::TimedOut(limit)) };
     let (stdout, stderr) = (text(stdout), text(stderr));
-    if status.success() { Ok(stdout) } else { Err(Trouble::Failed(stderr)) }
+    if status.success() { Ok([stdout, stderr]) } else { Err(Trouble::Failed(stderr)) }
 }
 
 /// Reads a pipe to its end on a thread of its own, so that no pipe fills up.

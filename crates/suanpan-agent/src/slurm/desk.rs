@@ -1,6 +1,8 @@
 //! The two threads that speak to Slurm, and what they share with the driver: one asks in bulk, one
 //! submits and cancels. Neither holds a lock while a command runs.
 
+mod foretell;
+
 use super::client::{self, ACT_LIMIT, ASK_LIMIT, Trouble, words};
 use super::mark::Mark;
 use super::parse;
@@ -12,6 +14,7 @@ use super::store::{Submission, name};
 use super::submit::{self, Refusal};
 use crate::failpoint;
 use crate::local::files::{Dir, now};
+use foretell::Foretell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -119,6 +122,7 @@ struct State {
     accounts: Arc<Accounts>,
     machines: Option<Machines>,
     tasks: VecDeque<Task>,
+    foretell: Foretell,
     cancels: BTreeSet<u64>,
     signals: Vec<Vec<String>>,
     submitted: Vec<Submitted>,
@@ -332,9 +336,12 @@ impl Desk {
 
     fn act(&self) {
         loop {
-            let (task, cancels, signals) = {
+            let (task, cancels, signals, foretell) = {
                 let idle = |state: &mut State| {
-                    let work = state.tasks.len() + state.cancels.len() + state.signals.len();
+                    let work = state.tasks.len()
+                        + state.cancels.len()
+                        + state.signals.len()
+                        + usize::from(state.foretell.is_wanted());
                     !state.ending && work == 0
                 };
                 let waited = self.acting.wait_while(self.state(), idle);
@@ -346,8 +353,12 @@ impl Desk {
                 for id in &cancels {
                     state.cancels.remove(id);
                 }
-                (state.tasks.pop_front(), cancels, std::mem::take(&mut state.signals))
+                let (task, foretell) = (state.tasks.pop_front(), state.foretell.take());
+                (task, cancels, std::mem::take(&mut state.signals), foretell)
             };
+            if let Some(task) = foretell {
+                self.ask_start(&task);
+            }
             for words in signals {
                 if let Err(trouble) = self.run("scancel", &words, ACT_LIMIT) {
                     tracing::warn!(%trouble, "scancel --signal");

@@ -20,6 +20,10 @@ use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::Outcome;
 use suanpan_wire::agent::SiteWait;
 
+/// A job whose inputs are still on their way is submitted if it will wait for twice as long as they
+/// need, and for so much longer.
+const STAGING_MARGIN: Duration = Duration::from_secs(30);
+
 /// How an allocation ends.
 pub(super) enum Ending {
     Ended(Exit),
@@ -66,9 +70,7 @@ impl SlurmDriver {
             // job by its mark.
             let known = rows.first().map(|row| row.id).or(account.map(|account| account.id));
             let Some(job) = known else {
-                // A job that started before its inputs are there would hold nodes for nothing.
-                let staged = self.settings.board.left(id) == Some(Duration::ZERO);
-                return if staged { self.submit(id, 1) } else { Ok(()) };
+                return if self.may_submit(id)? { self.submit(id, 1) } else { Ok(()) };
             };
             let generation = live.mark.generation;
             let submission = Submission { generation, attempt: 1, at: now(), job: Some(job) };
@@ -120,7 +122,6 @@ impl SlurmDriver {
         exit: Option<JobExit>,
         ids: Vec<u64>,
     ) -> io::Result<()> {
-        let dir = self.dir(id);
         let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         match verdict {
             Verdict::Wait(progress) => self.set(id, progress),
@@ -156,25 +157,7 @@ impl SlurmDriver {
                 }
             }
             Verdict::End(end, payload, message) => {
-                let (end, payload) = match payload {
-                    PayloadReach::Started => reached(end, store::give_up(&dir)?),
-                    never => (end, never),
-                };
-                let started_at = live.started;
-                let usage = Usage {
-                    wall_us: match (payload, started_at) {
-                        (PayloadReach::Started, Some(at)) => now().micros_since(at),
-                        _ => 0,
-                    },
-                    ..Usage::default()
-                };
-                if end == End::Lost && payload == PayloadReach::Started {
-                    // If it still runs on a node that Slurm lost, its supervisor ends it.
-                    let generation = live.mark.generation;
-                    let _ = dir.create_mark(&format!("stop.{generation}"));
-                }
-                let outcome = Outcome { end, payload, usage, message };
-                self.conclude(id, ended(outcome))?;
+                self.end(id, end, payload, message)?;
                 self.desk.cancel(ids);
             }
             Verdict::Refuse(reason) => {
@@ -183,6 +166,32 @@ impl SlurmDriver {
             }
         }
         Ok(())
+    }
+
+    /// It is over, and left no exit file.
+    fn end(
+        &mut self,
+        id: AllocationId,
+        end: End,
+        payload: PayloadReach,
+        message: String,
+    ) -> io::Result<()> {
+        let dir = self.dir(id);
+        let (end, payload) = match payload {
+            PayloadReach::Started => reached(end, store::give_up(&dir)?),
+            never => (end, never),
+        };
+        let Some(live) = self.live.get(&id) else { return Ok(()) };
+        let wall_us = match (payload, live.started) {
+            (PayloadReach::Started, Some(at)) => now().micros_since(at),
+            _ => 0,
+        };
+        let usage = Usage { wall_us, ..Usage::default() };
+        if end == End::Lost && payload == PayloadReach::Started {
+            // If it still runs on a node that Slurm lost, its supervisor ends it.
+            let _ = dir.create_mark(&format!("stop.{}", live.mark.generation));
+        }
+        self.conclude(id, ended(Outcome { end, payload, usage, message }))
     }
 
     /// Writes down how it ended; from here on nothing changes any more.
@@ -206,22 +215,45 @@ impl SlurmDriver {
         Ok(())
     }
 
-    fn submit(&mut self, id: AllocationId, attempt: u32) -> io::Result<()> {
+    /// Whether a job may be submitted: its inputs are there, or come before it would start by
+    /// Slurm's own word. One that started earlier would hold nodes for nothing.
+    fn may_submit(&self, id: AllocationId) -> io::Result<bool> {
+        let left = self.settings.board.left(id);
+        if left == Some(Duration::ZERO) {
+            return Ok(true);
+        }
+        let Some(left) = left else { return Ok(false) };
+        let mut trouble = None;
+        let task = || self.task(id, 1).map_err(|error| trouble = Some(error)).ok();
+        let wait = self.desk.foretell(id, task);
+        match trouble {
+            Some(error) => Err(error),
+            None => Ok(wait.is_some_and(|wait| wait > left * 2 + STAGING_MARGIN)),
+        }
+    }
+
+    /// What `sbatch` is called with; the script is written.
+    fn task(&self, id: AllocationId, attempt: u32) -> io::Result<Task> {
         let dir = self.dir(id);
         let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
         let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
         let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
         let run = given.run().ok_or_else(|| missing("an order to run"))?;
-        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let live = self.live.get(&id).ok_or_else(|| missing("what is known of it"))?;
         let files = files(&dir, run, &launch).map_err(|trouble| io::Error::other(trouble.0))?;
         let words = submit::options(&live.mark, &given, run, &launch, &files);
         let script = submit::site_script(&self.settings.exe, &dir.0, &live.mark);
         fs::write(dir.file(name::SITE_SCRIPT), script)?;
+        Ok(Task { allocation: id, mark: live.mark.clone(), dir, words, attempt })
+    }
+
+    fn submit(&mut self, id: AllocationId, attempt: u32) -> io::Result<()> {
+        let task = self.task(id, attempt)?;
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         live.in_flight = true;
         live.stage = Stage::Unknown;
         live.since = Instant::now();
-        let (allocation, mark) = (id, live.mark.clone());
-        self.desk.submit(Task { allocation, mark, dir, words, attempt });
+        self.desk.submit(task);
         Ok(())
     }
 

@@ -189,6 +189,14 @@ pub fn sbatch(text: &str) -> Option<u64> {
     text.lines().rev().find_map(|line| line.trim().split(';').next()?.parse().ok())
 }
 
+/// When a job would start, by the answer of `sbatch --test-only`: `sbatch: Job 5 to start at
+/// 2026-11-22T19:40:00 using 1 processors on nodes n1 in partition p`, in the site's local time.
+#[must_use]
+pub fn test_only(text: &str) -> Option<jiff::civil::DateTime> {
+    let rest = text.split_once(" to start at ")?.1;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
 /// The version in the answer of `sbatch --version`: `slurm-wlm 22.05.8` as (22, 5).
 #[must_use]
 pub fn version(text: &str) -> Option<(u32, u32)> {

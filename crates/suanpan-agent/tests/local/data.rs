@@ -61,8 +61,8 @@ fn bytes_told(fake: &Fake) -> u64 {
 fn whole(fake: &Fake, manifest: BlobHash, bytes: u64) {
     fake.until("a whole replica", |state| {
         let all = state.data_reports.iter().flat_map(|reports| &reports.replicas);
-        let told = all.filter(|replica| replica.manifest == manifest);
-        told.last().filter(|replica| replica.present_bytes == bytes).map(|_| ())
+        let mut told = all.filter(|replica| replica.manifest == manifest);
+        told.next_back().filter(|replica| replica.present_bytes == bytes).map(|_| ())
     });
 }
 

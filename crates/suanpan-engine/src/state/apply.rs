@@ -33,14 +33,8 @@ impl State {
                 self.took_back(at, *by);
                 self.preempted(*allocation, *by, *stop_at);
             }
-            Event::AllocationStaging { allocation, at } => {
-                self.learn_wait(*allocation, *at);
-                self.staging(*allocation, *at);
-            }
-            Event::AllocationStarted { allocation, at } => {
-                self.learn_wait(*allocation, *at);
-                self.started(*allocation, *at);
-            }
+            Event::AllocationStaging { allocation, at } => self.staging(*allocation, *at),
+            Event::AllocationStarted { allocation, at } => self.started(*allocation, *at),
             Event::AllocationEnded { allocation, outcome, charge, then, .. } => {
                 self.count_usage(at, *allocation, outcome);
                 self.learn_speed(*allocation, outcome, *then);
@@ -95,6 +89,7 @@ impl State {
     }
 
     fn staging(&mut self, id: AllocationId, at: Timestamp) {
+        self.learn_wait(id, at);
         self.allocation_mut(id).staging_at = Some(at);
     }
 
@@ -246,6 +241,7 @@ impl State {
     }
 
     fn started(&mut self, id: AllocationId, at: Timestamp) {
+        self.learn_wait(id, at);
         let allocation = self.allocation_mut(id);
         allocation.started_at = Some(at);
         let (job, cluster) = (allocation.placed.job, allocation.placed.cluster);

@@ -1,7 +1,7 @@
 //! What one agent is to do about data, made of the state.
 
 use super::limits::Limits;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use suanpan_engine::state::{Content, State};
 use suanpan_model::id::{BlobHash, ClusterId};
 use suanpan_model::time::Timestamp;
@@ -17,8 +17,8 @@ pub struct Beside {
     pub unreachable: BTreeSet<(String, String)>,
     /// Contents that somebody waits to get from the control plane.
     pub wishes: BTreeSet<BlobHash>,
-    /// Bits per second that a transfer is believed to make, by its ends.
-    pub throughput: BTreeMap<(String, String), u64>,
+    /// Most bytes in an hour that an agent may move to measure links.
+    pub probe_bytes_per_hour: u64,
 }
 
 /// What the agent of `cluster` is to do; its version is still to be set.
@@ -33,7 +33,7 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
     let peers = peers(state, cluster);
     let hold = data.hold.into_iter().map(|(manifest, staged_for)| {
         let content = state.datasets().content(manifest).expect("what is held is registered");
-        let sources = sources(content, &site, &peers, now, beside);
+        let sources = sources(state, content, &site, &peers, now, beside);
         Hold { manifest, sources, staged_for }
     });
     DataAnswer {
@@ -42,7 +42,9 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
         evict: data.evict,
         relay: relay(state, &site, beside),
         peers,
-        ..DataAnswer::default()
+        probe_bytes_per_hour: beside.probe_bytes_per_hour,
+        hub: beside.hub.clone(),
+        version: 0,
     }
 }
 
@@ -59,6 +61,7 @@ fn peers(state: &State, cluster: ClusterId) -> Vec<Peer> {
 /// Where a site gets the chunks of a content: sites that hold all of it first, by throughput, and
 /// the control plane's store where it has something of it.
 fn sources(
+    state: &State,
     content: &Content,
     site: &str,
     peers: &[Peer],
@@ -71,10 +74,7 @@ fn sources(
         .map(|peer| peer.site.as_str())
         .filter(|from| *from != site && content.present(from) > 0)
         .collect();
-    let speed = |from: &str| {
-        let link = (from.to_owned(), site.to_owned());
-        beside.throughput.get(&link).copied().unwrap_or(0)
-    };
+    let speed = |from: &str| state.link(from, site).map_or(0, |link| link.throughput_bps);
     let failed = |from: &str| beside.unreachable.contains(&(from.to_owned(), site.to_owned()));
     sites.sort_by_key(|from| {
         (failed(from), !content.is_complete_at(from), std::cmp::Reverse(speed(from)), *from)

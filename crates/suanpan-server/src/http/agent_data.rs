@@ -13,7 +13,6 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{Caller, Command, Present, RecordReplicas, RegisterDataset};
@@ -77,7 +76,7 @@ async fn look(app: &App, agent: Agent) -> Answer<DataAnswer> {
         limits: app.data.limits().clone(),
         unreachable: app.data.unreachable(),
         wishes: app.data.wishes(),
-        throughput: BTreeMap::new(),
+        probe_bytes_per_hour: app.plane.links().options().probe_bytes_per_hour,
     };
     let mut found = app.plane.ask(move |state, now| answer(state, now, agent.0, &beside)).await?;
     let bytes = serde_json::to_vec(&found).expect("answers are plain data");
@@ -136,6 +135,7 @@ pub(super) async fn reports(
     check_protocol(&headers)?;
     let reports: DataReports = body.read()?;
     app.plane.orders().note_contact(agent.0);
+    super::network::take_samples(&app, agent, &reports.samples).await?;
     note_transfers(&app, agent, &reports).await?;
     let present = reports.replicas.iter();
     let present = present.map(|one| Present { manifest: one.manifest, bytes: one.present_bytes });

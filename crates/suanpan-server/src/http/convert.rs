@@ -104,6 +104,7 @@ fn part_from(origin: Origin) -> v1::PartFrom {
         Origin::Declared => v1::PartFrom::Declared,
         Origin::Measured => v1::PartFrom::Measured,
         Origin::Derived => v1::PartFrom::Derived,
+        Origin::Assumed => v1::PartFrom::Assumed,
     }
 }
 

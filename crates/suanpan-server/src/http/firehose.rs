@@ -164,9 +164,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         let (kind, at) = (kind.to_owned(), record.at);
         views::JobEvent { seq: record.seq, job, index, at, kind, detail }
     };
-    let of = |allocation: AllocationId, kind: &str| {
-        vec![row(UNKNOWN, None, kind, json!({"allocation": allocation.0}))]
-    };
+    // The views know whose allocation it is.
+    let about = |kind: &str, detail: serde_json::Value| vec![row(UNKNOWN, None, kind, detail)];
+    let of =
+        |allocation: AllocationId, kind: &str| about(kind, json!({"allocation": allocation.0}));
     match event {
         Event::JobsSubmitted { jobs, .. } => jobs
             .iter()
@@ -181,11 +182,11 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         Event::AllocationStopping { allocation, reason, by, .. } => {
             let reason = super::convert::word(reason);
             let detail = json!({"allocation": allocation.0, "reason": reason, "by": by});
-            vec![row(UNKNOWN, None, "stopping", detail)]
+            about("stopping", detail)
         }
         Event::AllocationPreempted { allocation, by, stop_at } => {
             let detail = json!({"allocation": allocation.0, "by": by.0, "stop_at": stop_at});
-            vec![row(UNKNOWN, None, "preempted", detail)]
+            about("preempted", detail)
         }
         Event::AllocationStaging { allocation, .. } => of(*allocation, "staging"),
         Event::AllocationStarted { allocation, .. } => of(*allocation, "started"),
@@ -199,11 +200,10 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
                 "allocation": allocation.0, "state": state.name(), "message": outcome.message,
                 "end": end["kind"], "exit_code": end["code"], "signal": end["signal"],
             });
-            vec![row(UNKNOWN, None, kind, detail)]
+            about(kind, detail)
         }
         Event::AllocationRefused { allocation, reason } => {
-            let detail = json!({"allocation": allocation.0, "message": reason});
-            vec![row(UNKNOWN, None, "refused", detail)]
+            about("refused", json!({"allocation": allocation.0, "message": reason}))
         }
         Event::TasksEnded { job, state, .. } => {
             vec![row(*job, None, "tasks_ended", json!({"state": state.name()}))]

@@ -89,6 +89,7 @@ fn link_state(
 fn source(origin: Origin) -> v1::LinkSource {
     match origin {
         Origin::Declared => v1::LinkSource::Declared,
+        Origin::Assumed => v1::LinkSource::Assumed,
         Origin::Measured => v1::LinkSource::Measured,
         Origin::Derived => v1::LinkSource::Derived,
     }

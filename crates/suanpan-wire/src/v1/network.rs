@@ -57,6 +57,8 @@ pub enum LinkSource {
     Measured,
     /// It was measured in the other direction.
     Derived,
+    /// Nothing is known of it.
+    Assumed,
 }
 
 /// Scores of all sites in the metric model of IETF CATS.

@@ -125,6 +125,8 @@ pub enum PartFrom {
     Measured,
     /// Worked out from measurements of other links.
     Derived,
+    /// Nothing is known of the link yet: it is taken to be slow.
+    Assumed,
     /// What earlier jobs took there.
     Learnt,
 }

@@ -9,10 +9,11 @@ use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
     AccuracyList, ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail,
     DatasetList, DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList,
-    InviteSite, JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PinDataset,
+    InviteSite, JobDetail, JobList, JobPriorityList, LinkList, LogChunk, LogStreamName, PinDataset,
     PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset,
     RegisteredDataset, ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList,
-    SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    SiteMetricList, SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes,
+    Why,
 };
 
 /// Which jobs a list shows.
@@ -183,6 +184,19 @@ impl Client {
     /// How well what was foretold came true.
     pub fn accuracy(&self) -> Result<AccuracyList, Failure> {
         self.get("/v1/sites/accuracy", &[])
+    }
+
+    /// All links between sites.
+    pub fn links(&self) -> Result<LinkList, Failure> {
+        self.get("/v1/network/links", &[])
+    }
+
+    /// Scores of all sites, as they are seen from one.
+    pub fn site_metrics(&self, from: Option<&str>) -> Result<SiteMetricList, Failure> {
+        match from {
+            Some(from) => self.get("/v1/network/metrics", &[("from", from.to_owned())]),
+            None => self.get("/v1/network/metrics", &[]),
+        }
     }
 
     /// Lets a cluster join; the answer holds its agent's token.

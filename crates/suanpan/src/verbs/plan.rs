@@ -133,6 +133,7 @@ fn part_word(from: PartFrom) -> &'static str {
         PartFrom::Declared => "declared",
         PartFrom::Measured => "measured",
         PartFrom::Derived => "derived",
+        PartFrom::Assumed => "assumed",
         PartFrom::Learnt => "learnt",
     }
 }

@@ -22,6 +22,11 @@ fn the_researchers_guide_works_as_shown() {
     check("docs/guide-researcher.md");
 }
 
+#[test]
+fn the_guide_to_data_works_as_shown() {
+    check("docs/guide-data.md");
+}
+
 /// Types every `suanpan` command of a document's console blocks. None may be refused as wrong.
 fn check(document: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -115,6 +120,9 @@ fn prepare(network: &Network, root: &Path) {
     for name in ["train.sbatch", "job.sh", "sweep.sbatch", "report.sbatch"] {
         network.write(name, quick);
     }
+    fs::create_dir_all(network.work().join("images/more")).expect("a directory");
+    network.write("images/one.txt", "first picture\n");
+    network.write("images/more/two.txt", "and a second one: dog\n");
     // Uses up the ids before the first that the documents name.
     let before = format!("--array=1-{}", FIRST_ID - 1);
     let id = network.submit(&["-H", "-t", "1", &before, "--wrap=true"]);

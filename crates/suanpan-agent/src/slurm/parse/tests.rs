@@ -118,3 +118,12 @@ fn no_text_makes_a_reader_panic() {
         }
     }
 }
+
+#[test]
+fn the_start_that_slurm_foretells_is_read() {
+    let said = "sbatch: Job 31 to start at 2026-11-22T19:40:07 using 4 processors on nodes sh-1 in \
+                partition gpu\n";
+    let start = super::test_only(said).expect("a time");
+    assert_eq!(start.to_string(), "2026-11-22T19:40:07");
+    assert_eq!(super::test_only("allocation failure: Requested node configuration"), None);
+}

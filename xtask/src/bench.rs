@@ -54,7 +54,7 @@ pub const BENCHES: &[Run] = &[
     },
     Run {
         name: "transfers",
-        about: "chunks between two sites over emulated links, beside iperf3; foretold and real times",
+        about: "chunks between two sites over emulated links, beside iperf3; foretold times",
         run: transfers::run,
     },
 ];

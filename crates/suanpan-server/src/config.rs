@@ -4,7 +4,9 @@
 //! command line's flags, the environment's names, the file's keys and the reference are made from
 //! it. A key in the file that is not in the table is refused by name.
 
+mod data;
 mod file;
+mod reference;
 mod tls;
 mod value;
 
@@ -15,7 +17,6 @@ pub use tls::{Tls, TlsFiles};
 pub use value::Kind;
 
 use crate::data::DataOptions;
-use crate::data::limits::Limits as LinkLimits;
 use crate::pipeline::links::LinkOptions;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -421,25 +422,6 @@ impl Reader {
         })
     }
 
-    fn site_name(&self) -> Result<String, ConfigError> {
-        let text = self.given("site_name").text.trim();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        match (1..=64).contains(&text.len()) && text.chars().all(plain) {
-            true => Ok(text.to_owned()),
-            false => Err(self.wrong("site_name", "write 1 to 64 letters, digits, -, _ or .")),
-        }
-    }
-
-    fn data(&self, data_dir: &Path) -> Result<DataOptions, ConfigError> {
-        let store = match self.given("data.store").text.trim() {
-            "" => data_dir.join("chunks").display().to_string(),
-            place => place.to_owned(),
-        };
-        let limits = LinkLimits::parse(&self.given("data.limits").text);
-        let limits = limits.map_err(|expected| self.wrong("data.limits", expected))?;
-        Ok(DataOptions { store, site: self.site_name()?, limits })
-    }
-
     fn log_format(&self) -> Result<LogFormat, ConfigError> {
         match self.given("log.format").text.as_str() {
             "text" => Ok(LogFormat::Text),
@@ -486,30 +468,6 @@ impl Config {
             scheduler_period: Duration::from_millis(reader.number("scheduler.period_ms")?),
             checkpoint_every: reader.number("checkpoint_every")?,
         })
-    }
-
-    /// The table as a commented configuration file with every default.
-    #[must_use]
-    pub fn reference() -> String {
-        let mut text = String::from("# Settings of `suanpan server`, with their defaults.\n");
-        text.push_str("# A flag wins over the environment, the environment over this file.\n");
-        let table_of = |key: &str| key.split_once('.').map_or("", |(table, _)| table).to_owned();
-        let mut ordered: Vec<&Setting> = SETTINGS.iter().collect();
-        ordered.sort_by_key(|setting| table_of(setting.key));
-        let mut table = String::new();
-        for setting in ordered {
-            if table_of(setting.key) != table {
-                table = table_of(setting.key);
-                text.push_str(&format!("\n[{table}]\n"));
-            }
-            let name = setting.key.rsplit('.').next().unwrap_or(setting.key);
-            text.push_str(&format!("\n# {}\n", setting.help));
-            text.push_str(&format!("# --{}, {}\n", setting.flag(), setting.env()));
-            let sign = if setting.default.is_empty() { "# " } else { "" };
-            let quote = if setting.kind.is_bare(setting.default) { "" } else { "\"" };
-            text.push_str(&format!("{sign}{name} = {quote}{}{quote}\n", setting.default));
-        }
-        text
     }
 }
 

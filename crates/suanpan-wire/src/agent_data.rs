@@ -8,7 +8,7 @@
 //! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, where a site cannot be reached |
 //! | `GET /v1/agent/probe?bytes=N` | → N bytes that do not compress | 0 for a round trip |
 //! | `POST /v1/agent/probe` | bytes → [`ProbeSeen`] | how fast they came |
-//! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | a job's output becomes a dataset |
+//! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | an output becomes a dataset |
 //!
 //! As with orders, every message may be lost or repeated: the agent compares what it should hold
 //! with what it holds. Manifests are blobs (`GET /v1/agent/blobs/{hash}`).

@@ -1,12 +1,12 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
-use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
+use crate::data_args::Data;
+use crate::operator_args::{Drain, Network, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
 use crate::topology_args::Topology;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use suanpan_model::dataset::{DatasetName, DatasetRef};
 use suanpan_model::walltime::Walltime;
 
 /// One front door to many computing sites: submit a job once, and ask why.
@@ -311,96 +311,6 @@ pub enum SitesAction {
     Drain(Drain),
     /// Let drained nodes be used again
     Undrain(Undrain),
-}
-
-/// `network`.
-#[derive(Debug, Args)]
-pub struct Network {
-    #[command(subcommand)]
-    pub action: NetworkAction,
-}
-
-/// What is looked at of the network.
-#[derive(Debug, Subcommand)]
-pub enum NetworkAction {
-    /// List links between sites: delay, loss, throughput, and where each is from
-    Links,
-    /// Score every site from 0 to 10, as IETF CATS does: 8 and more is preferred, 3 and less is not
-    Metrics {
-        /// Site from which the network is looked at [default: the server's own place]
-        #[arg(long, value_name = "SITE")]
-        from: Option<String>,
-    },
-}
-
-/// `data`.
-#[derive(Debug, Args)]
-pub struct Data {
-    #[command(subcommand)]
-    pub action: DataAction,
-}
-
-/// What is done with data.
-#[derive(Debug, Subcommand)]
-pub enum DataAction {
-    /// Make a version of a dataset from files; sends only chunks that are not there yet
-    Put {
-        /// Name of the dataset
-        #[arg(value_name = "NAME")]
-        name: DatasetName,
-        /// Files and directories; a single directory is the dataset's root
-        #[arg(value_name = "PATH", required = true)]
-        paths: Vec<PathBuf>,
-        /// Chunks sent at a time
-        #[arg(long, value_name = "COUNT", default_value_t = 4,
-            value_parser = clap::value_parser!(u8).range(1..=64))]
-        parallel: u8,
-    },
-    /// List datasets, every version
-    Ls {
-        /// Only versions of this name
-        #[arg(value_name = "NAME")]
-        name: Option<DatasetName>,
-    },
-    /// Show a dataset: its files, where it is, and how it came to be
-    Show {
-        /// The dataset; its newest version if none is given
-        #[arg(value_name = "NAME[@VERSION]")]
-        dataset: DatasetRef,
-    },
-    /// Write a dataset's files below a directory
-    Get {
-        /// The dataset; its newest version if none is given
-        #[arg(value_name = "NAME[@VERSION]")]
-        dataset: DatasetRef,
-        /// The directory; files that are there already and are the same are kept
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
-        /// Longest wait for a site to hand the data over, seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-        timeout: u64,
-    },
-    /// Remove one version of a dataset; refused while a job needs it
-    Rm {
-        /// The dataset with its version
-        #[arg(value_name = "NAME@VERSION")]
-        dataset: DatasetRef,
-    },
-    /// Have a site keep a dataset, and get it if it has it not
-    Pin(PinArgs),
-    /// Let a site do without a dataset
-    Unpin(PinArgs),
-}
-
-/// A dataset and a site.
-#[derive(Debug, Args)]
-pub struct PinArgs {
-    /// The dataset; its newest version if none is given
-    #[arg(value_name = "NAME[@VERSION]")]
-    pub dataset: DatasetRef,
-    /// The site
-    #[arg(long, value_name = "SITE")]
-    pub site: String,
 }
 
 /// `quotas`.

@@ -6,6 +6,7 @@
 
 mod cli;
 mod client;
+mod data_args;
 mod exit;
 mod failure;
 mod interrupt;

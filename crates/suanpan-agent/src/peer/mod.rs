@@ -22,8 +22,8 @@
 //! | question | answers |
 //! | --- | --- |
 //! | `"ping"` | one `"pong"` |
-//! | `{"probe":{"bytes":N}}`, N up to 256 MiB | `{"bytes":{"bytes":N}}` with a body that does not compress |
-//! | `{"get_chunks":{"hashes":[…]}}`, up to 256 | for each, in order: `{"bytes":{"bytes":N}}` and the chunk, or `"not_here"` |
+//! | `{"probe":{"bytes":N}}`, N up to 256 MiB | `{"bytes":{"bytes":N}}`, incompressible |
+//! | `{"get_chunks":{"hashes":[…]}}`, up to 256 | each: `{"bytes":{"bytes":N}}` or `"not_here"` |
 //!
 //! `{"refused":{"reason":"…"}}` answers a question that is not understood or not allowed; the
 //! connection ends after it. Chunks are verified by the end that asked.

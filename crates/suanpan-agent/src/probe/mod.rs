@@ -7,9 +7,9 @@
 //!
 //! | what | how | when |
 //! | --- | --- | --- |
-//! | round trip, median and 99th percentile; loss | small messages, one every half second, over a window of 10 s | told every 5 s |
+//! | round trip (median, 99th percentile), loss | a small message each 0.5 s | every 5 s, over 10 s |
 //! | throughput, passively | transfers of data | as they end |
-//! | throughput, actively | some MiB, of which the second half is timed | without a transfer for ten minutes, or when something changed |
+//! | throughput, actively | second half of some MiB | ten minutes without transfer; on a change |
 //!
 //! Loss is what was not answered in time: TCP repeats what the network loses, after 200 ms at the
 //! least on Linux, so an answer that much later than the median stands for a loss.

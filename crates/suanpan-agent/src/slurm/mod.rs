@@ -20,8 +20,8 @@
 //! though Slurm holds it as never started. A job begins only once the control plane knows that it
 //! does, so that what it withdrew from a site out of contact never runs there. So a job is known by
 //! our mark ([`mark`]), every look at the queue is a reconciliation ([`judge`]), and what ran is
-//! what the fence and the exit file say ([`supervise`]). The cost at the site is that of [`desk`]: one `squeue` for all jobs, and
-//! `sacct` only while something is not explained.
+//! what the fence and the exit file say ([`supervise`]). The cost at the site is that of [`desk`]:
+//! one `squeue` for all jobs, and `sacct` only while something is not explained.
 
 mod client;
 mod desk;

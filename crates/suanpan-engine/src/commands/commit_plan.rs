@@ -108,13 +108,7 @@ impl<'a> Judge<'a> {
         let cluster = state.clusters.get(&placement.cluster)?;
         let inventory = cluster.inventory.as_deref()?;
         let shape = &job.spec.shape;
-        let length = placement.prediction.stage.0.saturating_add(placement.prediction.run.0);
-        let finish = self.at.plus(Seconds(length));
-        if cluster.contact.0 != Contact::Reachable
-            || job.spec.begin.is_some_and(|begin| begin > self.at)
-            || job.spec.deadline.is_some_and(|deadline| finish > deadline)
-            || state.missing_input(job).is_some()
-        {
+        if cluster.contact.0 != Contact::Reachable || !self.may_begin(job, placement) {
             return None;
         }
         self.keeps_together(job, placement.cluster)?;
@@ -174,6 +168,15 @@ impl<'a> Judge<'a> {
         let stays = job.spec.array.is_some() && job.spec.array_sites == ArraySites::One;
         let home = job.home.or_else(|| self.homes.get(&job.id).copied());
         (!stays || home.is_none_or(|home| home == cluster)).then_some(())
+    }
+
+    /// Whether the job's begin time has come, its deadline can be met and its inputs exist.
+    fn may_begin(&self, job: &Job, placement: &Placement) -> bool {
+        let length = placement.prediction.stage.0.saturating_add(placement.prediction.run.0);
+        let finish = self.at.plus(Seconds(length));
+        job.spec.begin.is_none_or(|begin| begin <= self.at)
+            && job.spec.deadline.is_none_or(|deadline| finish <= deadline)
+            && self.state.missing_input(job).is_none()
     }
 
     /// What a start would hold of its project's quota, or nothing if the quota does not permit it.

@@ -104,7 +104,7 @@ impl State {
         })
     }
 
-    /// What the scheduler is told that a job asks: of an array that began at a cluster, to go there.
+    /// What the scheduler is told that a job asks: an array that began at a cluster goes there.
     pub(super) fn shape_of(&self, job: &Job) -> Arc<Shape> {
         let Some(home) = job.home.and_then(|home| self.clusters.get(&home)) else {
             return Arc::clone(&job.spec.shape);

@@ -14,7 +14,7 @@
 //! | `compute` | 10 × free share of the scarcer of CPUs and GPUs, of the nodes that are there |
 //! | `service` | 10 × share of the nodes that are open; 0 while the agent is silent |
 //! | `composed` | 10 × 1 h / (time to move 1 GB there + 1 h / speed of the fastest flavor) |
-//! | L2 | (3 `communication` + 3 `compute` + 2 `service` + 2 `composed`) / 10; 0 where `communication` or `service` is 0 |
+//! | L2 | (3 comm. + 3 compute + 2 service + 2 composed) / 10; 0 if comm. or service is |
 //!
 //! Each is rounded down at its end. Scheduling does not use scores but the L0 values themselves,
 //! as the draft advises for decisions that matter.

@@ -16,6 +16,7 @@ use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
 use suanpan_model::job::{JobState, TaskRef};
 use suanpan_sched::snapshot::{ClosureKind, Contact};
+use suanpan_site::report::Outcome;
 use suanpan_wire::v1;
 use suanpan_wire::v1::SiteEventKind;
 
@@ -191,16 +192,11 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         Event::AllocationStaging { allocation, .. } => of(*allocation, "staging"),
         Event::AllocationStarted { allocation, .. } => of(*allocation, "started"),
         Event::AllocationEnded { allocation, outcome, then, .. } => {
-            let end = serde_json::to_value(outcome.end).unwrap_or_default();
             let (kind, state) = match then {
                 Then::Over(state) => ("ended", *state),
                 Then::Requeued => ("requeued", JobState::Pending),
             };
-            let detail = json!({
-                "allocation": allocation.0, "state": state.name(), "message": outcome.message,
-                "end": end["kind"], "exit_code": end["code"], "signal": end["signal"],
-            });
-            about(kind, detail)
+            about(kind, how_ended(*allocation, outcome, state))
         }
         Event::AllocationRefused { allocation, reason } => {
             about("refused", json!({"allocation": allocation.0, "message": reason}))
@@ -231,6 +227,14 @@ fn job_rows(record: &Record, event: &Event) -> Vec<views::JobEvent> {
         | Event::ReplicasEvicted { .. }
         | Event::KeysForgotten { .. } => Vec::new(),
     }
+}
+
+fn how_ended(allocation: AllocationId, outcome: &Outcome, state: JobState) -> serde_json::Value {
+    let end = serde_json::to_value(outcome.end).unwrap_or_default();
+    json!({
+        "allocation": allocation.0, "state": state.name(), "message": outcome.message,
+        "end": end["kind"], "exit_code": end["code"], "signal": end["signal"],
+    })
 }
 
 fn where_placed(one: &PlacedAllocation) -> serde_json::Value {

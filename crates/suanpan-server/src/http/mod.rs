@@ -70,8 +70,8 @@ pub enum Phase {
 }
 
 impl App {
-    /// Shares a control plane and its place for data among handlers. `nonce` is random, so that requests without a key
-    /// of their own never meet those of another start.
+    /// Shares a control plane and its place for data among handlers. `nonce` is random, so that
+    /// requests without a key of their own never meet those of another start.
     #[must_use]
     pub fn new(
         plane: ControlPlane,

@@ -156,7 +156,8 @@ pub struct Unfit {
     pub cluster: String,
     /// First condition it does not meet: `site`, `partition`, `path`, `flavor`, `feature`,
     /// `node_list`, `cpus`, `memory`, `gpus`, `nodes`, `node_limit`, `time_limit`, `budget`,
-    /// `replica`, `network`, `deadline`, `reachable`, `refused`, `resources`, `available` or `priority`.
+    /// `replica`, `network`, `deadline`, `reachable`, `refused`, `resources`, `available`
+    /// or `priority`.
     #[schema(example = "gpus")]
     pub condition: String,
     /// Amount or name asked.
@@ -249,7 +250,8 @@ pub struct Why {
 pub struct WhyPending {
     /// The reason, in Slurm's words where it has one: `Resources`, `Priority`, `Dependency`,
     /// `DependencyNeverSatisfied`, `BeginTime`, `JobHeldUser`, `InputMissing`,
-    /// `JobArrayTaskLimit`, `NoSiteFits`, `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`, `Deadline` or `ReqNodeNotAvail`.
+    /// `JobArrayTaskLimit`, `NoSiteFits`, `Budget`, `Quota`, `SiteUnreachable`, `SiteRefused`,
+    /// `Deadline` or `ReqNodeNotAvail`.
     #[schema(example = "Resources")]
     pub reason: String,
     /// The reason as a sentence, with what it depends on.

@@ -300,6 +300,10 @@ pub struct Output {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "results/model.json")]
     pub to: Option<String>,
+    /// Size it is expected to have, for which its way home is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 120_000)]
+    pub bytes: Option<u64>,
 }
 
 /// A dataset that a job reads.

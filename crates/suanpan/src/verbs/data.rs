@@ -4,7 +4,7 @@ mod get;
 mod put;
 
 use super::Context;
-use crate::cli::{Data, DataAction, PinArgs};
+use crate::data_args::{Data, DataAction, PinArgs};
 use crate::exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::table::{Align, Rows, Tone, toned};

@@ -1,9 +1,9 @@
 //! `network`: the links between sites, and scores of sites.
 
 use super::Context;
-use crate::cli::{Network, NetworkAction};
 use crate::exit;
 use crate::failure::{Failure, Outcome};
+use crate::operator_args::{Network, NetworkAction};
 use crate::output::table::{Align, Item, Rows, Tone, toned};
 use crate::output::{Form, Output, format};
 use suanpan_wire::v1::{LinkList, LinkSource, LinkState, SiteMetricList, SiteMetrics, Time};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use suanpan_model::dataset::{FileEntry, Mode};
 
 fn bytes_of(number: u32) -> Vec<u8> {
-    number.to_le_bytes().iter().cycle().take(100_000 + number as usize).copied().collect()
+    number.to_le_bytes().iter().cycle().take(10_000 + number as usize).copied().collect()
 }
 
 fn manifest(chunks: u32) -> (BlobHash, Manifest) {
@@ -162,11 +162,11 @@ fn sources_that_fail_are_left_and_named() {
 #[test]
 fn a_full_store_ends_a_transfer_with_its_reason() {
     let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path(), Some(1_000_000)).expect("a store");
+    let store = Store::open(dir.path(), Some(100_000)).expect("a store");
     let (done, _) = run(&store, &[("a", Manner::Good)], 50);
     let failure = done.failure.expect("it fails");
     assert!(failure.contains("quota for data is full"), "{failure}");
-    assert!(store.used() <= 1_000_000);
+    assert!(store.used() <= 100_000);
     // Tried again with more room, it goes on where it was.
     let before = store.used();
     store.set_quota(None);

@@ -32,8 +32,8 @@ impl Foretell {
 }
 
 impl Desk {
-    /// How long a job would wait, if Slurm said so in the last minute. Otherwise it is asked, unless
-    /// it was for this or another job a moment ago; `task` is made only then.
+    /// How long a job would wait, if Slurm said so in the last minute. Otherwise it is asked,
+    /// unless it was for this or another job a moment ago; `task` is made only then.
     pub fn foretell(
         &self,
         id: AllocationId,

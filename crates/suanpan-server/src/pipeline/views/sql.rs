@@ -61,7 +61,8 @@ const PUT_ATTEMPT: &str = "INSERT INTO attempts \
          preempted_by, predicted_out_s) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
          ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, \
-         ?35, ?36, ?37, ?38, ?39, ?40) ON CONFLICT (allocation) DO UPDATE SET state = excluded.state, \
+         ?35, ?36, ?37, ?38, ?39, ?40) ON CONFLICT (allocation) \
+         DO UPDATE SET state = excluded.state, \
          staging_seq = excluded.staging_seq, staging_us = excluded.staging_us, \
          started_seq = excluded.started_seq, started_us = excluded.started_us, \
          ended_seq = excluded.ended_seq, ended_us = excluded.ended_us, \

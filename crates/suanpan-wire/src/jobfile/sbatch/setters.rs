@@ -126,7 +126,7 @@ pub(super) fn add_input(job: &mut SubmitJob, text: &str) -> Result<(), String> {
 }
 
 pub(super) fn add_output(job: &mut SubmitJob, text: &str) -> Result<(), String> {
-    job.outputs.push(Output { path: fields::path(text)?, to: None });
+    job.outputs.push(Output { path: fields::path(text)?, ..Output::default() });
     Ok(())
 }
 

@@ -205,7 +205,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Paths, or mappings with `path` and `to`, or with `dataset` and `path`.
+    /// Paths, or mappings with `path`, `to` and `bytes`, or with `dataset` and `path`.
     pub(super) fn outputs(&mut self, path: Path<'_>, value: &Value) {
         for (path, item) in self.items(path, value) {
             let mut output = Output::default();
@@ -222,7 +222,8 @@ impl Reader<'_> {
                     match key.as_str() {
                         "path" => output.path = self.local_path(&path, value).unwrap_or_default(),
                         "to" => output.to = self.local_path(&path, value),
-                        _ => self.unknown(&path, &key, &["path", "to", "dataset"]),
+                        "bytes" => output.bytes = self.bytes(&path, value),
+                        _ => self.unknown(&path, &key, &["path", "to", "bytes", "dataset"]),
                     }
                 }
                 self.required(&path, mapping, &["path"]);

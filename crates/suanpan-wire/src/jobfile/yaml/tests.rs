@@ -32,7 +32,7 @@ inputs:
 - path: imagenet
   at: guiyang
   bytes: 1000
-outputs: [model.json]
+outputs: [model.json, {path: log, bytes: 9}]
 goal: fastest
 budget: 12.5
 begin: now+1hour
@@ -61,7 +61,7 @@ fn reads_a_file() {
     assert_eq!(job.file_mounts["data"], "./data");
     assert_eq!(job.flavors[1].env["BACKEND"], "npu");
     assert_eq!((job.inputs[1].bytes, job.inputs[1].at.as_deref()), (Some(1000), Some("guiyang")));
-    assert_eq!(job.outputs[0].path, "model.json");
+    assert_eq!((job.outputs[0].path.as_str(), job.outputs[1].bytes), ("model.json", Some(9)));
     assert_eq!(job.budget.map(|amount| amount.0), Some(12_500_000));
     assert_eq!((job.hold, job.requeue), (Some(true), Some(true)));
     assert_eq!((job.partition.len(), job.sites.len()), (2, 1));

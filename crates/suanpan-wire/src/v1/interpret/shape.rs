@@ -67,7 +67,10 @@ pub(super) fn shape(
         goal: job.goal.unwrap_or_default(),
         budget: job.budget,
         inputs: input_needs(job, check),
-        output_bytes: 0,
+        output_bytes: job
+            .outputs
+            .iter()
+            .fold(0, |sum: u64, output| sum.saturating_add(output.bytes.unwrap_or(0))),
         paths: directories.needed_paths(job),
     };
     if let Some(budget) = job.budget.filter(|budget| *budget < MicroCredits::ZERO) {

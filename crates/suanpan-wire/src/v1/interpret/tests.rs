@@ -142,7 +142,7 @@ fn refuses_by_name() {
         (|j| j.env = [("A=".into(), "b".into())].into(), "names without `=`"),
         (|j| j.file_mounts = [("/data".into(), "d".into())].into(), "inside the directory"),
         (|j| j.inputs = vec![Input { path: "a".into(), ..Input::default() }], "its size in bytes"),
-        (|j| j.outputs = vec![Output { path: "../a".into(), to: None }], "no `..`"),
+        (|j| j.outputs = vec![Output { path: "../a".into(), ..Output::default() }], "no `..`"),
         (|j| j.partition = vec!["a b".into()], "partition[0]: `a b`"),
         (|j| j.flavors = vec![FlavorChoice::default()], "flavors[0]: expected 1 to 128"),
         (|j| j.signal = Some("R:1".into()), "signal: `R:1`"),
@@ -164,7 +164,8 @@ fn files_and_paths() {
         job.inputs =
             vec![Input { path: "data/train.csv".to_owned(), bytes: Some(5), ..Input::default() }];
         job.file_mounts = [("cfg/a".to_owned(), "./a".to_owned())].into();
-        job.outputs = vec![Output { path: "m.json".to_owned(), to: Some("out/m.json".to_owned()) }];
+        let to = Some("out/m.json".to_owned());
+        job.outputs = vec![Output { path: "m.json".to_owned(), to, bytes: Some(7) }];
     });
     assert_eq!(meant.preview().shape.paths, ["/home/ann/run", "/logs"]);
     assert_eq!(meant.launch.workdir, Workdir::Path("/home/ann/run".to_owned()));
@@ -173,6 +174,7 @@ fn files_and_paths() {
     let expected = [("/home/ann/a", "cfg/a"), ("/home/ann/data/train.csv", "train.csv")];
     assert_eq!(copies, expected);
     assert_eq!(meant.launch.outputs[0].to, "out/m.json");
+    assert_eq!(meant.preview().shape.output_bytes, 7);
 }
 
 #[test]

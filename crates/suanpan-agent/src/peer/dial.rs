@@ -49,13 +49,21 @@ impl Dialer {
     /// See [`PeerError`]. That the other end does not accept *this* agent may only show at the
     /// first answer.
     pub fn connect(&self, site: &str) -> Result<Link, PeerError> {
+        self.connect_within(site, CONNECT_PATIENCE)
+    }
+
+    /// The same, but gives up after so long if nobody answers at an address.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub fn connect_within(&self, site: &str, patience: Duration) -> Result<Link, PeerError> {
         let point = self.directory.point(site);
         let reached = point.and_then(|point| Some((point.address?, point.certificate)));
         let (address, certificate) = reached.ok_or_else(|| PeerError::Unknown(site.to_owned()))?;
         let naming = |error| PeerError::Broken(format!("{address}: {error}"));
         let mut found = Err(PeerError::Broken(format!("{address}: it has no IP address")));
         for socket in address.to_socket_addrs().map_err(naming)? {
-            match TcpStream::connect_timeout(&socket, CONNECT_PATIENCE) {
+            match TcpStream::connect_timeout(&socket, patience) {
                 Ok(socket) => {
                     found = Ok(socket);
                     break;

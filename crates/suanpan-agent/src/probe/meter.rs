@@ -10,8 +10,8 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 /// How often a window is told.
 const TELL_PERIOD: Duration = Duration::from_secs(5);
 
-/// A window with fewer pings is not told. Without answers a window has no more than two.
-const PINGS_MIN: usize = 2;
+/// A window with fewer answers says nothing of quantiles; one without any is told.
+const PINGS_MIN: usize = 3;
 
 /// What TCP on Linux waits before it repeats is 200 ms and more; an answer that much late was lost.
 const REPEATED_AFTER: Duration = Duration::from_millis(150);
@@ -64,11 +64,11 @@ impl Pings {
             self.window.pop_front();
         }
         self.told = Some(now);
-        if self.window.len() < PINGS_MIN {
-            return None;
-        }
         let mut answered: Vec<Duration> =
             self.window.iter().filter_map(|(_, took)| *took).collect();
+        if self.window.is_empty() || (1..PINGS_MIN).contains(&answered.len()) {
+            return None;
+        }
         answered.sort_unstable();
         // Nearest rank.
         let rank = |percent: usize| (answered.len() * percent).div_ceil(100).saturating_sub(1);
@@ -88,12 +88,16 @@ const TRAINS_KEPT: usize = 5;
 const TRAINS_MIN: usize = 2;
 /// Trains differ if one's rate is so many times the other's.
 const TRAINS_DIFFER: u64 = 2;
+/// A train is no faster than its link, so this many times the known throughput contradicts it,
+const TRAIN_ABOVE: u64 = 2;
+/// and so does this part of it, though a train may be a good deal slower than a long transfer.
+const TRAIN_BELOW: u64 = 5;
 /// After this time without a sample of the throughput it is measured.
 const STALE: Duration = Duration::from_secs(600);
 /// Two measurements that confirm each other are so far apart.
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
 /// Longest rest after measurements that found nothing new, one soon after the other.
-const REST_MAX: Duration = Duration::from_secs(120);
+const REST_MAX: Duration = Duration::from_secs(60);
 /// Shortest.
 const REST_MIN: Duration = Duration::from_secs(10);
 
@@ -138,7 +142,10 @@ impl Watch {
         let usual = known.get(known.len() / 2).copied().unwrap_or_default();
         let differs = rate.saturating_mul(TRAINS_DIFFER) < usual
             || usual.saturating_mul(TRAINS_DIFFER) < rate;
-        if known.len() >= TRAINS_MIN && differs {
+        let contradicts = self.known.is_some_and(|(_, known)| {
+            rate / TRAIN_ABOVE > known || rate.saturating_mul(TRAIN_BELOW) < known
+        });
+        if known.len() >= TRAINS_MIN && differs || contradicts {
             self.odd_trains += 1;
             if self.odd_trains < 2 {
                 return Soon::Yes;

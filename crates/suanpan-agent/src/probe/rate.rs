@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Bytes until then, and when, since the question was asked.
 pub(crate) type Arrival = (u64, Duration);
 
+/// A flight that was read in less time lay in a buffer, and says nothing of the link.
+const FLIGHT_MIN: Duration = Duration::from_millis(1);
+
 /// The shortest time that arrivals are divided by.
 const TICK: Duration = Duration::from_micros(200);
 
@@ -36,7 +39,7 @@ pub(crate) fn train(arrivals: &[Arrival], round_trip: Duration) -> Option<u64> {
     let size = |flight: &[Arrival]| flight[flight.len() - 1].0 - flight[0].0;
     let largest = flights.into_iter().max_by_key(|flight| size(flight))?;
     let took = largest[largest.len() - 1].1.saturating_sub(largest[0].1);
-    (size(largest) > 0).then(|| bits_per_second(size(largest), took))
+    (size(largest) > 0 && took >= FLIGHT_MIN).then(|| bits_per_second(size(largest), took))
 }
 
 fn bits_per_second(bytes: u64, took: Duration) -> u64 {

@@ -60,7 +60,10 @@ impl Target for Peer {
     fn ping(&mut self) -> Result<Duration, String> {
         let mut link = match self.link.take() {
             Some(link) => link,
-            None => self.connect()?,
+            None => {
+                let connected = self.dialer.connect_within(&self.site, PING_PATIENCE);
+                connected.map_err(|error| error.to_string())?
+            }
         };
         let took = link.ping(PING_PATIENCE).map_err(|error| error.to_string())?;
         self.link = Some(link);

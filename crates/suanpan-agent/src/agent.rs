@@ -6,32 +6,29 @@ use crate::client::{Client, ClientError};
 use crate::config::{AgentConfig, Shutdown};
 use crate::data::board::Board;
 use crate::data::store::Store;
-use crate::data::talk::DataOutbox;
 use crate::driver::{Driver, LaunchDocument};
+use crate::launches::Launches;
 use crate::local::{LocalDriver, LocalSettings};
-use crate::network::Network;
+use crate::network::{Exchange, Network};
 use crate::noop::NoopDriver;
 use crate::peer::Directory;
-use crate::probe::{self, Prober};
 use crate::reporter::{self, Outbox, Pause};
 use crate::sitefile::Site;
 use crate::slurm::{self, SlurmDriver, SlurmSettings};
-use crate::{data, failpoint, logs, sitefile};
+use crate::{failpoint, logs, sitefile};
 use anyhow::Context as _;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use suanpan_model::id::{AllocationId, BlobHash};
-use suanpan_model::job::Launch;
+use suanpan_model::id::AllocationId;
 use suanpan_model::site::{DriverKind, Inventory};
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Action, judge};
 use suanpan_site::report::{Fact, Report};
 use suanpan_wire::agent::{LogRequest, NOT_APPROVED};
-use suanpan_wire::agent_data::DataReports;
 
 /// How often the machine is looked at when nothing wakes the agent.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
@@ -47,9 +44,6 @@ const APPROVAL_PERIOD: Duration = Duration::from_secs(2);
 
 /// How often its log says so.
 const WAITING_PERIOD: Duration = Duration::from_secs(60);
-
-/// Launch documents kept in memory; the tasks of an array share one.
-const LAUNCHES_KEPT: usize = 256;
 
 /// Runs an agent until it is told to end. Its jobs go on without it and are found again by the
 /// next agent with the same state directory.
@@ -97,8 +91,15 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || logs::answer(&c, &log_requests))?;
-    let places = Places { site: &inventory.site, store: &store, board, directory, network };
-    places.start(config, &client, shutdown)?;
+    let exchange = Exchange {
+        site: inventory.site.clone(),
+        client: Arc::clone(&client),
+        store: Arc::clone(&store),
+        board,
+        directory,
+        network,
+    };
+    exchange.start(config, shutdown)?;
     let site_file = SiteFile::new(&config.site_file, inventory.driver);
     Main {
         client,
@@ -115,52 +116,6 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     .run(shutdown);
     tracing::info!("agent ends; its jobs go on");
     Ok(())
-}
-
-/// What moves data between sites and measures the links between them.
-struct Places<'a> {
-    site: &'a str,
-    store: &'a Arc<Store>,
-    board: Board,
-    directory: Directory,
-    network: Option<Network>,
-}
-
-impl Places<'_> {
-    fn start(
-        self,
-        config: &AgentConfig,
-        client: &Arc<Client>,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<()> {
-        let outbox = DataOutbox::default();
-        let dialer = self.network.as_ref().map(Network::dialer);
-        let told = outbox.clone();
-        let tell = move |samples| told.push(DataReports { samples, ..DataReports::default() });
-        let prober = Prober::start(probe::Setting {
-            site: self.site.to_owned(),
-            dialer: dialer.clone(),
-            client: Arc::new(Client::new(config)?),
-            tell: Box::new(tell),
-            shutdown: shutdown.clone(),
-        })?;
-        let setting = data::Setting {
-            site: self.site.to_owned(),
-            client: Arc::clone(client),
-            store: Arc::clone(self.store),
-            board: self.board,
-            directory: self.directory,
-            dialer,
-            outbox,
-            prober,
-            poll_wait_s: config.poll_wait_s,
-        };
-        data::start(setting, shutdown)?;
-        if let Some(network) = self.network {
-            network.start(shutdown)?;
-        }
-        Ok(())
-    }
 }
 
 fn open_driver(
@@ -513,37 +468,5 @@ impl SiteFile {
         }
         self.modified = Some(modified);
         Some(sitefile::read(&self.path, Some(self.driver)))
-    }
-}
-
-/// Launch documents that were fetched, the latest ones.
-#[derive(Default)]
-struct Launches {
-    documents: BTreeMap<BlobHash, Result<Arc<Launch>, String>>,
-    order: VecDeque<BlobHash>,
-}
-
-impl Launches {
-    /// The document, or why it can never be used.
-    fn get(
-        &mut self,
-        client: &Client,
-        hash: BlobHash,
-    ) -> std::io::Result<Result<Arc<Launch>, String>> {
-        if let Some(known) = self.documents.get(&hash) {
-            return Ok(known.clone());
-        }
-        let bytes = client.blob(hash).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let document = serde_json::from_slice::<Launch>(&bytes).map(Arc::new).map_err(|error| {
-            format!("the launch document is not understood by this agent: {error}")
-        });
-        self.documents.insert(hash, document.clone());
-        self.order.push_back(hash);
-        if self.order.len() > LAUNCHES_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.documents.remove(&oldest);
-        }
-        Ok(document)
     }
 }

@@ -30,6 +30,7 @@ pub mod data;
 pub mod driver;
 mod failpoint;
 pub mod join;
+mod launches;
 pub mod local;
 mod logs;
 mod network;

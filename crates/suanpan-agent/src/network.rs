@@ -1,12 +1,19 @@
 //! An agent's part in the network of sites: it is known, answers the others, and measures.
 
-use crate::config::Shutdown;
+use crate::client::Client;
+use crate::config::{AgentConfig, Shutdown};
+use crate::data;
+use crate::data::board::Board;
+use crate::data::store::Store;
+use crate::data::talk::DataOutbox;
 use crate::peer::{ChunkSource, Dialer, Directory, Identity, Listener};
+use crate::probe::{self, Prober};
 use crate::sitefile::PeerSettings;
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
 use suanpan_model::site::PeerPoint;
+use suanpan_wire::agent_data::DataReports;
 
 /// An agent's part in the network of sites.
 pub(crate) struct Network {
@@ -55,5 +62,57 @@ impl Network {
             std::thread::Builder::new().name("peers".into()).spawn(run)?;
         }
         Ok(())
+    }
+}
+
+/// What an agent needs to exchange data with other sites and to measure the links to them.
+pub(crate) struct Exchange {
+    /// Name of the site.
+    pub(crate) site: String,
+    /// The control plane.
+    pub(crate) client: Arc<Client>,
+    /// The chunks and replicas.
+    pub(crate) store: Arc<Store>,
+    /// What the drivers ask for.
+    pub(crate) board: Board,
+    /// The agents of other sites, by the latest answer.
+    pub(crate) directory: Directory,
+    /// The agent's part in the network of sites, if it takes part.
+    pub(crate) network: Option<Network>,
+}
+
+impl Exchange {
+    /// Starts its threads; like the agent's others they are not joined.
+    pub(crate) fn start(self, config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let Exchange { site, client, store, board, directory, network } = self;
+        let outbox = DataOutbox::default();
+        let told = outbox.clone();
+        let dialer = network.as_ref().map(Network::dialer);
+        let prober = Prober::start(probe::Setting {
+            site: site.clone(),
+            dialer: dialer.clone(),
+            client: Arc::new(Client::new(config)?),
+            tell: Box::new(move |samples| {
+                told.push(DataReports { samples, ..DataReports::default() });
+            }),
+            shutdown: shutdown.clone(),
+        })?;
+        let poll_wait_s = config.poll_wait_s;
+        let setting = data::Setting {
+            site,
+            client,
+            store,
+            board,
+            directory,
+            dialer,
+            outbox,
+            prober,
+            poll_wait_s,
+        };
+        data::start(setting, shutdown)?;
+        match network {
+            Some(network) => network.start(shutdown),
+            None => Ok(()),
+        }
     }
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
-use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
+use suanpan_model::site::{DriverKind, Flavor, Inventory, Node, Partition};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
+mod link;
 mod peer;
 mod slurm;
 #[cfg(test)]
@@ -170,7 +171,7 @@ struct Written {
     #[serde(default)]
     partition: Vec<WrittenPartition>,
     #[serde(default)]
-    link: Vec<WrittenLink>,
+    link: Vec<link::Written>,
     data: Option<WrittenData>,
     slurm: Option<slurm::Written>,
     peer: Option<peer::Written>,
@@ -225,14 +226,6 @@ struct WrittenNodes {
 struct WrittenData {
     dir: Option<PathBuf>,
     quota: Option<Number>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenLink {
-    to: String,
-    delay_ms: Number,
-    throughput_mbps: Number,
 }
 
 /// A quantity, written as a number or in quotes. Its text is what is read, so that decimals stay
@@ -305,7 +298,7 @@ impl Reader {
         }
         let mut links = Vec::new();
         for (index, link) in written.link.iter().enumerate() {
-            links.push(read_link(&format!("link[{index}]"), link, &site)?);
+            links.push(link::read(&format!("link[{index}]"), link, &site)?);
         }
         Ok(Inventory {
             site,
@@ -403,7 +396,8 @@ impl Reader {
         for name in names.expand() {
             let (name, features) = (name.clone(), features.clone());
             let outside = Tres::default();
-            let node = Node { name: name.clone(), flavor, capacity, features, outside };
+            let releases = Vec::new();
+            let node = Node { name: name.clone(), flavor, capacity, features, outside, releases };
             let index = match self.by_name.get(&name) {
                 Some(&index) if self.nodes[index as usize] == node => index,
                 Some(_) => {
@@ -440,24 +434,6 @@ fn read_data(written: Option<&WrittenData>) -> Result<DataSite, SiteFileError> {
         Ok(size.get() << 20)
     });
     Ok(DataSite { dir: written.dir.clone(), quota: quota.transpose()? })
-}
-
-fn read_link(at: &str, written: &WrittenLink, site: &str) -> Result<Link, SiteFileError> {
-    let to = named(&format!("{at}.to"), &written.to)?;
-    if to == site {
-        return Err(wrong(&format!("{at}.to"), &to, "another site"));
-    }
-    let field = format!("{at}.delay_ms");
-    let delay = scaled(&field, &written.delay_ms, 3, "milliseconds one way, such as 12.5")?;
-    let delay_us = u32::try_from(delay)
-        .map_err(|_| wrong(&field, &written.delay_ms.text(), "at most 4000000"))?;
-    let field = format!("{at}.throughput_mbps");
-    let right = "megabits per second, such as 1000";
-    let throughput_bps = scaled(&field, &written.throughput_mbps, 6, right)?;
-    if throughput_bps == 0 {
-        return Err(wrong(&field, "0", "more than zero"));
-    }
-    Ok(Link { to, delay_us, throughput_bps })
 }
 
 /// A name: not empty, of characters that need no quoting anywhere.

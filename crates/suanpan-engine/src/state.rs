@@ -47,6 +47,7 @@ use suanpan_sched::flavor_speed::Programs;
 use suanpan_sched::quota::book::Book;
 use suanpan_sched::quota::policy::QuotaPolicy;
 use suanpan_sched::snapshot::Change;
+use suanpan_sched::waits::Waits;
 use suanpan_site::order::StopReason;
 
 /// How long a cluster that refused a job is not asked again.
@@ -75,6 +76,9 @@ pub struct State {
     pub(crate) links: links::Links,
     #[serde(default, skip_serializing_if = "Datasets::is_unused")]
     pub(crate) datasets: Datasets,
+    /// The latest waits at each cluster.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) waits: BTreeMap<ClusterId, Waits>,
     #[serde(skip)]
     pub(crate) derived: Derived,
 }

@@ -3,6 +3,7 @@
 use crate::id::BlobHash;
 use crate::memory::Mebibytes;
 use crate::money::Price;
+use crate::time::Timestamp;
 use crate::tres::Tres;
 use crate::walltime::Walltime;
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,23 @@ pub struct Node {
     /// of it while the site has closed the node.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub outside: Tres,
+    /// When parts of `outside` end at the latest, by the time limits of the jobs that have them;
+    /// in the order of time, at most [`RELEASES_MAX`]. Of the rest nothing is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
 }
+
+/// An amount of a node that is for this network again from a time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The time.
+    pub at: Timestamp,
+    /// The amount.
+    pub amount: Tres,
+}
+
+/// Most releases told of one node: what ends later is told with the last.
+pub const RELEASES_MAX: usize = 8;
 
 fn is_nothing(amount: &Tres) -> bool {
     *amount == Tres::default()

@@ -40,6 +40,8 @@ pub struct Offer {
     pub preference: u16,
     /// Time limit it will run under: the user's as stated, or the partition's default.
     pub limit: Walltime,
+    /// Learnt median wait of what is placed on the cluster.
+    pub wait: Seconds,
     /// Staging of inputs.
     pub stage: Seconds,
     /// Where `stage` is from; `None` if nothing is moved.
@@ -81,10 +83,11 @@ impl Offer {
         Seconds(self.stage.0 + u64::from(self.limit.seconds()))
     }
 
-    /// From start to expected finish, when the outputs are home.
+    /// From the start that the timeline gives to the expected finish, when the outputs are home.
     #[must_use]
     pub fn length(&self) -> Seconds {
-        Seconds(self.stage.0.saturating_add(self.run.0).saturating_add(self.out.0))
+        let parts = [self.wait, self.stage, self.run, self.out];
+        Seconds(parts.iter().fold(0, |sum, part| part.0.saturating_add(sum)))
     }
 }
 

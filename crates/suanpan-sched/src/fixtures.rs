@@ -52,6 +52,7 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
                 capacity,
                 features: Vec::new(),
                 outside: Tres::default(),
+                releases: Vec::new(),
             })
             .collect(),
         partitions: vec![partition("main", (0..count).collect())],

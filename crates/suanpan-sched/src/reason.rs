@@ -2,6 +2,7 @@
 
 use crate::flavor_speed::Basis;
 use crate::quota::preemption::Why;
+use crate::waits::WaitBasis;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
@@ -87,8 +88,11 @@ pub struct Candidate {
     pub flavor: String,
     /// Expected start of the payload's allocation.
     pub start: Timestamp,
-    /// Latest start if every job ahead uses all its time.
+    /// Latest start: if every job ahead uses all its time, and nine of ten learnt waits.
     pub start_latest: Timestamp,
+    /// Where both are from.
+    #[serde(default)]
+    pub wait_from: WaitBasis,
     /// Staging of inputs before the payload runs.
     pub stage: Seconds,
     /// Where `stage` is from; `None` if nothing is moved.

@@ -15,6 +15,7 @@
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
 //! | `Links` | O(links + c + shapes that move data * pools at the ends of changed links) |
+//! | `Waits` | O(c + offers of that cluster), of kept shapes too |
 //! | `Dataset` | O(c + shapes that need it * pools where staging it may differ) |
 //!
 //! With quotas, `Took` and `Freed` also count what the allocation holds: O(cells * levels).
@@ -26,6 +27,7 @@ use crate::fit::catalog::{Catalog, Rejudge};
 use crate::flavor_speed::{Program, Speeds, is_published};
 use crate::quota::book::{Book, Held};
 use crate::quota::policy::QuotaPolicy;
+use crate::waits::Wait;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::{Inventory, Node};
-use suanpan_model::time::Timestamp;
+use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 
 mod class;
@@ -206,6 +208,8 @@ pub enum Change {
     Links(BTreeMap<(String, String), LinkEstimate>),
     /// Where a dataset is; it is gone if `None`.
     Dataset(DatasetId, Option<DatasetView>),
+    /// What is known of the waits at a cluster.
+    Waits(ClusterId, Option<Wait>),
 }
 
 impl Snapshot {
@@ -261,6 +265,7 @@ impl Snapshot {
                 let clusters = self.catalog.set_links(&links);
                 self.rejudge(&clusters, Shape::moves_data);
             }
+            Change::Waits(cluster, wait) => self.set_wait(cluster, wait),
             Change::Dataset(id, view) => {
                 let clusters = self.catalog.set_dataset(id, view);
                 let needs =
@@ -321,6 +326,13 @@ impl Snapshot {
                 class.rejudge_cluster(&self.catalog, cluster, key, speeds);
             }
         }
+    }
+
+    fn set_wait(&mut self, cluster: ClusterId, wait: Option<Wait>) {
+        self.catalog.set_wait(cluster, wait);
+        let median = wait.map_or(Seconds(0), |wait| wait.median);
+        let classes = self.shapes.values_mut().chain(self.retired.0.values_mut());
+        classes.for_each(|class| class.set_wait(cluster, median));
     }
 
     fn set_speeds(&mut self, program: Arc<Program>, speeds: Option<Speeds>) {

@@ -1,7 +1,7 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
 use crate::data_args::Data;
-use crate::operator_args::{Drain, Priorities, Reservations, Undrain};
+use crate::operator_args::{Drain, Network, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;
 use crate::sim_args::Sim;
 use crate::topology_args::Topology;
@@ -76,6 +76,8 @@ pub enum Verb {
     Priorities(Priorities),
     /// Show or set what projects may use and lend each other
     Quotas(Quotas),
+    /// Look at the links between sites, and at scores of sites
+    Network(Network),
     /// Put, list, get, pin and remove datasets: named, versioned data that never changes
     Data(Data),
     /// List flavors: kinds of resource, their speed and price
@@ -303,6 +305,8 @@ pub enum SitesAction {
         #[arg(value_name = "CLUSTER")]
         name: String,
     },
+    /// Show how well starts, staging, run times and finishes were foretold
+    Accuracy,
     /// Start nothing new on nodes; what runs there goes on
     Drain(Drain),
     /// Let drained nodes be used again

@@ -125,3 +125,23 @@ pub enum PrioritiesAction {
     /// List projects and users with their shares and usage, as `sshare` does
     Shares,
 }
+
+/// `network`.
+#[derive(Debug, Args)]
+pub struct Network {
+    #[command(subcommand)]
+    pub action: NetworkAction,
+}
+
+/// What is looked at of the network.
+#[derive(Debug, Subcommand)]
+pub enum NetworkAction {
+    /// List links between sites: delay, loss, throughput, and where each is from
+    Links,
+    /// Score every site from 0 to 10, as IETF CATS does: 8 and more is preferred, 3 and less is not
+    Metrics {
+        /// Site from which the network is looked at [default: the server's own place]
+        #[arg(long, value_name = "SITE")]
+        from: Option<String>,
+    },
+}

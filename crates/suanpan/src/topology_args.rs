@@ -146,6 +146,19 @@ pub struct SearchArgs {
     pub threads: Option<u32>,
 }
 
+/// A job on a fabric, and how its order is searched for.
+#[derive(Clone, Debug, Args)]
+pub struct MappingArgs {
+    #[command(flatten)]
+    pub read: FabricArgs,
+    #[command(flatten)]
+    pub job: JobArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
+}
+
 /// `topology describe`.
 #[derive(Debug, Args)]
 pub struct TopologyDescribe {
@@ -169,13 +182,7 @@ pub struct TopologyMap {
     #[arg(value_name = "FABRIC")]
     pub fabric: String,
     #[command(flatten)]
-    pub read: FabricArgs,
-    #[command(flatten)]
-    pub job: JobArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    #[command(flatten)]
-    pub search: SearchArgs,
+    pub asked: MappingArgs,
     /// Print the order for a program: rankfile, hostfile, slurm, torchrun, kubernetes, jax, kueue,
     /// volcano, json
     #[arg(long, value_name = "FORMAT", help_heading = "Options")]
@@ -198,13 +205,7 @@ pub struct TopologyEstimate {
     #[arg(value_name = "FABRIC")]
     pub fabric: String,
     #[command(flatten)]
-    pub read: FabricArgs,
-    #[command(flatten)]
-    pub job: JobArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    #[command(flatten)]
-    pub search: SearchArgs,
+    pub asked: MappingArgs,
     /// How traffic finds its way: equal-split, shortest or dimension-ordered
     #[arg(long, value_name = "RULE", default_value = "equal-split", help_heading = "Options")]
     pub routing: String,
@@ -253,13 +254,7 @@ pub struct TopologyCompare {
     #[arg(value_name = "FABRIC", required = true)]
     pub fabrics: Vec<String>,
     #[command(flatten)]
-    pub read: FabricArgs,
-    #[command(flatten)]
-    pub job: JobArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    #[command(flatten)]
-    pub search: SearchArgs,
+    pub asked: MappingArgs,
 }
 
 /// `topology draw`.
@@ -269,13 +264,7 @@ pub struct TopologyDraw {
     #[arg(value_name = "FABRIC")]
     pub fabric: String,
     #[command(flatten)]
-    pub read: FabricArgs,
-    #[command(flatten)]
-    pub job: JobArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    #[command(flatten)]
-    pub search: SearchArgs,
+    pub asked: MappingArgs,
     /// Which order of a job is drawn: mapped or given
     #[arg(long, value_name = "ORDER", default_value = "mapped", help_heading = "Options")]
     pub show: String,

@@ -298,6 +298,7 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
             capacity: Tres { cpus: 32, memory: Mebibytes::new(131_072), gpus: 0 },
             features: Vec::new(),
             outside: Tres::default(),
+            releases: Vec::new(),
         })
         .collect();
     let limit = Walltime::from_seconds(86_400).expect("a day is not zero");

@@ -30,6 +30,9 @@ const LOOK_PERIOD: Duration = Duration::from_millis(500);
 /// How often it is told how much of a replica is there while more of it comes.
 const TELL_PERIOD: Duration = Duration::from_secs(5);
 
+/// The same of a replica that nothing here needs: its chunks may be those of another one.
+const WEIGH_PERIOD: Duration = Duration::from_secs(60);
+
 /// Transfers at a time; the first of the control plane's list go first.
 const TRANSFERS_MAX: usize = 4;
 
@@ -75,7 +78,15 @@ struct State {
     is_weighing: bool,
     is_relaying: bool,
     relayed: BTreeSet<BlobHash>,
-    told: BTreeMap<BlobHash, (u64, Instant)>,
+    told: BTreeMap<BlobHash, Told>,
+}
+
+/// What was told of a replica.
+struct Told {
+    bytes: u64,
+    at: Instant,
+    /// Changes of the store until then, and whether it was whole.
+    seen: (u64, bool),
 }
 
 impl Keeper {
@@ -171,31 +182,44 @@ impl Keeper {
         }
         state.running.insert(hold.manifest, Arc::new(Progress::new(0)));
         drop(state);
-        let (keeper, hold) = (Arc::clone(self), hold.clone());
-        self.spawn("transfer", move || {
+        let (hold, hash) = (hold.clone(), hold.manifest);
+        let work = move |keeper: &Arc<Keeper>| {
             let done = keeper.fetch(&hold);
             let mut state = keeper.state();
-            state.running.remove(&hold.manifest);
             match done {
                 Ok(()) => {
-                    state.resting.remove(&hold.manifest);
+                    state.resting.remove(&hash);
                 }
                 Err(why) => {
-                    tracing::warn!(manifest = %hold.manifest, %why, "not whole yet, tried again");
-                    let entry = state.resting.entry(hold.manifest);
+                    tracing::warn!(manifest = %hash, %why, "not whole yet, tried again");
+                    let entry = state.resting.entry(hash);
                     let (pause, at) = entry.or_insert((Pause::default(), Instant::now()));
                     *at = Instant::now() + pause.next();
                 }
             }
-            drop(state);
-            keeper.parts.board.wake();
+        };
+        self.spawn("transfer", work, move |state| {
+            state.running.remove(&hash);
         });
     }
 
-    pub(super) fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) {
-        // Without a thread now it is tried again at the next look.
-        if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+    /// Does work on a thread of its own, and `then` after it; at once if there is no thread, so
+    /// that it is tried again at the next look.
+    fn spawn(
+        self: &Arc<Keeper>,
+        name: &str,
+        work: impl FnOnce(&Arc<Keeper>) + Send + 'static,
+        then: impl Fn(&mut State) + Copy + Send + 'static,
+    ) {
+        let keeper = Arc::clone(self);
+        let run = move || {
+            work(&keeper);
+            then(&mut keeper.state());
+            keeper.parts.board.wake();
+        };
+        if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(run) {
             tracing::error!(%error, "no thread for the data of the site");
+            then(&mut self.state());
         }
     }
 
@@ -360,55 +384,56 @@ impl Keeper {
             return;
         }
         drop(state);
-        let keeper = Arc::clone(self);
-        self.spawn("weigh", move || {
+        let work = move |keeper: &Arc<Keeper>| {
             for hash in unknown {
                 match keeper.manifest(hash) {
-                    Ok(manifest) => {
-                        let bytes = keeper.parts.store.present_bytes(&manifest);
-                        let told = (bytes, Instant::now());
-                        keeper.state().told.insert(hash, told);
-                        keeper.tell_one(hash, bytes);
-                    }
+                    Ok(manifest) => keeper.tell_one(hash, &manifest),
                     Err(why) => {
                         tracing::warn!(manifest = %hash, %why, "a manifest is not known yet");
                         let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
                     }
                 }
             }
-            keeper.state().is_weighing = false;
-        });
+        };
+        self.spawn("weigh", work, |state| state.is_weighing = false);
     }
 
-    fn tell_one(&self, manifest: BlobHash, present_bytes: u64) {
-        let replicas = vec![ReplicaReport { manifest, present_bytes }];
-        (self.parts.tell)(DataReports { replicas, ..DataReports::default() });
-    }
-
-    /// Tells how much of each replica is there, where that changed.
-    fn tell_replicas(&self, answer: &DataAnswer) {
-        let held = answer.hold.iter().map(|hold| hold.manifest);
-        let mut replicas = Vec::new();
-        for hash in held.chain(answer.weigh.iter().copied()) {
-            let before = self.state().told.get(&hash).copied();
-            if before.is_some_and(|(_, at)| at.elapsed() < TELL_PERIOD)
-                && self.parts.store.tree(hash).is_none()
-            {
-                continue;
-            }
-            let Some(manifest) = self.parts.store.manifest(hash) else { continue };
-            let present_bytes = match self.parts.store.tree(hash) {
-                Some(_) => manifest.bytes(),
-                // Told as whole only when jobs can read it.
-                None => self.parts.store.present_bytes(&manifest),
-            };
-            self.state().told.insert(hash, (present_bytes, Instant::now()));
-            if before.is_none_or(|(bytes, _)| bytes != present_bytes) {
-                replicas.push(ReplicaReport { manifest: hash, present_bytes });
-            }
+    /// Tells how much of a replica is there, if that is not what was told last. O(chunks).
+    fn tell_one(&self, hash: BlobHash, manifest: &Manifest) {
+        let (changes, is_whole) = self.seen(hash);
+        // Told as whole only when jobs can read it.
+        let present_bytes = match is_whole {
+            true => manifest.bytes(),
+            false => self.parts.store.present_bytes(manifest),
+        };
+        let told = Told { bytes: present_bytes, at: Instant::now(), seen: (changes, is_whole) };
+        let before = self.state().told.insert(hash, told);
+        if before.is_none_or(|before| before.bytes != present_bytes) {
+            let replicas = vec![ReplicaReport { manifest: hash, present_bytes }];
+            let stored_bytes = Some(self.parts.store.used());
+            (self.parts.tell)(DataReports { replicas, stored_bytes, ..DataReports::default() });
         }
-        if !replicas.is_empty() {
-            (self.parts.tell)(DataReports { replicas, ..DataReports::default() });
+    }
+
+    /// What must have changed before a replica is weighed again.
+    fn seen(&self, hash: BlobHash) -> (u64, bool) {
+        (self.parts.store.changes(), self.parts.store.tree(hash).is_some())
+    }
+
+    /// Tells how much of each replica is there, where that changed: of those that should be here
+    /// every few seconds, of others rarely, and nothing while the store stays as it is.
+    fn tell_replicas(&self, answer: &DataAnswer) {
+        let held = answer.hold.iter().map(|hold| (hold.manifest, TELL_PERIOD));
+        let weighed = answer.weigh.iter().map(|hash| (*hash, WEIGH_PERIOD));
+        for (hash, period) in held.chain(weighed) {
+            let seen = self.seen(hash);
+            let is_due = self.state().told.get(&hash).is_none_or(|told| {
+                let became_whole = told.seen.1 != seen.1;
+                became_whole || (told.seen != seen && told.at.elapsed() > period)
+            });
+            if is_due && let Some(manifest) = self.parts.store.manifest(hash) {
+                self.tell_one(hash, &manifest);
+            }
         }
     }
 
@@ -422,8 +447,7 @@ impl Keeper {
             return;
         }
         drop(state);
-        let keeper = Arc::clone(self);
-        self.spawn("relay", move || {
+        let work = move |keeper: &Arc<Keeper>| {
             for hash in due {
                 match keeper.relay_one(hash) {
                     Ok(()) => {
@@ -435,8 +459,8 @@ impl Keeper {
                     }
                 }
             }
-            keeper.state().is_relaying = false;
-        });
+        };
+        self.spawn("relay", work, |state| state.is_relaying = false);
     }
 
     fn relay_one(&self, hash: BlobHash) -> Result<(), String> {
@@ -460,10 +484,9 @@ impl Keeper {
             if !self.state().publishing.insert(id) {
                 continue;
             }
-            let keeper = Arc::clone(self);
-            self.spawn("publish", move || {
-                keeper.publish(id, &dir);
-                keeper.state().publishing.remove(&id);
+            let work = move |keeper: &Arc<Keeper>| keeper.publish(id, &dir);
+            self.spawn("publish", work, move |state| {
+                state.publishing.remove(&id);
             });
         }
     }

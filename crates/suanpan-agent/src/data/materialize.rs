@@ -137,6 +137,7 @@ impl Store {
             state.index();
             gone
         };
+        self.note_change();
         let Some(replica) = gone else { return Ok(()) };
         for (index, file) in replica.files.iter().enumerate() {
             if matches!(file, FileState::Damaged(_)) {

@@ -32,7 +32,8 @@ pub struct Store {
     pub(super) state: Mutex<State>,
     names: AtomicU64,
     /// Datasets that are being made: their chunks are in no manifest yet.
-    making: AtomicU64,
+    pub(super) making: AtomicU64,
+    changes: AtomicU64,
     _lock: Flock<File>,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct State {
     /// Bytes of all of it.
     pub(super) used: u64,
     /// Most bytes there may be; no limit if absent.
-    quota: Option<u64>,
+    pub(super) quota: Option<u64>,
     /// Replicas that must stay; nothing may go while it is not known.
     pub(super) keep: Option<BTreeSet<BlobHash>>,
 }
@@ -121,6 +122,7 @@ impl Store {
             state,
             names: AtomicU64::new(0),
             making: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             _lock: lock,
         };
         store.scan().map_err(about)?;
@@ -186,14 +188,14 @@ impl Store {
         self.root.join(place).join(number.to_string())
     }
 
-    /// Sets the most bytes there may be.
-    pub fn set_quota(&self, quota: Option<u64>) {
-        self.state().quota = quota;
+    /// A number that is another one whenever something came or went.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
-    /// States which replicas must stay when room is needed.
-    pub fn set_keep(&self, keep: BTreeSet<BlobHash>) {
-        self.state().keep = Some(keep);
+    pub(super) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Bytes of everything that is held.
@@ -294,6 +296,7 @@ impl Store {
     fn note_damage(&self, hash: BlobHash, place: Option<Place>) -> io::Result<()> {
         let Some(place) = place else {
             self.state().drop_loose(hash);
+            self.note_change();
             return match fs::remove_file(self.chunk_path(hash)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -311,6 +314,7 @@ impl Store {
         *file = FileState::Damaged(chunks);
         state.index();
         drop(state);
+        self.note_change();
         fs::write(self.damage(place.replica, place.file as usize), bytes)
     }
 
@@ -340,6 +344,8 @@ impl Store {
         if state.loose.insert(chunk.hash, chunk.bytes).is_none() {
             state.used += u64::from(chunk.bytes);
         }
+        drop(state);
+        self.note_change();
         Ok(())
     }
 
@@ -352,60 +358,6 @@ impl Store {
             }
             _ => PutError::Refused(error),
         }
-    }
-
-    /// Removes replicas and chunks that nobody keeps until so many bytes more are within the quota.
-    ///
-    /// # Errors
-    /// If that is not enough.
-    pub(super) fn make_room(&self, bytes: u64) -> Result<(), PutError> {
-        let over = |state: &State| state.quota.is_some_and(|quota| state.used + bytes > quota);
-        if !over(&self.state()) {
-            return Ok(());
-        }
-        self.drop_unkept(bytes).map_err(PutError::Refused)?;
-        let state = self.state();
-        if !over(&state) {
-            return Ok(());
-        }
-        let (quota, used) = (state.quota.unwrap_or_default(), state.used);
-        Err(PutError::Full(format!(
-            "the site's quota for data is full: {used} of {quota} bytes are used by what must stay"
-        )))
-    }
-
-    fn drop_unkept(&self, bytes: u64) -> io::Result<()> {
-        let (unkept, keep) = {
-            let state = self.state();
-            let Some(keep) = state.keep.clone() else { return Ok(()) };
-            let unkept = state.replicas.keys().filter(|hash| !keep.contains(hash)).copied();
-            (unkept.collect::<Vec<_>>(), keep)
-        };
-        let over = || {
-            let state = self.state();
-            state.quota.is_some_and(|quota| state.used + bytes > quota)
-        };
-        for hash in unkept {
-            if over() {
-                tracing::info!(manifest = %hash, "removed for want of room");
-                self.remove(hash)?;
-            }
-        }
-        if !over() || self.making.load(Ordering::SeqCst) > 0 {
-            return Ok(());
-        }
-        // Chunks of no manifest that is kept: from transfers that are no longer wanted.
-        let wanted: BTreeSet<BlobHash> = keep
-            .iter()
-            .filter_map(|hash| self.manifest(*hash))
-            .flat_map(|manifest| manifest.chunks().map(|chunk| chunk.hash).collect::<Vec<_>>())
-            .collect();
-        let loose: Vec<BlobHash> = self.state().loose.keys().copied().collect();
-        for hash in loose.into_iter().filter(|hash| !wanted.contains(hash)) {
-            self.state().drop_loose(hash);
-            fs::remove_file(self.chunk_path(hash))?;
-        }
-        Ok(())
     }
 
     /// Cuts files into the store and keeps their manifest.

@@ -72,6 +72,7 @@ fn append(to: &mut DataReports, more: DataReports) {
         to.replicas.retain(|before| before.manifest != replica.manifest);
         to.replicas.push(replica);
     }
+    to.stored_bytes = more.stored_bytes.or(to.stored_bytes);
     to.transfers.extend(more.transfers);
     to.samples.extend(more.samples);
     let surplus = to.transfers.len().saturating_sub(TRANSFERS_MAX);

@@ -10,8 +10,8 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 /// How often a window is told.
 const TELL_PERIOD: Duration = Duration::from_secs(5);
 
-/// Fewer pings than this say nothing of quantiles.
-const PINGS_MIN: usize = 3;
+/// A window with fewer pings is not told. Without answers a window has no more than two.
+const PINGS_MIN: usize = 2;
 
 /// What TCP on Linux waits before it repeats is 200 ms and more; an answer that much late was lost.
 const REPEATED_AFTER: Duration = Duration::from_millis(150);

@@ -74,6 +74,10 @@ pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[Str
             command.env(name, value);
         }
     }
+    if program == "squeue" {
+        // Seconds since 1970, whatever the site's clock shows (squeue(1), strftime(3)).
+        command.env("SLURM_TIME_FORMAT", "%s");
+    }
     let missing = |error: io::Error| Trouble::Missing(format!("{program}: {error}"));
     let mut child = command.spawn().map_err(missing)?;
     let stdout = drain(child.stdout.take());

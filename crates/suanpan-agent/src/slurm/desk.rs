@@ -7,7 +7,8 @@ use super::client::{self, ACT_LIMIT, ASK_LIMIT, Trouble, words};
 use super::mark::Mark;
 use super::parse;
 use super::parse::{
-    AccountRow, NodeRow, PartitionRow, QueueRow, SACCT_FIELDS, SQUEUE_FORMAT, SlurmState,
+    AccountRow, NodeRow, PartitionRow, QueueRow, RUNNING_FORMAT, RunningRow, SACCT_FIELDS,
+    SQUEUE_FORMAT, SlurmState,
 };
 use super::store::{Submission, name};
 use super::submit::{self, Refusal};
@@ -36,6 +37,9 @@ const NODES_PERIOD: Duration = Duration::from_secs(15);
 
 /// Least time between two questions to accounting.
 const ACCOUNTS_PERIOD: Duration = Duration::from_secs(2);
+
+/// States of jobs that have nodes (squeue(1)).
+const HAS_NODES: &str = "running,completing,suspended,configuring";
 
 /// Jobs in one `scancel`.
 const CANCEL_MAX: usize = 200;
@@ -108,6 +112,8 @@ pub struct Machines {
     pub partitions: Vec<PartitionRow>,
     /// Our running jobs: node list and mark.
     pub ours: Vec<(String, Mark)>,
+    /// Jobs that came to the site another way and have nodes.
+    pub others: Vec<RunningRow>,
 }
 
 #[derive(Default)]
@@ -312,7 +318,11 @@ impl Desk {
     fn ask_machines(&self) {
         let nodes = self.run("scontrol", &words(&["-o", "-d", "show", "node"]), ASK_LIMIT);
         let partitions = self.run("scontrol", &words(&["-o", "show", "partition"]), ASK_LIMIT);
-        let (Ok(nodes), Ok(partitions)) = (nodes, partitions) else { return };
+        let list = words(&["-h", "-t", HAS_NODES, "-o", RUNNING_FORMAT]);
+        let running = self.run("squeue", &list, ASK_LIMIT);
+        let (Ok(nodes), Ok(partitions), Ok(running)) = (nodes, partitions, running) else { return };
+        let mut others = parse::running(&running);
+        others.retain(|row| row.mark.as_ref().is_none_or(|mark| mark.network != self.network));
         let mut state = self.state();
         let rows = state.snapshot.by_mark.iter();
         let running = rows.flat_map(|(mark, rows)| rows.iter().map(move |row| (mark, row)));
@@ -321,7 +331,7 @@ impl Desk {
             .map(|(mark, row)| (row.nodes.clone(), mark.clone()))
             .collect();
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        state.machines = Some(Machines { nodes, partitions, ours });
+        state.machines = Some(Machines { nodes, partitions, ours, others });
     }
 
     fn act(&self) {
@@ -422,6 +432,6 @@ impl Desk {
         let nodes = client::run("scontrol", &words(&["-o", "-d", "show", "node"]), ASK_LIMIT)?;
         let partitions = client::run("scontrol", &words(&["-o", "show", "partition"]), ASK_LIMIT)?;
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        Ok(Machines { nodes, partitions, ours: Vec::new() })
+        Ok(Machines { nodes, partitions, ..Machines::default() })
     }
 }

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::AllocationId;
 use suanpan_model::memory::Mebibytes;
-use suanpan_model::site::{Inventory, Node, Partition};
+use suanpan_model::site::{Inventory, Node, Partition, RELEASES_MAX, Release};
+use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
@@ -49,6 +50,7 @@ pub fn inventory(
     let mut inventory = site.inventory.clone();
     let mut index_of: BTreeMap<&str, u32> = BTreeMap::new();
     let ours = ours_on_nodes(machines, per_node);
+    let others = others_on_nodes(machines);
     let mut rows: Vec<&NodeRow> = machines.nodes.iter().collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     for row in rows {
@@ -62,7 +64,12 @@ pub fn inventory(
             false => Service::Closed,
         };
         index_of.insert(&row.name, u32::try_from(inventory.nodes.len()).unwrap_or(u32::MAX));
-        inventory.nodes.push(node(row, service, flavor, gpus, ours.get(&row.name)));
+        let mut node = node(row, service, flavor, gpus, ours.get(&row.name));
+        if service == Service::Open {
+            let others = others.get(&row.name).map_or(&[][..], Vec::as_slice);
+            node.releases = releases(&node.outside, others);
+        }
+        inventory.nodes.push(node);
     }
     for row in offered {
         let nodes: Vec<u32> =
@@ -140,7 +147,57 @@ fn node(row: &NodeRow, service: Service, flavor: u16, gpus: u32, ours: Option<&T
     features.extend(row.gres.iter().map(|one| one.kind.clone()).filter(|kind| !kind.is_empty()));
     features.sort();
     features.dedup();
-    Node { name: row.name.clone(), flavor, capacity, features, outside }
+    let (name, releases) = (row.name.clone(), Vec::new());
+    Node { name, flavor, capacity, features, outside, releases }
+}
+
+/// A job of others on one node: when it ends at the latest, with its processors and accelerators
+/// there.
+type Other = (Option<u64>, u32, u32);
+
+/// The jobs of others on each node.
+fn others_on_nodes(machines: &Machines) -> BTreeMap<String, Vec<Other>> {
+    let mut all: BTreeMap<String, Vec<Other>> = BTreeMap::new();
+    for row in &machines.others {
+        let Ok(nodes) = row.nodes.parse::<Hostlist>() else { continue };
+        let names: Vec<String> = nodes.expand().into_iter().collect();
+        let count = u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
+        for name in names {
+            all.entry(name).or_default().push((row.ends_s, row.cpus / count, row.gpus));
+        }
+    }
+    all
+}
+
+/// When what others use of a node ends. Of memory, which `squeue` does not tell, each job has a
+/// share as of the processors; with the last processor everything is given back, unless a job
+/// without an end is among them.
+fn releases(outside: &Tres, others: &[Other]) -> Vec<Release> {
+    let mut ending: Vec<(u64, u32, u32)> =
+        others.iter().filter_map(|&(ends, cpus, gpus)| Some((ends?, cpus, gpus))).collect();
+    ending.sort_unstable();
+    let for_ever = others.iter().any(|(ends, _, _)| ends.is_none());
+    let (mut left, mut found) = (*outside, Vec::<Release>::new());
+    for (ends, cpus, gpus) in ending {
+        let share = outside.memory.get() * u64::from(cpus) / u64::from(outside.cpus.max(1));
+        let part = Tres { cpus, memory: Mebibytes::new(share), gpus };
+        let amount = match cpus >= left.cpus && !for_ever {
+            true => left,
+            false => left.less(&left.less(&part)),
+        };
+        left = left.less(&amount);
+        let seconds = i64::try_from(ends).unwrap_or(i64::MAX);
+        let at = Timestamp(seconds.saturating_mul(1_000_000));
+        let is_full = found.len() >= RELEASES_MAX;
+        match found.last_mut() {
+            Some(last) if last.at == at || is_full => {
+                *last = Release { at, amount: last.amount.plus(&amount) };
+            }
+            _ => found.push(Release { at, amount }),
+        }
+    }
+    found.retain(|one| one.amount != Tres::default());
+    found
 }
 
 /// What our own running jobs hold on each node.

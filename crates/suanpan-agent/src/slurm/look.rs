@@ -122,7 +122,6 @@ impl SlurmDriver {
         exit: Option<JobExit>,
         ids: Vec<u64>,
     ) -> io::Result<()> {
-        let dir = self.dir(id);
         let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         match verdict {
             Verdict::Wait(progress) => self.set(id, progress),
@@ -158,25 +157,7 @@ impl SlurmDriver {
                 }
             }
             Verdict::End(end, payload, message) => {
-                let (end, payload) = match payload {
-                    PayloadReach::Started => reached(end, store::give_up(&dir)?),
-                    never => (end, never),
-                };
-                let started_at = live.started;
-                let usage = Usage {
-                    wall_us: match (payload, started_at) {
-                        (PayloadReach::Started, Some(at)) => now().micros_since(at),
-                        _ => 0,
-                    },
-                    ..Usage::default()
-                };
-                if end == End::Lost && payload == PayloadReach::Started {
-                    // If it still runs on a node that Slurm lost, its supervisor ends it.
-                    let generation = live.mark.generation;
-                    let _ = dir.create_mark(&format!("stop.{generation}"));
-                }
-                let outcome = Outcome { end, payload, usage, message };
-                self.conclude(id, ended(outcome))?;
+                self.end(id, end, payload, message)?;
                 self.desk.cancel(ids);
             }
             Verdict::Refuse(reason) => {
@@ -185,6 +166,32 @@ impl SlurmDriver {
             }
         }
         Ok(())
+    }
+
+    /// It is over, and left no exit file.
+    fn end(
+        &mut self,
+        id: AllocationId,
+        end: End,
+        payload: PayloadReach,
+        message: String,
+    ) -> io::Result<()> {
+        let dir = self.dir(id);
+        let (end, payload) = match payload {
+            PayloadReach::Started => reached(end, store::give_up(&dir)?),
+            never => (end, never),
+        };
+        let Some(live) = self.live.get(&id) else { return Ok(()) };
+        let wall_us = match (payload, live.started) {
+            (PayloadReach::Started, Some(at)) => now().micros_since(at),
+            _ => 0,
+        };
+        let usage = Usage { wall_us, ..Usage::default() };
+        if end == End::Lost && payload == PayloadReach::Started {
+            // If it still runs on a node that Slurm lost, its supervisor ends it.
+            let _ = dir.create_mark(&format!("stop.{}", live.mark.generation));
+        }
+        self.conclude(id, ended(Outcome { end, payload, usage, message }))
     }
 
     /// Writes down how it ended; from here on nothing changes any more.

@@ -15,6 +15,10 @@ mod tests;
 /// the separator).
 pub const SQUEUE_FORMAT: &str = "%A|%T|%r|%N|%k";
 
+/// Format for `squeue -h -t running,completing,suspended,configuring -o`: end by the time limit,
+/// processors of all nodes, generic resources on each node, nodes, comment.
+pub const RUNNING_FORMAT: &str = "%e|%C|%b|%N|%k";
+
 /// Fields for `sacct -XDnP -o`: the comment is empty where the site does not store it, and then
 /// the submit line has it.
 pub const SACCT_FIELDS: &str = "jobidraw,state,exitcode,elapsedraw,start,end,comment,submitline";
@@ -102,6 +106,38 @@ pub fn squeue(text: &str) -> Vec<QueueRow> {
             nodes: fields.next()?.to_owned(),
             mark: Mark::find(fields.next()?),
         })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// One job that has nodes, whoever submitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningRow {
+    /// When its time limit ends, seconds since 1970; nothing if it has none.
+    pub ends_s: Option<u64>,
+    /// Processors, of all its nodes together.
+    pub cpus: u32,
+    /// Accelerators on each node, as far as they were asked for by node.
+    pub gpus: u32,
+    /// Its nodes.
+    pub nodes: String,
+    /// Our mark; absent on jobs that did not come through an agent.
+    pub mark: Option<Mark>,
+}
+
+/// Reads the output of `squeue` in [`RUNNING_FORMAT`].
+#[must_use]
+pub fn running(text: &str) -> Vec<RunningRow> {
+    let row = |line: &str| {
+        let mut fields = line.splitn(5, '|');
+        let ends_s = fields.next()?.trim().parse().ok();
+        let cpus = fields.next()?.trim().parse().ok()?;
+        // `gres:gpu:h20:2`, several with commas, or `N/A`.
+        let gres = fields.next()?.split(',');
+        let count = |one: &str| one.rsplit([':', '=']).next()?.parse::<u32>().ok();
+        let gpus = gres.filter_map(count).fold(0, u32::saturating_add);
+        let nodes = fields.next()?.to_owned();
+        Some(RunningRow { ends_s, cpus, gpus, nodes, mark: Mark::find(fields.next()?) })
     };
     text.lines().filter_map(row).collect()
 }

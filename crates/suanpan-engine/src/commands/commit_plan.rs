@@ -94,7 +94,7 @@ struct Judge<'a> {
     at: Timestamp,
     taken: BTreeMap<(ClusterId, u32), Tres>,
     ready: BTreeMap<JobId, Ready<'a>>,
-    /// Where this plan began arrays.
+    /// Where this plan last placed something of a job.
     homes: BTreeMap<JobId, ClusterId>,
     /// The quotas with what this plan holds too.
     book: Option<Box<Book>>,
@@ -111,12 +111,7 @@ impl<'a> Judge<'a> {
         if cluster.contact.0 != Contact::Reachable || !self.may_begin(job, placement) {
             return None;
         }
-        // The tasks of an array stay together; those that a plan scattered are planned again.
-        let homes = job.spec.array.as_ref().filter(|_| job.spec.array_sites == ArraySites::One);
-        let known = job.home.or_else(|| self.homes.get(&job.id).copied());
-        if homes.is_some() && known.is_some_and(|home| home != placement.cluster) {
-            return None;
-        }
+        self.keeps_together(job, placement.cluster)?;
         let partition = inventory.partitions.get(usize::from(placement.partition))?;
         let in_partition = |node: &u32| partition.nodes.contains(node);
         if placement.nodes.len() != shape.nodes as usize
@@ -145,9 +140,7 @@ impl<'a> Judge<'a> {
         let held = self.permitted(job, flavor, &per_node)?;
         self.take(placement, &cluster.free, &per_node)?;
         let position = self.next_ready(job)?;
-        if homes.is_some() {
-            self.homes.insert(job.id, placement.cluster);
-        }
+        self.homes.insert(job.id, placement.cluster);
         if let (Some(book), Some((queue, amounts))) = (&mut self.book, held) {
             book.quotas.add(queue, &amounts);
         }
@@ -177,6 +170,13 @@ impl<'a> Judge<'a> {
         job.spec.begin.is_none_or(|begin| begin <= self.at)
             && job.spec.deadline.is_none_or(|deadline| finish <= deadline)
             && self.state.missing_input(job).is_none()
+    }
+
+    /// The tasks of an array stay together; those that a plan scattered are planned again.
+    fn keeps_together(&self, job: &Job, cluster: ClusterId) -> Option<()> {
+        let stays = job.spec.array.is_some() && job.spec.array_sites == ArraySites::One;
+        let home = job.home.or_else(|| self.homes.get(&job.id).copied());
+        (!stays || home.is_none_or(|home| home == cluster)).then_some(())
     }
 
     /// What a start would hold of its project's quota, or nothing if the quota does not permit it.

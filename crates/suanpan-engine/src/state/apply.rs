@@ -89,6 +89,7 @@ impl State {
     }
 
     fn staging(&mut self, id: AllocationId, at: Timestamp) {
+        self.learn_wait(id, at);
         self.allocation_mut(id).staging_at = Some(at);
     }
 
@@ -240,6 +241,7 @@ impl State {
     }
 
     fn started(&mut self, id: AllocationId, at: Timestamp) {
+        self.learn_wait(id, at);
         let allocation = self.allocation_mut(id);
         allocation.started_at = Some(at);
         let (job, cluster) = (allocation.placed.job, allocation.placed.cluster);

@@ -5,7 +5,7 @@ use crate::event::Then;
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, JobId};
 use suanpan_model::job::JobState;
-use suanpan_model::time::Seconds;
+use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::flavor_speed::{News, Program, is_published};
 use suanpan_sched::snapshot::{Change, ClassKey};
 use suanpan_site::report::Outcome;
@@ -55,6 +55,25 @@ impl State {
                     self.publish_jobs_of(&other);
                 }
             }
+        }
+    }
+
+    /// Takes in when an allocation came to its nodes: how long the site kept it waiting. What has
+    /// data to wait for teaches nothing, because it waits for both.
+    pub(super) fn learn_wait(&mut self, id: AllocationId, at: Timestamp) {
+        let live = &self.allocations[&id];
+        let has_come = live.staging_at.is_some() || live.started_at.is_some();
+        if has_come || live.placed.prediction.stage.0 > 0 {
+            return;
+        }
+        let cluster = live.placed.cluster;
+        let wait = Seconds(at.micros_since(live.placed_at) / 1_000_000);
+        let waits = self.waits.entry(cluster).or_default();
+        let before = waits.known();
+        waits.learn(wait);
+        let known = waits.known();
+        if before != known {
+            self.emit(|| Change::Waits(cluster, known));
         }
     }
 

@@ -10,6 +10,7 @@ use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_sched::quota::MemberId;
 use suanpan_sched::snapshot::{Change, Ending, GOES_FIRST, Pending, Running, Snapshot};
+use suanpan_sched::waits::Waits;
 use suanpan_site::order::StopReason;
 
 impl State {
@@ -39,6 +40,8 @@ impl State {
             let Some(inventory) = &cluster.inventory else { continue };
             snapshot.apply(Change::Inventory(*id, Arc::clone(inventory)));
             snapshot.apply(Change::Contact(*id, cluster.contact.0));
+            let known = self.waits.get(id).and_then(Waits::known);
+            snapshot.apply(Change::Waits(*id, known));
             for closed in cluster.closures.values() {
                 snapshot.apply(Change::Closed(*id, closed.closure.clone()));
             }

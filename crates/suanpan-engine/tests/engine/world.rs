@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use suanpan_engine::command::{
     AddSite, Caller, Command, CommitPlan, DrainNodes, EndReservation, IdempotencyKey, InviteSite,
-    JoinSite, NodeChoice, PinDataset, Present, RecordReplicas, RegisterDataset, ReserveNodes,
-    SubmitJobs, Target, TokenHash, UndrainNodes,
+    JoinSite, LinkChange, NodeChoice, PinDataset, Present, RecordReplicas, RegisterDataset,
+    ReserveNodes, SubmitJobs, Target, TokenHash, UndrainNodes,
 };
 use suanpan_engine::event::{Event, Then};
 use suanpan_engine::sequencer::{Record, Reply, Sequencer};
@@ -23,6 +23,7 @@ use suanpan_model::job::{
 };
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
+use suanpan_model::network::{LinkEstimate, Origin};
 use suanpan_model::site::{DriverKind, Flavor, Inventory, Node, Partition};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
@@ -145,6 +146,7 @@ impl World {
                 self.dataset(verb, &plain, &named)
             }
             "data" => self.data(&plain[0]),
+            "link" => self.link(&plain),
             "queue" => self.queue(),
             "why" => self.why(&plain[0]),
             "silent" => {
@@ -232,6 +234,22 @@ impl World {
             }
         };
         self.ask(caller, command)
+    }
+
+    /// `link FROM TO gone` or `link FROM TO MILLISECONDS MBIT`: what is believed of a link.
+    fn link(&mut self, plain: &[String]) -> Vec<String> {
+        let number = |index: usize| plain[index].parse::<u32>().expect("a number");
+        let estimate = (plain[2] != "gone").then(|| LinkEstimate {
+            round_trip_us: number(2) * 1000,
+            round_trip_p99_us: number(2) * 1000,
+            loss_ppm: 0,
+            throughput_bps: u64::from(number(3)) * 1_000_000,
+            delay_from: Origin::Measured,
+            throughput_from: Origin::Measured,
+            at: self.now,
+        });
+        let change = LinkChange { from: plain[0].clone(), to: plain[1].clone(), estimate };
+        self.ask(Caller::System, Command::RecordEstimates(vec![change]))
     }
 
     /// `drain CLUSTER NODES|all [from=S] [until=S] [reason=WORD]`, `undrain CLUSTER NODES|all`,
@@ -617,6 +635,20 @@ fn told(event: &Event) -> String {
         Event::PrioritiesSet { policy: Some(policy) } => {
             format!("jobs go by priority, anew every {} s", policy.every.0)
         }
+        Event::EstimatesRecorded { links } => {
+            let words = |link: &LinkChange| match &link.estimate {
+                None => format!("{}-{} unknown", link.from, link.to),
+                Some(known) => format!(
+                    "{}-{} {} ms {} Mbit/s",
+                    link.from,
+                    link.to,
+                    known.round_trip_us / 1000,
+                    known.throughput_bps / 1_000_000
+                ),
+            };
+            let links: Vec<String> = links.iter().map(words).collect();
+            format!("links {}", links.join(", "))
+        }
         Event::QuotasSet { policy: None } => "no quotas".into(),
         Event::QuotasSet { policy: Some(policy) } => {
             format!("quotas of {} projects", policy.projects.len())
@@ -766,6 +798,7 @@ pub fn inventory(name: &str, words: &Words) -> Inventory {
             capacity,
             features: Vec::new(),
             outside: Tres::default(),
+            releases: Vec::new(),
         })
         .collect();
     let limit = "1-00:00:00".parse().expect("a time limit");

@@ -5,12 +5,14 @@ use crate::fit::feasible::{Ground, offers};
 use crate::fit::network::{DatasetView, Links};
 use crate::fit::pool::{Pool, pools};
 use crate::reason::{Predicate, Unfit};
+use crate::waits::Wait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::{ClusterId, DatasetId};
 use suanpan_model::job::Shape;
 use suanpan_model::network::LinkEstimate;
 use suanpan_model::site::{Flavor, Inventory};
+use suanpan_model::time::Seconds;
 
 /// Inventories with their pools and links, kept up to date one inventory at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub struct Catalog {
 struct Entry {
     inventory: Arc<Inventory>,
     pools: Vec<Pool>,
+    wait: Option<Wait>,
 }
 
 /// Which shapes must be judged anew after an inventory changed.
@@ -44,7 +47,8 @@ impl Catalog {
             return Rejudge::Nothing;
         }
         let pools = pools(&inventory);
-        self.entries.insert(cluster, Entry { inventory, pools });
+        let wait = before.and_then(|entry| entry.wait);
+        self.entries.insert(cluster, Entry { inventory, pools, wait });
         match self.links.declare(self.entries.values().map(|entry| &*entry.inventory)) {
             false => Rejudge::Cluster,
             true => Rejudge::Everything,
@@ -68,6 +72,18 @@ impl Catalog {
             Some(sites) => self.at(&sites),
             None => self.entries.keys().copied().collect(),
         }
+    }
+
+    /// Takes in what is known of the waits at a cluster.
+    pub(crate) fn set_wait(&mut self, cluster: ClusterId, wait: Option<Wait>) {
+        if let Some(entry) = self.entries.get_mut(&cluster) {
+            entry.wait = wait;
+        }
+    }
+
+    /// What is known of the waits at a cluster.
+    pub(crate) fn wait(&self, cluster: ClusterId) -> Option<Wait> {
+        self.entries.get(&cluster)?.wait
     }
 
     fn at(&self, sites: &BTreeSet<String>) -> Vec<ClusterId> {
@@ -116,7 +132,9 @@ impl Catalog {
 
     pub(crate) fn ground(&self, cluster: ClusterId) -> Ground<'_> {
         let entry = self.entries.get(&cluster).expect("a cluster that is asked has an inventory");
-        Ground { cluster, inventory: &entry.inventory, pools: &entry.pools, links: &self.links }
+        let wait = entry.wait.map_or(Seconds(0), |wait| wait.median);
+        let (inventory, pools) = (&entry.inventory, &entry.pools);
+        Ground { cluster, inventory, pools, links: &self.links, wait }
     }
 
     /// Whether any cluster could ever run this shape, by its inventory alone: contact and load do

@@ -35,6 +35,8 @@ pub struct Ground<'a> {
     pub pools: &'a [Pool],
     /// The network's links.
     pub links: &'a Links,
+    /// Learnt median wait of what is placed there.
+    pub wait: Seconds,
 }
 
 /// A pool and those of its nodes that meet every condition so far.
@@ -465,6 +467,7 @@ impl<'a> Funnel<'a> {
             },
             preference: u16::try_from(listed.unwrap_or(0)).unwrap_or(u16::MAX),
             limit,
+            wait: self.ground.wait,
             stage: self.staging.time,
             stage_from: self.staging.origin,
             out: self.returning.time,

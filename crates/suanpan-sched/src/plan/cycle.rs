@@ -473,5 +473,16 @@ fn line_of_all(
         .map(|entry| (entry.ends_by, entry.amount))
         .chain(late.iter().map(|entry| (overdue_end, entry.amount)))
         .chain(other[soon..].iter().map(|entry| (entry.ends_by, entry.amount)));
-    NodeLine::new(now, view.free[node], ends)
+    let releases = view.inventory.nodes.get(node).map_or(&[][..], |node| &node.releases);
+    if releases.is_empty() {
+        return NodeLine::new(now, view.free[node], ends);
+    }
+    // So do jobs that came to the site another way.
+    let outside = releases.iter().map(|one| match one.at <= now {
+        true => (overdue_end, one.amount),
+        false => (one.at, one.amount),
+    });
+    let mut all: Vec<(Timestamp, Tres)> = ends.chain(outside).collect();
+    all.sort_by_key(|&(at, _)| at);
+    NodeLine::new(now, view.free[node], all.into_iter())
 }

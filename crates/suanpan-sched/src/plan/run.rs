@@ -356,8 +356,8 @@ impl<'a> Run<'a> {
             nodes,
             time_limit: offer.limit,
             prediction: Prediction {
-                start: choice.start,
-                start_latest: choice.start,
+                start: choice.start.plus(offer.wait),
+                start_latest: self.cycle.latest(offer, choice.start),
                 stage: offer.stage,
                 run: offer.run,
                 out: offer.out,

@@ -1,13 +1,16 @@
 //! Turning a ranking into an explanation.
 
+use crate::fit::Offer;
 use crate::fit::score::shown;
 use crate::plan::cycle::{Choice, ClassRun, Cycle, Ranking};
 use crate::plan::ration::Rationed;
 use crate::reason::{Candidate, Explanation, Predicate, Unfit, WaitingFor};
+use crate::waits::WaitBasis;
 use crate::words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
+use suanpan_model::time::{Seconds, Timestamp};
 
 /// How many candidates an explanation keeps.
 pub(crate) const KEPT: usize = 5;
@@ -21,6 +24,12 @@ impl Cycle<'_> {
         }
     }
 
+    /// Latest start of an offer that the timeline lets start at `start`.
+    pub(crate) fn latest(&self, offer: &Offer, start: Timestamp) -> Timestamp {
+        let wait = self.snapshot.catalog.wait(offer.cluster);
+        start.plus(wait.map_or(Seconds(0), |wait| wait.most))
+    }
+
     pub(crate) fn candidate(&self, run: &ClassRun<'_>, choice: Choice) -> Candidate {
         let offer = &run.class.offers[choice.offer];
         let inventory = &self.view(run, choice.offer).inventory;
@@ -30,8 +39,13 @@ impl Cycle<'_> {
             site: inventory.site.clone(),
             partition: inventory.partitions[usize::from(offer.partition)].name.clone(),
             flavor: inventory.flavors[usize::from(offer.flavor)].name.clone(),
-            start: choice.start,
-            start_latest: choice.start,
+            start: choice.start.plus(offer.wait),
+            start_latest: self.latest(offer, choice.start),
+            wait_from: match self.snapshot.catalog.wait(offer.cluster) {
+                Some(wait) => WaitBasis::Learnt(wait.starts),
+                None if choice.start == self.now => WaitBasis::Free,
+                None => WaitBasis::Limits,
+            },
             stage: offer.stage,
             stage_from: offer.stage_from,
             run: offer.run,

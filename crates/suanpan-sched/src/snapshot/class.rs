@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suanpan_model::id::ClusterId;
 use suanpan_model::job::Shape;
+use suanpan_model::time::Seconds;
 
 /// What the jobs of one class have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,6 +110,14 @@ impl ShapeClass {
         if let Some(program) = program {
             estimate(&mut self.offers, catalog, program, speeds);
         }
+        self.yardstick = Yardstick::of(&self.offers);
+    }
+
+    /// Takes in how long what is placed on a cluster waits.
+    pub(crate) fn set_wait(&mut self, cluster: ClusterId, wait: Seconds) {
+        let first = self.offers.partition_point(|offer| offer.cluster < cluster);
+        let of_cluster = self.offers[first..].iter_mut();
+        of_cluster.take_while(|offer| offer.cluster == cluster).for_each(|one| one.wait = wait);
         self.yardstick = Yardstick::of(&self.offers);
     }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use suanpan_engine::state::State;
 use suanpan_model::id::ClusterId;
 use suanpan_model::money::MicroCredits;
+use suanpan_model::network::Origin;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_sched::flavor_speed::Basis;
 use suanpan_sched::reason::{Candidate, Unfit};
+use suanpan_sched::waits::WaitBasis;
 use suanpan_wire::v1;
 
 /// The name of an enum's value as it is written in JSON: `time_limit`, `NoSiteFits`.
@@ -71,7 +73,13 @@ pub(super) fn candidates(
         start_at: time(one.start),
         start_latest_at: time(one.start_latest),
         wait_s: one.start.since(now).0,
+        wait_from: match one.wait_from {
+            WaitBasis::Free => v1::PartFrom::Measured,
+            WaitBasis::Limits => v1::PartFrom::Declared,
+            WaitBasis::Learnt(_) => v1::PartFrom::Learnt,
+        },
         stage_s: one.stage.0,
+        stage_from: one.stage_from.map(part_from),
         run_s: one.run.0,
         run_from: match one.basis {
             Basis::Declared => v1::RunFrom::Declared,
@@ -82,11 +90,22 @@ pub(super) fn candidates(
             Basis::Learnt(jobs) => Some(jobs),
             Basis::Declared | Basis::Published => None,
         },
+        out_s: one.out.0,
+        out_from: one.out_from.map(part_from),
         finish_at: time(one.finish),
         cost: money(one.cost),
         score: one.score,
     };
     found.iter().enumerate().map(show).collect()
+}
+
+fn part_from(origin: Origin) -> v1::PartFrom {
+    match origin {
+        Origin::Declared => v1::PartFrom::Declared,
+        Origin::Measured => v1::PartFrom::Measured,
+        Origin::Derived => v1::PartFrom::Derived,
+        Origin::Assumed => v1::PartFrom::Assumed,
+    }
 }
 
 /// Clusters that cannot take a job, as the API shows them.

@@ -102,6 +102,7 @@ mod tests {
     use suanpan_sched::explain::{Effect, Remedy, Step, Tweak};
     use suanpan_sched::flavor_speed::Basis;
     use suanpan_sched::reason::{Candidate, Predicate, Unfit, WaitingFor};
+    use suanpan_sched::waits::WaitBasis;
     use suanpan_wire::v1::WAITING_REASONS;
 
     fn candidate(finish_s: i64, cost: i64) -> Candidate {
@@ -112,6 +113,7 @@ mod tests {
             flavor: "f".into(),
             start: Timestamp(0),
             start_latest: Timestamp(0),
+            wait_from: WaitBasis::Free,
             stage: Seconds(0),
             stage_from: None,
             run: Seconds(0),

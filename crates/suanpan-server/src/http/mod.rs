@@ -10,6 +10,7 @@ pub mod problem;
 pub mod router;
 pub mod tls;
 
+mod accuracy;
 mod agent;
 mod agent_data;
 mod closures;

@@ -3,8 +3,8 @@
 use super::problem::PROBLEM_JSON;
 use super::router::OPEN_ROUTES;
 use super::{
-    agent, agent_data, closures, datasets, events, jobs, logs, membership, network, ops, plan,
-    priorities, quotas, sites, submit, why,
+    accuracy, agent, agent_data, closures, datasets, events, jobs, logs, membership, network, ops,
+    plan, priorities, quotas, sites, submit, why,
 };
 use serde::Serialize;
 use suanpan_wire::v1;
@@ -146,6 +146,7 @@ pub(super) struct LogChunkBody {
         submit::submit, submit::submit_bulk, plan::plan, jobs::list, jobs::show, jobs::tasks,
         why::why, events::of_job, logs::logs, jobs::cancel, jobs::hold, jobs::release,
         jobs::requeue, jobs::history, sites::list, sites::add, sites::flavors,
+        accuracy::show,
         membership::invite, membership::approve, membership::revoke, membership::join,
         membership::authority,
         closures::drain, closures::undrain, closures::list, closures::create, closures::end,

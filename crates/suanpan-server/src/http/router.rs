@@ -2,8 +2,8 @@
 
 use super::problem::Refusal;
 use super::{
-    App, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership, network,
-    ops, plan, priorities, quotas, sites, submit, why,
+    App, accuracy, agent, agent_data, closures, datasets, events, guard, jobs, logs, membership,
+    network, ops, plan, priorities, quotas, sites, submit, why,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -39,6 +39,7 @@ routes! {
     post "/v1/jobs/{id}/requeue" => jobs::requeue;
     get "/v1/history" => jobs::history;
     get "/v1/sites" => sites::list;
+    get "/v1/sites/accuracy" => accuracy::show;
     post "/v1/sites" => sites::add;
     post "/v1/sites/invite" => membership::invite;
     post "/v1/sites/{cluster}/approve" => membership::approve;

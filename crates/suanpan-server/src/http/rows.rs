@@ -324,6 +324,7 @@ fn attempt(app: &App, row: &AttemptRow, number: u32) -> v1::Attempt {
             start_latest_at: time(row.prediction.start_latest),
             stage_s: row.prediction.stage.0,
             run_s: row.prediction.run.0,
+            out_s: row.prediction.out.0,
             cost: money(row.prediction.cost),
         },
         charged: row.ended.map(|_| money(row.charged)),

@@ -121,7 +121,7 @@ impl LinkDesk {
         let hub = &self.options.hub;
         for (index, sample) in samples.iter().enumerate() {
             let is_own = sample.to == *site || sample.from == *site && sample.to == *hub;
-            if !is_own || sample.from == sample.to {
+            if !is_own {
                 let ends = (sample.from.clone(), sample.to.clone());
                 return Err(Untaken::Foreign(Foreign { index, ends, site: site.clone() }));
             }
@@ -140,7 +140,9 @@ impl LinkDesk {
         // Samples of a site that left in between are of no use.
         let is_place = |name: &String| *name == self.options.hub || known.sites.contains(name);
         let mut touched: BTreeSet<Ends> = BTreeSet::new();
-        for sample in samples.iter().filter(|one| is_place(&one.from) && is_place(&one.to)) {
+        let is_link =
+            |one: &&Sample| one.from != one.to && is_place(&one.from) && is_place(&one.to);
+        for sample in samples.iter().filter(is_link) {
             let ends = (sample.from.clone(), sample.to.clone());
             inner.samples.entry(ends.clone()).or_default().add(sample);
             touched.insert((ends.1.clone(), ends.0.clone()));

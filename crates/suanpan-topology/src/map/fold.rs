@@ -291,8 +291,7 @@ mod tests {
     use crate::distance::Distances;
     use crate::fabric::{Fabric, Kind};
     use crate::generate::{LinkTerms, mesh, torus};
-    use crate::map::product::factors;
-    use crate::map::random::Random;
+    use crate::map::product::{factors, tests::pairs};
     use crate::units::{BitsPerSecond, FemtojoulesPerBit, Picoseconds};
 
     const TERMS: LinkTerms = LinkTerms {
@@ -301,24 +300,10 @@ mod tests {
         energy: FemtojoulesPerBit(1),
     };
 
-    /// Hop-bytes of the fold of paths or rings whose ranks have shuffled numbers.
-    fn folded(fabric: &Fabric, lengths: &[u32], closed: bool) -> Option<i64> {
-        let count: u32 = lengths.iter().product();
-        let mut name: Vec<u32> = (0..count).collect();
-        Random::new(7, 7).shuffle(&mut name);
-        let mut pairs = Vec::new();
-        let mut stride = 1;
-        for &length in lengths {
-            for v in 0..count {
-                let at = v / stride % length;
-                if at + 1 < length {
-                    pairs.push((name[v as usize], name[(v + stride) as usize], 1));
-                } else if closed {
-                    pairs.push((name[v as usize], name[(v - at * stride) as usize], 1));
-                }
-            }
-            stride *= length;
-        }
+    /// Hop-bytes of the fold of a product, two bytes on each edge.
+    fn folded(fabric: &Fabric, lengths: &[(u32, bool)]) -> Option<i64> {
+        let pairs = pairs(lengths);
+        let count = lengths.iter().map(|&(length, _)| length).product::<u32>();
         let distances = Distances::hops(fabric, &fabric.slots()).expect("hops");
         let slots = distances.len();
         let instance = Instance::new(count as usize, &pairs, slots, distances.table());
@@ -335,9 +320,14 @@ mod tests {
         let mesh = |lengths: &[u32]| mesh("m", lengths, Kind::Die, TERMS).expect("a mesh");
         let torus = |lengths: &[u32]| torus("t", lengths, Kind::Die, TERMS).expect("a torus");
         // The same grid turned: every edge is one hop.
-        assert_eq!(folded(&mesh(&[6, 5, 8]), &[8, 6, 5], false), Some(602));
-        assert_eq!(folded(&torus(&[5, 6]), &[6, 5], true), Some(60));
+        let turned = [(8, false), (6, false), (5, false)];
+        assert_eq!(folded(&mesh(&[6, 5, 8]), &turned), Some(2 * 602));
+        assert_eq!(folded(&torus(&[5, 6]), &[(6, true), (5, true)]), Some(2 * 60));
         // A long grid folded in two: its bend costs a hop more on each of two tracks.
-        assert_eq!(folded(&mesh(&[4, 6]), &[12, 2], false), Some(36));
+        assert_eq!(folded(&mesh(&[4, 6]), &[(12, false), (2, false)]), Some(2 * 36));
+        // A ring on a line goes out on every second slot and comes back on the others.
+        let ring = [(8, true), (2, false)];
+        assert_eq!(folded(&mesh(&[2, 8]), &ring), Some(2 * (2 * (6 * 2 + 2) + 8)));
+        assert_eq!(folded(&mesh(&[3, 8]), &[(8, false), (2, false)]), None, "slots are left");
     }
 }

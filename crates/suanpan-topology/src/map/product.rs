@@ -217,13 +217,13 @@ fn along(length: usize, pairs: &[(u32, u32, i64)]) -> Vec<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::map::instance::Instance;
     use crate::map::random::Random;
 
-    /// The product of paths and rings with shuffled numbers.
-    fn product(lengths: &[(u32, bool)]) -> Graph {
+    /// Edges of a product of paths, and rings where that is said, under shuffled numbers.
+    pub fn pairs(lengths: &[(u32, bool)]) -> Vec<(u32, u32, i64)> {
         let count: u32 = lengths.iter().map(|&(length, _)| length).product();
         let mut name: Vec<u32> = (0..count).collect();
         Random::new(1, 1).shuffle(&mut name);
@@ -240,8 +240,12 @@ mod tests {
             }
             stride *= length;
         }
-        let slots = count as usize;
-        Instance::new(slots, &pairs, slots, vec![1; slots * slots]).graph()
+        pairs
+    }
+
+    fn product(lengths: &[(u32, bool)]) -> Graph {
+        let slots = lengths.iter().map(|&(length, _)| length as usize).product();
+        Instance::new(slots, &pairs(lengths), slots, vec![1; slots * slots]).graph()
     }
 
     #[test]

@@ -318,6 +318,9 @@ pub struct Foretold {
     pub stage_s: u64,
     /// Run time, seconds.
     pub run_s: u64,
+    /// Staging of outputs back home, seconds.
+    #[serde(default)]
+    pub out_s: u64,
     /// Most it may cost.
     pub cost: Money,
 }

@@ -6,6 +6,7 @@
 //! (never `null` or a magic number), and words are those of the glossary. Fields may be added;
 //! readers skip what they do not know. Requests are strict: an unknown field is refused by name.
 
+pub mod accuracy;
 pub mod closure;
 pub mod dataset;
 pub mod envelope;
@@ -25,6 +26,7 @@ pub mod submission;
 pub mod submit;
 pub mod value;
 
+pub use accuracy::{AccuracyList, ErrorSpread, SiteAccuracy};
 pub use closure::{
     CreateReservation, Drain, DrainAnswer, DrainNodes, DrainState, EndReservation, Reservation,
     ReservationAnswer, ReservationList, ReservationState, UndrainAnswer, UndrainNodes,
@@ -45,8 +47,8 @@ pub use network::{
 };
 pub use ops::{Health, Liveness, Version};
 pub use plan::{
-    Candidate, Change, ChangeEffect, Feasibility, Loser, PlanAnswer, RunFrom, Step, Unfit,
-    WAITING_REASONS, Why, WhyPending, WhyPlaced,
+    Candidate, Change, ChangeEffect, Feasibility, Loser, PartFrom, PlanAnswer, RunFrom, Step,
+    Unfit, WAITING_REASONS, Why, WhyPending, WhyPlaced,
 };
 pub use priority::{
     BillingWeights, Combine, Favor, JobPriority, JobPriorityList, PriorityAnswer, PriorityPolicy,

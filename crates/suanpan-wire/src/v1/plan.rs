@@ -79,9 +79,15 @@ pub struct Candidate {
     /// Expected wait until the start, seconds from when the table was made.
     #[schema(example = 0)]
     pub wait_s: u64,
+    /// Where the wait is from.
+    #[serde(default)]
+    pub wait_from: PartFrom,
     /// Staging of inputs before the payload runs, seconds.
     #[schema(example = 4)]
     pub stage_s: u64,
+    /// Where the staging time is from; absent if nothing is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_from: Option<PartFrom>,
     /// Expected run time on this flavor, seconds. It decides where a job goes, never how long it
     /// may run.
     #[schema(example = 1800)]
@@ -93,12 +99,36 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 12)]
     pub learnt_from: Option<u32>,
-    /// Expected finish.
+    /// Staging of outputs back home, seconds.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub out_s: u64,
+    /// Where the time for outputs is from; absent if nothing is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_from: Option<PartFrom>,
+    /// Expected finish, when the outputs are home.
     pub finish_at: Time,
-    /// Most it may cost.
+    /// Most it may cost, by the price that the site declares.
     pub cost: Money,
     /// Score by the job's goal; smaller is better.
     pub score: i64,
+}
+
+/// Where a part of what is foretold is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartFrom {
+    /// What somebody states: an operator of a link, users the time limits of the jobs ahead.
+    #[default]
+    Declared,
+    /// What is seen: a link was measured, nodes are free.
+    Measured,
+    /// Worked out from measurements of other links.
+    Derived,
+    /// Nothing is known of the link yet: it is taken to be slow.
+    Assumed,
+    /// What earlier jobs took there.
+    Learnt,
 }
 
 /// Where a run time is from.
@@ -126,7 +156,7 @@ pub struct Unfit {
     pub cluster: String,
     /// First condition it does not meet: `site`, `partition`, `path`, `flavor`, `feature`,
     /// `node_list`, `cpus`, `memory`, `gpus`, `nodes`, `node_limit`, `time_limit`, `budget`,
-    /// `network`, `deadline`, `reachable`, `refused`, `resources`, `available` or `priority`.
+    /// `replica`, `network`, `deadline`, `reachable`, `refused`, `resources`, `available` or `priority`.
     #[schema(example = "gpus")]
     pub condition: String,
     /// Amount or name asked.

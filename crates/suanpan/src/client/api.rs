@@ -7,12 +7,13 @@ use serde::Serialize;
 use std::time::Duration;
 use suanpan_wire::v1::submit::SubmitJob;
 use suanpan_wire::v1::{
-    ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail, DatasetList,
-    DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList, InviteSite,
-    JobDetail, JobList, JobPriorityList, LogChunk, LogStreamName, PinDataset, PlanAnswer,
-    PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset, RegisteredDataset,
-    ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList, SiteStanding,
-    SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes, Why,
+    AccuracyList, ActionAnswer, AddSite, CreateReservation, DatasetAnswer, DatasetDetail,
+    DatasetList, DatasetRef, DrainAnswer, DrainNodes, EndReservation, FetchAnswer, FlavorList,
+    InviteSite, JobDetail, JobList, JobPriorityList, LinkList, LogChunk, LogStreamName, PinDataset,
+    PlanAnswer, PriorityAnswer, PriorityPolicy, QuotaList, QuotaTree, RegisterDataset,
+    RegisteredDataset, ReservationAnswer, ReservationList, ShareList, SiteInvitation, SiteList,
+    SiteMetricList, SiteStanding, SiteToken, SubmitAnswer, TaskList, UndrainAnswer, UndrainNodes,
+    Why,
 };
 
 /// Which jobs a list shows.
@@ -178,6 +179,24 @@ impl Client {
     /// All sites.
     pub fn sites(&self) -> Result<SiteList, Failure> {
         self.get("/v1/sites", &[])
+    }
+
+    /// How well what was foretold came true.
+    pub fn accuracy(&self) -> Result<AccuracyList, Failure> {
+        self.get("/v1/sites/accuracy", &[])
+    }
+
+    /// All links between sites.
+    pub fn links(&self) -> Result<LinkList, Failure> {
+        self.get("/v1/network/links", &[])
+    }
+
+    /// Scores of all sites, as they are seen from one.
+    pub fn site_metrics(&self, from: Option<&str>) -> Result<SiteMetricList, Failure> {
+        match from {
+            Some(from) => self.get("/v1/network/metrics", &[("from", from.to_owned())]),
+            None => self.get("/v1/network/metrics", &[]),
+        }
     }
 
     /// Lets a cluster join; the answer holds its agent's token.

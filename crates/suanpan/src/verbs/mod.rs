@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod accuracy;
 mod act;
 mod agent;
 mod completions;
@@ -11,6 +12,7 @@ mod follow;
 mod history;
 mod journal;
 mod logs;
+mod network;
 mod plan;
 mod priorities;
 mod ps;
@@ -75,6 +77,7 @@ pub fn run(cli: Cli, output: &Output) -> Outcome {
         Verb::Sites(args) => sites::run(&context, &args),
         Verb::Reservations(args) => reservations::run(&context, &args),
         Verb::Priorities(args) => priorities::run(&context, &args),
+        Verb::Network(args) => network::run(&context, &args),
         Verb::Data(args) => data::run(&context, &args),
         Verb::Flavors => flavors::run(&context),
         Verb::Quotas(args) => quotas::run(&context, &args),
@@ -105,6 +108,7 @@ pub const NAMES: &[&str] = &[
     "requeue",
     "wait",
     "sites",
+    "network",
     "reservations",
     "priorities",
     "data",
@@ -136,6 +140,7 @@ pub fn name(verb: &Verb) -> &'static str {
         Verb::Requeue(_) => "requeue",
         Verb::Wait(_) => "wait",
         Verb::Sites(_) => "sites",
+        Verb::Network(_) => "network",
         Verb::Reservations(_) => "reservations",
         Verb::Priorities(_) => "priorities",
         Verb::Data(_) => "data",

@@ -9,7 +9,7 @@ use crate::output::{Form, Output, format};
 use crate::submission::from_words;
 use std::collections::BTreeSet;
 use suanpan_wire::v1::submit::SubmitJob;
-use suanpan_wire::v1::{Candidate, Feasibility, PlanAnswer, RunFrom, Step, Unfit};
+use suanpan_wire::v1::{Candidate, Feasibility, PartFrom, PlanAnswer, RunFrom, Step, Unfit};
 
 /// Does it.
 pub fn run(context: &Context<'_>, args: &Plan) -> Outcome {
@@ -63,23 +63,22 @@ fn print(output: &Output, plan: &PlanAnswer) -> Result<(), Failure> {
 pub fn candidates(output: &Output, candidates: &[Candidate]) -> Result<(), Failure> {
     let left = Align::Left;
     let right = Align::Right;
-    let mut rows = Rows::new(
-        output,
-        &[
-            ("", left),
-            ("SITE", left),
-            ("PARTITION", left),
-            ("FLAVOR", left),
-            ("START", left),
-            ("STAGING", right),
-            ("RUN", right),
-            ("FINISH", left),
-            ("COST AT MOST", right),
-        ],
-    );
+    let outputs = candidates.iter().any(|candidate| candidate.out_s > 0);
+    let mut heads = vec![
+        ("", left),
+        ("SITE", left),
+        ("PARTITION", left),
+        ("FLAVOR", left),
+        ("START", left),
+        ("STAGING", right),
+        ("RUN", right),
+    ];
+    heads.extend(outputs.then_some(("OUTPUTS", right)));
+    heads.extend([("FINISH", left), ("COST AT MOST", right)]);
+    let mut rows = Rows::new(output, &heads);
     for candidate in candidates {
         let tone = if candidate.chosen { Tone::Good } else { Tone::Plain };
-        rows.row([
+        let mut row = vec![
             toned(if candidate.chosen { "✓" } else { "" }, tone),
             toned(&candidate.site, tone),
             toned(&candidate.partition, tone),
@@ -87,16 +86,60 @@ pub fn candidates(output: &Output, candidates: &[Candidate]) -> Result<(), Failu
             start(candidate).into(),
             format::length(candidate.stage_s).into(),
             format::length(candidate.run_s).into(),
-            format::time(candidate.finish_at).into(),
-            format::money_aligned(&candidate.cost).into(),
-        ]);
+        ];
+        row.extend(outputs.then(|| format::length(candidate.out_s).into()));
+        row.push(format::time(candidate.finish_at).into());
+        row.push(format::money_aligned(&candidate.cost).into());
+        rows.items(row);
     }
     rows.print(output)?;
-    run_times(output, candidates.iter())
+    sources(output, &candidates.iter().collect::<Vec<_>>())
+}
+
+/// Where each figure is from. Where nothing is moved and no wait is learnt, only run times differ.
+pub fn sources(output: &Output, candidates: &[&Candidate]) -> Result<(), Failure> {
+    let is_plain = |one: &&Candidate| {
+        one.stage_from.is_none() && one.out_from.is_none() && one.wait_from != PartFrom::Learnt
+    };
+    if candidates.iter().all(is_plain) {
+        return run_times(output, candidates.iter().copied());
+    }
+    output.line("\nWhere the figures are from:")?;
+    let heads = ["SITE", "FLAVOR", "START", "STAGING", "RUN", "OUTPUTS", "PRICE"];
+    let mut rows = Rows::new(output, &heads.map(|head| (head, Align::Left)));
+    let moved = |from: Option<PartFrom>| from.map_or(format::NOTHING, part_word);
+    for candidate in candidates {
+        let run = match (candidate.run_from, candidate.learnt_from) {
+            (RunFrom::Declared, _) => "declared".to_owned(),
+            (RunFrom::Learnt, Some(jobs)) => format!("learnt, {jobs} runs"),
+            (RunFrom::Learnt, None) => "learnt".to_owned(),
+            (RunFrom::Table, _) => "published".to_owned(),
+        };
+        rows.row([
+            (&candidate.site).into(),
+            (&candidate.flavor).into(),
+            part_word(candidate.wait_from).into(),
+            moved(candidate.stage_from).into(),
+            run.into(),
+            moved(candidate.out_from).into(),
+            "declared".into(),
+        ]);
+    }
+    rows.print(output)
+}
+
+fn part_word(from: PartFrom) -> &'static str {
+    match from {
+        PartFrom::Declared => "declared",
+        PartFrom::Measured => "measured",
+        PartFrom::Derived => "derived",
+        PartFrom::Assumed => "assumed",
+        PartFrom::Learnt => "learnt",
+    }
 }
 
 /// Of each flavor whose run time is not what the site declares, where it is from.
-pub fn run_times<'a>(
+fn run_times<'a>(
     output: &Output,
     candidates: impl Iterator<Item = &'a Candidate>,
 ) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `sites`: what is in the network, and who may join it.
 
 use super::show::Facts;
-use super::{Context, drains, reservations};
+use super::{Context, accuracy, drains, reservations};
 use crate::cli::{Sites, SitesAction};
 use crate::client::settings::Settings;
 use crate::exit;
@@ -24,6 +24,7 @@ pub fn run(context: &Context<'_>, args: &Sites) -> Outcome {
         Some(SitesAction::Invite { name, valid }) => invite(context, name, *valid),
         Some(SitesAction::Approve { name }) => approve(context, name),
         Some(SitesAction::Revoke { name }) => revoke(context, name),
+        Some(SitesAction::Accuracy) => accuracy::run(context),
         Some(SitesAction::Drain(args)) => drains::drain(context, args),
         Some(SitesAction::Undrain(args)) => drains::undrain(context, args),
         None => match &args.site {

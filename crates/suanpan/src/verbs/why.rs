@@ -65,6 +65,38 @@ fn waiting(output: &Output, why: &WhyPending) -> Result<(), Failure> {
     }
 }
 
+/// The candidates as they were compared, the chosen one first.
+fn compared(output: &Output, candidates: &[&Candidate]) -> Result<(), Failure> {
+    let outputs = candidates.iter().any(|candidate| candidate.out_s > 0);
+    let mut heads = vec![
+        ("", Align::Left),
+        ("SITE", Align::Left),
+        ("FLAVOR", Align::Left),
+        ("START", Align::Left),
+        ("STAGING", Align::Right),
+        ("RUN", Align::Right),
+    ];
+    heads.extend(outputs.then_some(("OUTPUTS", Align::Right)));
+    heads.extend([("FINISH", Align::Left), ("COST AT MOST", Align::Right)]);
+    let mut rows = Rows::new(output, &heads);
+    for candidate in candidates {
+        let (tick, tone) = if candidate.chosen { ("✓", Tone::Good) } else { ("", Tone::Plain) };
+        let mut row = vec![
+            toned(tick, tone),
+            toned(&candidate.site, tone),
+            toned(&candidate.flavor, tone),
+            format::time(candidate.start_at).into(),
+            format::length(candidate.stage_s).into(),
+            format::length(candidate.run_s).into(),
+        ];
+        row.extend(outputs.then(|| format::length(candidate.out_s).into()));
+        row.push(format::time(candidate.finish_at).into());
+        row.push(format::money_aligned(&candidate.cost).into());
+        rows.items(row);
+    }
+    rows.print(output)
+}
+
 fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
     output.line("")?;
     let text = format!(
@@ -73,36 +105,10 @@ fn here(output: &Output, why: &WhyPlaced) -> Result<(), Failure> {
         why.goal
     );
     output.line(text)?;
-    let heads = [
-        ("", Align::Left),
-        ("SITE", Align::Left),
-        ("FLAVOR", Align::Left),
-        ("START", Align::Left),
-        ("STAGING", Align::Right),
-        ("RUN", Align::Right),
-        ("FINISH", Align::Left),
-        ("COST AT MOST", Align::Right),
-    ];
-    let mut rows = Rows::new(output, &heads);
-    let mut add = |candidate: &Candidate, tick: &str, tone: Tone| {
-        rows.row([
-            toned(tick, tone),
-            toned(&candidate.site, tone),
-            toned(&candidate.flavor, tone),
-            format::time(candidate.start_at).into(),
-            format::length(candidate.stage_s).into(),
-            format::length(candidate.run_s).into(),
-            format::time(candidate.finish_at).into(),
-            format::money_aligned(&candidate.cost).into(),
-        ]);
-    };
-    add(&why.chosen, "✓", Tone::Good);
-    for loser in &why.losers {
-        add(&loser.candidate, "", Tone::Plain);
-    }
-    rows.print(output)?;
     let losers = why.losers.iter().map(|loser| &loser.candidate);
-    plan::run_times(output, std::iter::once(&why.chosen).chain(losers))?;
+    let all: Vec<&Candidate> = std::iter::once(&why.chosen).chain(losers).collect();
+    compared(output, &all)?;
+    plan::sources(output, &all)?;
     if !why.losers.is_empty() {
         output.line("\nWhy not elsewhere:")?;
         let names = why.losers.iter().map(|loser| loser.candidate.cluster.chars().count());

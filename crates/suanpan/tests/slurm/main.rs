@@ -7,6 +7,7 @@ mod crashes;
 #[path = "../../../../xtask/src/soak/dice.rs"]
 mod dice;
 mod federation;
+mod links;
 mod order;
 mod rate;
 mod scene;

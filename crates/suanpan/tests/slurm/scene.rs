@@ -61,7 +61,8 @@ impl Scene {
 
     /// The same with these settings of the control plane.
     pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
-        let lab = match Lab::up(&format!("st{:x}", of_this_checkout()), Spec::three_sites()) {
+        let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
+        let lab = match Lab::up(&format!("st{own}{:x}", of_this_checkout()), Spec::three_sites()) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");

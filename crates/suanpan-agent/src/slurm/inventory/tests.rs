@@ -34,7 +34,7 @@ PartitionName=all Default=NO MaxTime=UNLIMITED MaxNodes=1 Nodes=g[1-2],c1 State=
     let (nodes, partitions) = (parse::nodes(&nodes.join("\n")), parse::partitions(partitions));
     let (allocation, generation) = (AllocationId(5), Generation(1));
     let mark = Mark { network: "abcd".into(), allocation, generation };
-    Machines { nodes, partitions, ours: vec![("g1".into(), mark)] }
+    Machines { nodes, partitions, ours: vec![("g1".into(), mark)], ..Machines::default() }
 }
 
 fn site(more: &str) -> Site {
@@ -57,6 +57,28 @@ fn what_others_use_and_what_is_drained_is_not_free() {
     assert_eq!((all.nodes.len(), all.nodes_max_per_job), (3, 1));
     assert_eq!(gpu.time_default.seconds(), 600);
     assert_eq!(all.time_default, all.time_max);
+}
+
+#[test]
+fn what_others_use_is_given_back_at_their_limits() {
+    let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
+    let per_node = BTreeMap::from([(AllocationId(5), ours)]);
+    let others = |text: &str| {
+        let machines = Machines { others: parse::running(text), ..machines() };
+        let found = inventory(&site(""), &machines, &per_node).expect("it fits");
+        let amount = |one: &Release| {
+            (one.at.0 / 1_000_000, one.amount.cpus, one.amount.memory.get(), one.amount.gpus)
+        };
+        found.nodes[1].releases.iter().map(amount).collect::<Vec<_>>()
+    };
+    assert_eq!(others(""), [], "nobody knows who uses it");
+    let two = "2000|2|N/A|g[1-2]|(null)\n1500|3|gres:gpu:h20:2|g1|(null)\n";
+    assert_eq!(others(two), [(1500, 3, 3000, 2), (2000, 1, 1000, 0)]);
+    let endless = "N/A|1|N/A|g1|(null)\n1500|3|gres:gpu:h20:2|g1|(null)\n";
+    assert_eq!(others(endless), [(1500, 3, 3000, 2)], "the rest for ever");
+    let many: String = (0..20).map(|n| format!("{}|1|N/A|g1|(null)\n", 1000 + n / 2)).collect();
+    let sum: u32 = others(&many).iter().map(|one| one.1).sum();
+    assert_eq!((others(&many).len(), sum), (2, 4), "no more than what is used outside");
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn offer(cluster: u32, stage: u64, run: u64, cost: i64, preference: u16) -> Offe
         picked: None,
         preference,
         limit: wall(100),
+        wait: Seconds(0),
         stage: Seconds(stage),
         stage_from: None,
         out: Seconds(0),

@@ -261,6 +261,7 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
         capacity,
         features: Vec::new(),
         outside: Tres::default(),
+        releases: Vec::new(),
     };
     Inventory {
         site: name.to_owned(),

@@ -8,6 +8,7 @@
 //! The tables are part of the public interface, described in `schema.sql`: anybody may open the
 //! file read-only beside a running server and ask in SQL.
 
+pub mod accuracy;
 mod feed;
 mod fold;
 mod query;

@@ -220,6 +220,7 @@ fn nodes(
             capacity,
             features: features.clone(),
             outside: Tres::default(),
+            releases: Vec::new(),
         });
     }
     Ok(())

@@ -157,6 +157,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
             capacity: Tres { cpus, memory: Mebibytes::new(1 << 30), gpus: 0 },
             features: Vec::new(),
             outside: Tres::default(),
+            releases: Vec::new(),
         }],
         partitions: vec![Partition {
             name: "batch".into(),

@@ -24,18 +24,18 @@ struct OnFabric {
 
 /// Does it.
 pub fn run(output: &Output, args: &TopologyCompare) -> Outcome {
-    let job = job::required(&args.job)?;
+    let job = job::required(&args.asked.job)?;
     let mut compared = Vec::new();
     for name in &args.fabrics {
-        let loaded = fabric::load(name, &args.read)?;
-        let case = Case::new(&loaded, &job, &args.place)?;
+        let loaded = fabric::load(name, &args.asked.read)?;
+        let case = Case::new(&loaded, &job, &args.asked.place)?;
         let mut orders = vec![Figures::of(&case, "given", &case.given)?];
         for (order, slot_of) in usual(&case) {
             if slot_of != case.given {
                 orders.push(Figures::of(&case, &order, &slot_of)?);
             }
         }
-        let searched = search(&case, &args.search)?;
+        let searched = search(&case, &args.asked.search)?;
         orders.push(Figures::of(&case, "mapped", &searched.mapping.slot_of)?);
         compared.push(OnFabric {
             fabric: case.fabric.name().to_owned(),

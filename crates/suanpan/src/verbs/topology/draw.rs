@@ -71,14 +71,14 @@ pub fn run(output: &Output, args: &TopologyDraw) -> Outcome {
         let told = format!("--show: `{}`: expected mapped or given", args.show);
         return Err(Failure::usage(told));
     }
-    let loaded = fabric::load(&args.fabric, &args.read)?;
-    let scene = match job::load(&args.job)? {
+    let loaded = fabric::load(&args.fabric, &args.asked.read)?;
+    let scene = match job::load(&args.asked.job)? {
         None => Scene::bare(&loaded.fabric, &loaded.about),
         Some(job) => {
-            let case = Case::new(&loaded, &job, &args.place)?;
+            let case = Case::new(&loaded, &job, &args.asked.place)?;
             let slot_of = match args.show.as_str() {
                 "given" => case.given.clone(),
-                _ => search(&case, &args.search)?.mapping.slot_of,
+                _ => search(&case, &args.asked.search)?.mapping.slot_of,
             };
             Scene::of(&loaded.fabric, &case, &args.show, &slot_of)?
         }

@@ -90,19 +90,19 @@ impl Call {
 /// Does it.
 pub fn run(output: &Output, args: &TopologyEstimate) -> Outcome {
     let routing = routing(&args.routing)?;
-    let job = job::required(&args.job)?;
+    let job = job::required(&args.asked.job)?;
     if args.operations.is_some() && job.training.is_none() {
         let told = "--operations: says nothing to a job that is no model's training";
         return Err(Failure::usage(told));
     }
-    let mut loaded = fabric::load(&args.fabric, &args.read)?;
+    let mut loaded = fabric::load(&args.fabric, &args.asked.read)?;
     let (router, assumed) = match &args.packets {
         Some(text) => router(text, &loaded.fabric)?,
         None => (None, None),
     };
     loaded.assumptions.extend(assumed);
-    let case = Case::new(&loaded, &job, &args.place)?;
-    let found = search(&case, &args.search)?.mapping.slot_of;
+    let case = Case::new(&loaded, &job, &args.asked.place)?;
+    let found = search(&case, &args.asked.search)?.mapping.slot_of;
     let asked = Asked { routing, operations: args.operations, router };
     let of =
         |order, slot_of: &[u32]| estimate(&case, &job, &asked, order, &case.elements_of(slot_of));

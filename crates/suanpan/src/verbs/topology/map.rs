@@ -19,10 +19,10 @@ const PRINTED: usize = 32;
 /// Does it.
 pub fn run(output: &Output, args: &TopologyMap) -> Outcome {
     let export = args.export.as_deref().map(export::format).transpose()?;
-    let loaded = fabric::load(&args.fabric, &args.read)?;
-    let case = Case::new(&loaded, &job::required(&args.job)?, &args.place)?;
-    let searched = search(&case, &args.search)?;
-    let answer = Answer::of(&case, &searched, &args.search.objective, &loaded.assumptions)?;
+    let loaded = fabric::load(&args.fabric, &args.asked.read)?;
+    let case = Case::new(&loaded, &job::required(&args.asked.job)?, &args.asked.place)?;
+    let searched = search(&case, &args.asked.search)?;
+    let answer = Answer::of(&case, &searched, &args.asked.search.objective, &loaded.assumptions)?;
     let placed = Placed::of(&case, &searched.mapping.slot_of);
     if let Some(format) = export {
         let text = export::text(format, &placed, &case)?;

@@ -13,8 +13,8 @@ use std::fs;
 /// that a job died with its node, and half a minute more where the machine is busy.
 const AFTERMATH_US: i64 = 150_000_000;
 
-/// Slurm counts whole seconds, and its time includes starting our supervisor, prolog and epilog.
-const ELAPSED_MAX_S: i64 = 5;
+/// The longest polling period of an agent: elapsed times that are nearer are the same.
+const POLLING_S: i64 = 5;
 
 /// What accounting is asked for.
 const FIELDS: &str = "jobidraw,state,exitcode,elapsedraw,comment";
@@ -98,23 +98,26 @@ struct Sum {
     failed_by_fault: usize,
     agreeing: usize,
     excused: BTreeMap<String, usize>,
-    elapsed_worst_s: i64,
+    /// By how much Slurm's elapsed time is longer than the payload's, where it agrees.
+    longer_s: Vec<i64>,
 }
 
 impl Sum {
     fn in_words(&self, attempts: usize, started: usize) -> String {
         let excused: Vec<String> =
             self.excused.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let near = self.longer_s.iter().filter(|longer| **longer <= POLLING_S).count();
+        let worst = self.longer_s.iter().max().copied().unwrap_or(0);
         format!(
             "{} tasks, {attempts} attempts, {started} starts, none twice; {} extra attempts and \
              {} ends by a fault, each with its fault; {} ended without a start; accounting agrees \
-             on {} of {started} (elapsed within {} s), the rest has its fault: {}",
+             on {} of {started} (elapsed within {POLLING_S} s on {near}, at most {worst} s \
+             longer), the rest has its fault: {}",
             self.tasks,
             self.extra,
             self.failed_by_fault,
             self.unstarted,
             self.agreeing,
-            self.elapsed_worst_s,
             if excused.is_empty() { "none".to_owned() } else { excused.join(", ") }
         )
     }
@@ -266,10 +269,12 @@ fn check_rows(
     if let Some(row) = row {
         let Ending::Ended { outcome, .. } = ending else { unreachable!("it agreed") };
         let wall_s = outcome["usage"]["wall_us"].as_i64().unwrap_or(0) / 1_000_000;
-        let apart = (row.elapsed_s - wall_s).abs();
-        if apart <= ELAPSED_MAX_S {
+        // Slurm counts whole seconds, and its time includes starting our supervisor, asking, and
+        // ending, each longer the busier the machine is.
+        let longer = row.elapsed_s - wall_s;
+        if longer >= -1 {
             sum.agreeing += 1;
-            sum.elapsed_worst_s = sum.elapsed_worst_s.max(apart);
+            sum.longer_s.push(longer);
             return;
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! | what | how | when |
 //! | --- | --- | --- |
-//! | round trip (median, 99th percentile), loss | a small message each 0.5 s | every 5 s, over 10 s |
+//! | round trip (median, 99th percentile), loss | a small message each 0.5 s | every 5 s of 10 s |
 //! | throughput, passively | transfers of data | as they end |
 //! | throughput, actively | half of some MiB | after 10 min without transfer, on a change |
 //!

@@ -10,7 +10,8 @@
 //! Beside it stand the policies of sites that decide in another way, for the site models:
 //! [`elastic`] for training jobs whose GPUs change from round to round. [`flavor_speed`] knows how
 //! long a program runs on each flavor, learnt from finished jobs; [`waits`] how long a cluster
-//! keeps what is placed there waiting; [`link`] what the network between sites is like, from samples.
+//! keeps what is placed there waiting; [`link`] what the network between sites is like, from
+//! samples.
 
 pub mod elastic;
 pub mod explain;

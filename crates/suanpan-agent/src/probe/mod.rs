@@ -7,9 +7,9 @@
 //!
 //! | what | how | when |
 //! | --- | --- | --- |
-//! | round trip (median, 99th percentile), loss | a small message each 0.5 s | every 5 s, over 10 s |
+//! | round trip (median, 99th percentile), loss | a small message each 0.5 s | every 5 s of 10 s |
 //! | throughput, passively | transfers of data | as they end |
-//! | throughput, actively | second half of some MiB | ten minutes without transfer; on a change |
+//! | throughput, actively | half of some MiB | after 10 min without transfer, on a change |
 //!
 //! Loss is what was not answered in time: TCP repeats what the network loses, after 200 ms at the
 //! least on Linux, so an answer that much later than the median stands for a loss.

@@ -5,15 +5,16 @@
 //! reason, and its amounts are taken from the ways that were left before it. So "at most 2" is
 //! about nodes that meet everything checked earlier.
 
+use self::way::{Way, cost, filter_nodes, ways};
 use crate::fit::network::{Links, Staging, Unreachable};
 use crate::fit::pool::Pool;
-use crate::fit::{Offer, Picked, amount_on};
+use crate::fit::{Offer, Picked};
 use crate::flavor_speed::Basis;
 use crate::reason::{Predicate, Unfit};
 use crate::words;
 use std::borrow::Cow;
 use suanpan_model::id::ClusterId;
-use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::job::Shape;
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::MicroCredits;
 use suanpan_model::site::{Flavor, Inventory, Node, Partition};
@@ -23,6 +24,7 @@ use suanpan_model::walltime::Walltime;
 
 #[cfg(test)]
 mod tests;
+mod way;
 
 /// A cluster to judge on.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +39,6 @@ pub struct Ground<'a> {
     pub links: &'a Links,
     /// Learnt median wait of what is placed there.
     pub wait: Seconds,
-}
-
-/// A pool and those of its nodes that meet every condition so far.
-#[derive(Clone)]
-struct Way<'a> {
-    index: u32,
-    pool: &'a Pool,
-    partition: &'a Partition,
-    flavor: &'a Flavor,
-    nodes: Cow<'a, [u32]>,
-    required: Vec<u32>,
 }
 
 /// Asked, and there.
@@ -100,20 +91,6 @@ pub fn offers(ground: &Ground<'_>, shape: &Shape) -> Result<Vec<Offer>, Unfit> {
         })?;
     }
     Ok(funnel.ways.iter().map(|way| funnel.offer(way)).collect())
-}
-
-fn ways<'a>(ground: &Ground<'a>) -> Vec<Way<'a>> {
-    (0u32..)
-        .zip(ground.pools)
-        .map(|(index, pool)| Way {
-            index,
-            pool,
-            partition: &ground.inventory.partitions[usize::from(pool.partition)],
-            flavor: &ground.inventory.flavors[usize::from(pool.flavor)],
-            nodes: Cow::Borrowed(&pool.nodes),
-            required: Vec::new(),
-        })
-        .collect()
 }
 
 /// The time limit a shape runs under in a partition: as stated, or the partition's default.
@@ -477,41 +454,6 @@ impl<'a> Funnel<'a> {
             cost,
             expected_cost: cost,
         }
-    }
-}
-
-/// The way with only the nodes that `fit`; nothing if none is left or a named one is lost.
-fn filter_nodes<'a>(way: &Way<'a>, fit: impl Fn(u32) -> bool) -> Option<Way<'a>> {
-    if way.nodes.iter().all(|&node| fit(node)) {
-        return Some(way.clone());
-    }
-    if way.required.iter().any(|&node| !fit(node)) {
-        return None;
-    }
-    let nodes: Vec<u32> = way.nodes.iter().copied().filter(|&node| fit(node)).collect();
-    (!nodes.is_empty()).then(|| Way { nodes: Cow::Owned(nodes), ..way.clone() })
-}
-
-/// The most a shape may cost on a way: its whole time limit, on its amount or (exclusive) on the
-/// largest of the nodes.
-fn cost(ground: &Ground<'_>, shape: &Shape, way: &Way<'_>) -> MicroCredits {
-    let length = Seconds(u64::from(limit_in(shape, way.partition).seconds()));
-    let per_node = match shape.sharing {
-        Sharing::Shared => shape.per_node,
-        Sharing::Exclusive => way
-            .nodes
-            .iter()
-            .map(|&node| amount_on(shape, &ground.inventory.nodes[node as usize].capacity))
-            .fold(shape.per_node, |most, amount| larger(&most, &amount)),
-    };
-    way.flavor.price.charge(&per_node, shape.nodes, length)
-}
-
-fn larger(one: &Tres, other: &Tres) -> Tres {
-    Tres {
-        cpus: one.cpus.max(other.cpus),
-        memory: one.memory.max(other.memory),
-        gpus: one.gpus.max(other.gpus),
     }
 }
 

@@ -3,8 +3,8 @@
 //! A link is directed, from one site to another. What was measured of it counts; where nothing was
 //! measured, what an operator declares, in both directions, and where both ends declare a link the
 //! one with more throughput. Only direct links count. Within a site nothing is moved. Datasets
-//! reach every site, if need be by the control plane: where nothing is known of a link, they are taken to
-//! come at [`ASSUMED_BPS`].
+//! reach every site, if need be by the control plane: where nothing is known of a link, they are
+//! taken to come at [`ASSUMED_BPS`].
 //!
 //! One link moves `bytes` in its one-way delay plus `bytes * 8 / throughput`. Inputs that come
 //! over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*, section

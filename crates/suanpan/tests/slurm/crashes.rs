@@ -6,48 +6,30 @@ use crate::{Wanted, marked};
 use std::fs;
 use std::time::Duration;
 
-/// A controller that is killed right after it started a job has the job waiting again when it is
-/// back, and starts it a second time: the second start finds the fence and runs nothing.
+/// A controller that loses a start and repeats it: the supervisor is started a second time for the
+/// same job, finds the fence, and runs nothing. Whether Slurm repeats it depends on what it had
+/// saved when it was killed, so the second start is made here as Slurm makes it: the script that
+/// Slurm keeps is run again on the node, by the job's account.
 pub fn lost_start(scene: &Scene, wanted: &mut Wanted) {
-    // State is saved every five seconds: the start may just have been saved.
-    let repeated = (0..4).any(|number| start_is_repeated(scene, wanted, number));
-    assert!(repeated, "Slurm never repeated a start that it had lost");
-}
-
-fn start_is_repeated(scene: &Scene, wanted: &mut Wanted, number: u32) -> bool {
-    let state = |word: &str| {
-        let words = ["update", "nodename=wl-a800-[1-3]", word, "reason=test"];
-        let mut command = scene.lab.command("ulanqab", "scontrol");
-        assert!(command.args(words).status().expect("scontrol").success());
-    };
-    let output = scene.work().join(format!("lost{number}.out"));
-    let body = marked(scene, "sleep 4").replace("/dev/null", &output.display().to_string());
-    let path = scene.script("lost", &body);
     let before = marks(scene);
-    // It waits until its submission is saved, and starts after that.
-    state("state=drain");
+    let path = scene.script("lost", &marked(scene, "sleep 4"));
     let job = scene.submit(&["--clusters=ulanqab-slurm", "--mem=200M", &path]);
-    wanted.insert(job.clone(), ("completed", Some(0)));
-    let queued = ["squeue", "-h", "-t", "PENDING", "-o", "%k"];
-    let is_queued = || scene.lab.ask("ulanqab", &queued).is_ok_and(|text| !text.is_empty());
-    assert!(wait_for(is_queued), "{}", scene.logs());
-    std::thread::sleep(Duration::from_secs(6));
-    state("state=resume");
     assert!(wait_for(|| marks(scene) > before), "{}", scene.logs());
     scene.lab.kill9("ulanqab", "slurmctld").expect("it runs");
-    // The job ends without its controller.
-    std::thread::sleep(Duration::from_secs(6));
+    let allocation = scene.show(&job)["attempts"][0]["allocation"].to_string();
+    let dir = scene.lab.disk("ulanqab").join("state/allocations").join(allocation);
+    let text = fs::read_to_string(dir.join("site-script")).expect("the script that Slurm keeps");
+    let script = scene.script("kept", &text);
+    // While it runs, and after it ended and was put away.
+    for refusal in ["it began before; nothing is run twice", "nothing was started"] {
+        let said = scene.lab.ask("ulanqab", &["sh", &script]).expect_err("it must not run");
+        assert!(said.to_string().contains(refusal), "{refusal}: {said}");
+        std::thread::sleep(Duration::from_secs(7));
+    }
     scene.lab.start("ulanqab", "slurmctld").expect("it starts");
     let over = wait_for(|| scene.states().get(&job).is_some_and(|state| state == "completed"));
     assert!(over, "{} {}", scene.show(&job), scene.logs());
-    let text = || fs::read_to_string(&output).unwrap_or_default();
-    for _ in 0..20 {
-        if text().contains("it began before; nothing is run twice") {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    false
+    wanted.insert(job, ("completed", Some(0)));
 }
 
 fn marks(scene: &Scene) -> usize {

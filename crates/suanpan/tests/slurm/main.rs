@@ -152,7 +152,7 @@ fn a_federation_of_real_clusters_with_faults() {
     jobs_of_others(&scene);
     said("cancelled; jobs of others count");
     crashes::lost_start(&scene, &mut wanted);
-    said("a lost start was repeated by Slurm and ran nothing");
+    said("a start that was repeated ran nothing");
     crashes::at_failpoints(&mut scene, &mut wanted);
     said("crashed at each failpoint");
     await_ends(&scene, &wanted);

@@ -155,7 +155,7 @@ fn attempts(journal: &[Value]) -> (BTreeMap<u64, Attempt>, Vec<u64>) {
                 attempt.over = Some((at, ending));
             };
             match kind.as_str() {
-                "site_added" => {
+                "site_added" | "site_invited" => {
                     let name = fact["name"].as_str().unwrap_or_default();
                     let site = name.trim_end_matches("-slurm").to_owned();
                     sites.insert(fact["cluster"].as_u64(), site);

@@ -43,11 +43,12 @@ pub(crate) struct Peer {
     dialer: Dialer,
     site: String,
     link: Option<Link>,
+    bulk: Option<Link>,
 }
 
 impl Peer {
     pub(crate) fn new(dialer: Dialer, site: &str) -> Peer {
-        Peer { dialer, site: site.to_owned(), link: None }
+        Peer { dialer, site: site.to_owned(), link: None, bulk: None }
     }
 
     fn connect(&self) -> Result<Link, String> {
@@ -70,17 +71,21 @@ impl Target for Peer {
     }
 
     fn pull(&mut self, bytes: u64) -> Result<Vec<Arrival>, String> {
-        // A new connection each time: one that lost packets remembers a small window long after
-        // the link has healed, and one that did not sends all at once.
-        let mut link = self.connect()?;
+        let mut link = match self.bulk.take() {
+            Some(link) => link,
+            None => self.connect()?,
+        };
         let began = Instant::now();
         let mut arrivals = Vec::new();
+        let mut flow = Flow::More;
         link.probe(bytes, |so_far, at| {
             let since = at.saturating_duration_since(began);
             arrivals.push((so_far, since));
-            if since > BULK_TIME { Flow::Enough } else { Flow::More }
+            flow = if since > BULK_TIME { Flow::Enough } else { Flow::More };
+            flow
         })
         .map_err(|error| error.to_string())?;
+        self.bulk = (flow == Flow::More).then_some(link);
         Ok(arrivals)
     }
 

@@ -37,7 +37,7 @@ impl Step {
 const STEPS: &[Step] = &[
     Step {
         lab: "medical",
-        words: &["sweep.sbatch"],
+        words: &["--array-split", "sweep.sbatch"],
         note: "12 settings of a tumour classifier, as an unmodified sbatch array",
         size: Size::Full,
     },
@@ -49,7 +49,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         lab: "manufacturing",
-        words: &["cooling.yaml"],
+        words: &["--array-split", "cooling.yaml"],
         note: "8 ways to cool a steel bar, from a YAML file",
         size: Size::Full,
     },

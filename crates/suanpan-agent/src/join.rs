@@ -171,7 +171,7 @@ pub fn join(asked: &Invitation<'_>) -> Result<Membership, JoinError> {
             let _ = std::fs::remove_file(dir.file(&own.token_file));
         }
     })?;
-    failpoint::reached("agent-after-join");
+    failpoint::reached("join-after-exchange");
     let mut ca_file = None;
     if let Some(pem) = &pem {
         let name = format!("ca-{}.pem", own.code);

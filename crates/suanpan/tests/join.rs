@@ -300,7 +300,7 @@ fn a_crash_while_joining_is_mended_by_joining_again() {
     }
     let scene = Scene::start();
     let (url, token) = (scene.url(), scene.invite(&["east-pool"]));
-    let crash = format!("agent-after-join:{}", scene.path("crashed").display());
+    let crash = format!("join-after-exchange:{}", scene.path("crashed").display());
     let mut join = scene.join_command(&url, &token, "site.toml", "state");
     let crashed = join.env("SUANPAN_CRASH_ONCE", crash).output().expect("the binary starts");
     assert_eq!(crashed.status.code(), None, "it was killed");

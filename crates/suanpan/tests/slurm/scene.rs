@@ -50,7 +50,16 @@ pub struct Scene {
     pub lab: Lab,
     dir: PathBuf,
     settings: &'static [&'static str],
+    sites: Vec<Place>,
     children: BTreeMap<String, Child>,
+}
+
+/// A site of a scene.
+pub struct Place {
+    /// Its name in the lab.
+    pub name: String,
+    /// What its owner wrote into the site file; empty where it joins as the guide says.
+    pub file: String,
 }
 
 impl Scene {
@@ -61,8 +70,19 @@ impl Scene {
 
     /// The same with these settings of the control plane.
     pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
+        let place = |(name, file): (&str, &str)| Place { name: name.into(), file: file.into() };
+        Scene::start_of("st", Spec::three_sites(), SITES.map(place).into(), settings)
+    }
+
+    /// The same of any sites; `prefix` tells labs of one checkout apart.
+    pub fn start_of(
+        prefix: &str,
+        spec: Spec,
+        sites: Vec<Place>,
+        settings: &'static [&'static str],
+    ) -> Option<Scene> {
         let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
-        let lab = match Lab::up(&format!("st{own}{:x}", of_this_checkout()), Spec::three_sites()) {
+        let lab = match Lab::up(&format!("{prefix}{own}{:x}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -70,13 +90,13 @@ impl Scene {
             }
         };
         let dir = lab.dir().join("net");
-        let mut scene = Scene { lab, dir, settings, children: BTreeMap::new() };
+        let mut scene = Scene { lab, dir, settings, sites, children: BTreeMap::new() };
         for name in ["", "work", "marks", "out", "bin"] {
             let path = scene.dir.join(name);
             fs::create_dir_all(&path).expect("a directory");
             owned(&path);
         }
-        for (site, _) in SITES {
+        for Place { name: site, .. } in &scene.sites {
             // On the site's own disk, which tests fill.
             let state = scene.lab.disk(site).join("state");
             fs::create_dir_all(&state).expect("a directory");
@@ -87,20 +107,28 @@ impl Scene {
         // The checkout need not be open to the ordinary account, nor to the nodes.
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
         scene.start_server();
-        scene.type_guide();
-        for (site, text) in SITES.into_iter().skip(1) {
-            let file = scene.dir.join(format!("{site}.toml"));
-            fs::write(&file, text).expect("the site file");
-            let token = scene.dir.join(format!("{site}.token")).display().to_string();
-            scene.run(&["sites", "add", &format!("{site}-slurm"), "--write-token", &token]).ok();
-            scene.start_agent(site);
-        }
+        scene.join_all();
         let reachable = |scene: &Scene| {
             let sites = scene.run(&["sites", "--json"]).out;
-            sites.matches("\"contact\": \"reachable\"").count() == SITES.len()
+            sites.matches("\"contact\": \"reachable\"").count() == scene.sites.len()
         };
         assert!(wait_for(|| reachable(&scene)), "sites are missing: {}", scene.logs());
         Some(scene)
+    }
+
+    fn join_all(&mut self) {
+        let sites: Vec<_> =
+            self.sites.iter().map(|site| (site.name.clone(), site.file.clone())).collect();
+        for (site, text) in sites {
+            if text.is_empty() {
+                self.type_guide();
+                continue;
+            }
+            fs::write(self.dir.join(format!("{site}.toml")), text).expect("the site file");
+            let token = self.dir.join(format!("{site}.token")).display().to_string();
+            self.run(&["sites", "add", &format!("{site}-slurm"), "--write-token", &token]).ok();
+            self.start_agent(&site);
+        }
     }
 
     /// The binary that every place sees.
@@ -156,7 +184,7 @@ impl Scene {
             command.args(["--token-file", &path(&format!("{site}.token"))]);
             command.args(["--site-file", &path(&format!("{site}.toml"))]);
         }
-        command.args(["--log-level", "info,suanpan_agent::slurm=debug"]);
+        command.args(["--log-level", "info,suanpan_agent::slurm=debug,suanpan_agent::data=debug"]);
         if !crashes.is_empty() {
             command.env("SUANPAN_CRASH_ONCE", crashes);
         }

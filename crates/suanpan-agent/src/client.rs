@@ -48,6 +48,13 @@ pub struct Client {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For a chunk, which may share a slow link with others: an average one needs 70 kbit/s.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Connections kept for what is asked next: all streams of all transfers that run, because a new
+/// one must find out anew how fast its link is, at the cost of the others.
+const CONNECTIONS_KEPT: usize = 20;
 /// A first answer may hold every order of a large cluster.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
@@ -171,7 +178,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; status 404 if it is not there.
     pub fn chunk(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
-        let mut response = self.get(&format!("/v1/agent/chunks/{hash}"), TIMEOUT)?;
+        let mut response = self.get(&format!("/v1/agent/chunks/{hash}"), CHUNK_TIMEOUT)?;
         let body = response.body_mut().with_config().limit(CHUNK_BYTES_MAX.into());
         body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))
     }
@@ -186,7 +193,8 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.header("content-type", "application/octet-stream");
-        check(request.config().timeout_global(Some(TIMEOUT)).build().send(bytes)).map(|_| ())
+        let timeout = Some(CHUNK_TIMEOUT);
+        check(request.config().timeout_global(timeout).build().send(bytes)).map(|_| ())
     }
 
     /// Has a job's output registered as a dataset; repeated, the answer is the same.
@@ -233,6 +241,8 @@ fn http(tls: Option<TlsConfig>) -> ureq::Agent {
     let mut builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(10)))
+        .max_idle_connections(CONNECTIONS_KEPT)
+        .max_idle_connections_per_host(CONNECTIONS_KEPT)
         .max_redirects(0)
         .proxy(None)
         .user_agent(concat!("suanpan-agent/", env!("CARGO_PKG_VERSION")));

@@ -303,9 +303,12 @@ impl Keeper {
 
     /// What a transfer says of its link: only one that had the link to itself, and no limit.
     fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
-        let from = report.from.clone()?;
+        let hub = || self.state().answer.as_ref().map(|answer| answer.hub.clone());
+        let from = report.from.clone().or_else(hub).filter(|from| !from.is_empty())?;
         let unlimited = |source: &ChunkSource| match source {
-            ChunkSource::Peer { site, limit_bps: None } => *site == from,
+            ChunkSource::Peer { limit_bps: None, .. } | ChunkSource::Store { limit_bps: None } => {
+                name(source) == report.from.as_deref()
+            }
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);

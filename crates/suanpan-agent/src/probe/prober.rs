@@ -192,8 +192,7 @@ impl Inner {
 
     fn is_moving(&self) -> bool {
         let from_store = Arc::strong_count(&self.store.0) > 1;
-        let from_site =
-            |dialer: &crate::peer::Dialer| dialer.has_moved(TRANSFER_REST);
+        let from_site = |dialer: &crate::peer::Dialer| dialer.has_moved(TRANSFER_REST);
         from_store || self.setting.dialer.as_ref().is_some_and(from_site)
     }
 

@@ -37,9 +37,9 @@ fn set_link(scene: &Scene, a: &str, b: &str, mbit: f64) {
     scene.lab.link(a, b, quality(10.0, mbit)).expect("the link is there");
 }
 
-/// What somebody else submits at a site: it takes all of it for ten minutes.
+/// What somebody else submits at a site: it takes all of it for an hour.
 fn fill(scene: &Scene, site: &str) -> String {
-    let words = ["sbatch", "--parsable", "-o", "/dev/null", "-N1", "--exclusive", "--time=10"];
+    let words = ["sbatch", "--parsable", "-o", "/dev/null", "-N1", "--exclusive", "--time=60"];
     let words: Vec<&str> = words.into_iter().chain(["--wrap", "sleep 600"]).collect();
     let job = scene.lab.ask(site, &words).expect("a job of somebody else");
     let state = || scene.lab.ask(site, &["squeue", "-h", "-j", &job, "-o", "%T"]);

@@ -2,7 +2,7 @@
 //! way back, within half a minute each, and within the budget of bytes.
 
 use crate::answer::Answer;
-use crate::scene::of_this_checkout;
+use crate::scene::{Turn, of_this_checkout};
 use lab::{Lab, LinkSpec, NodesSpec, Quality, SiteSpec, Spec};
 use std::fs;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ struct Network {
     lab: Lab,
     dir: PathBuf,
     children: Vec<Child>,
+    _turn: Turn,
 }
 
 impl Network {
@@ -39,7 +40,8 @@ impl Network {
         let near = Quality { rtt_ms: 4.0, mbit: 500.0, ..QUALITY };
         let links = vec![link("hub", "a", near), link("hub", "b", near), link("a", "b", QUALITY)];
         let spec = Spec { sites: vec![site("a"), site("b")], links };
-        let lab = match Lab::up(&format!("ln{:x}", of_this_checkout()), spec) {
+        let turn = Turn::take();
+        let lab = match Lab::up(&format!("ln{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -48,7 +50,7 @@ impl Network {
         };
         let dir = lab.dir().join("net");
         fs::create_dir_all(&dir).expect("a directory");
-        let mut network = Network { lab, dir, children: Vec::new() };
+        let mut network = Network { lab, dir, children: Vec::new(), _turn: turn };
         network.begin();
         Some(network)
     }

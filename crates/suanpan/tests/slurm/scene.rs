@@ -4,7 +4,7 @@
 use crate::answer::Answer;
 use lab::{Lab, Spec, USER};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ pub struct Scene {
     settings: &'static [&'static str],
     sites: Vec<Place>,
     children: BTreeMap<String, Child>,
+    // Given back last.
+    _turn: Turn,
 }
 
 /// A site of a scene.
@@ -81,8 +83,8 @@ impl Scene {
         sites: Vec<Place>,
         settings: &'static [&'static str],
     ) -> Option<Scene> {
-        let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
-        let lab = match Lab::up(&format!("{prefix}{own}{:x}", of_this_checkout()), spec) {
+        let turn = Turn::take();
+        let lab = match Lab::up(&format!("{prefix}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -90,7 +92,7 @@ impl Scene {
             }
         };
         let dir = lab.dir().join("net");
-        let mut scene = Scene { lab, dir, settings, sites, children: BTreeMap::new() };
+        let mut scene = Scene { lab, dir, settings, sites, children: BTreeMap::new(), _turn: turn };
         for name in ["", "work", "marks", "out", "bin"] {
             let path = scene.dir.join(name);
             fs::create_dir_all(&path).expect("a directory");
@@ -184,7 +186,7 @@ impl Scene {
             command.args(["--token-file", &path(&format!("{site}.token"))]);
             command.args(["--site-file", &path(&format!("{site}.toml"))]);
         }
-        command.args(["--log-level", "info,suanpan_agent::slurm=debug,suanpan_agent::data=debug"]);
+        command.args(["--log-level", "info,suanpan_agent::slurm=debug,suanpan_agent::probe=debug"]);
         if !crashes.is_empty() {
             command.env("SUANPAN_CRASH_ONCE", crashes);
         }
@@ -276,7 +278,7 @@ impl Scene {
 
     fn spawn_in(&mut self, name: &str, mut command: Command) {
         let log = self.dir.join(format!("{name}.log"));
-        let log = fs::File::options().create(true).append(true).open(log).expect("a log");
+        let log = File::options().create(true).append(true).open(log).expect("a log");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         let child = command.spawn().expect("it starts");
         self.children.insert(name.to_owned(), child);
@@ -322,7 +324,8 @@ impl Scene {
     /// The ends of all logs, for a test that failed.
     pub fn logs(&self) -> String {
         let mut text = String::new();
-        for name in self.children.keys().map(String::as_str).chain(["server"]) {
+        let names = self.children.keys().map(String::as_str).filter(|name| *name != "server");
+        for name in names.chain(["server"]) {
             let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().filter(|line| !line.contains("DEBUG")).collect();
             let last = lines[lines.len().saturating_sub(25)..].join("\n");
@@ -348,9 +351,25 @@ impl Drop for Scene {
 }
 
 /// Tells the labs of checkouts apart, because two may be tested at a time.
-pub fn of_this_checkout() -> u32 {
+pub fn of_this_checkout() -> String {
+    let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
     let path = env!("CARGO_MANIFEST_DIR").bytes();
-    path.fold(5381, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte))
+    let hash = path.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+    format!("{own}{hash:x}")
+}
+
+/// The labs of a checkout are there one at a time: what is timed in one is not to wait for another.
+/// Released when it is dropped, or its process ends.
+pub struct Turn(#[expect(dead_code, reason = "it is held")] File);
+
+impl Turn {
+    /// Waits for it.
+    pub fn take() -> Turn {
+        let path = format!("suanpan-lab-{}.turn", of_this_checkout());
+        let file = File::create(std::env::temp_dir().join(path)).expect("a file");
+        file.lock().expect("files can be locked");
+        Turn(file)
+    }
 }
 
 fn owned(path: &Path) {

@@ -61,8 +61,14 @@ impl Scene {
 
     /// The same with these settings of the control plane.
     pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
+        Scene::start_of(Spec::three_sites(), settings)
+    }
+
+    /// The same with these of the sites.
+    pub fn start_of(spec: Spec, settings: &'static [&'static str]) -> Option<Scene> {
         let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
-        let lab = match Lab::up(&format!("st{own}{:x}", of_this_checkout()), Spec::three_sites()) {
+        let count = spec.sites.len();
+        let lab = match Lab::up(&format!("st{own}{:x}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -76,7 +82,7 @@ impl Scene {
             fs::create_dir_all(&path).expect("a directory");
             owned(&path);
         }
-        for (site, _) in SITES {
+        for (site, _) in SITES.into_iter().take(count) {
             // On the site's own disk, which tests fill.
             let state = scene.lab.disk(site).join("state");
             fs::create_dir_all(&state).expect("a directory");
@@ -88,7 +94,7 @@ impl Scene {
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
         scene.start_server();
         scene.type_guide();
-        for (site, text) in SITES.into_iter().skip(1) {
+        for (site, text) in SITES.into_iter().take(count).skip(1) {
             let file = scene.dir.join(format!("{site}.toml"));
             fs::write(&file, text).expect("the site file");
             let token = scene.dir.join(format!("{site}.token")).display().to_string();
@@ -97,7 +103,7 @@ impl Scene {
         }
         let reachable = |scene: &Scene| {
             let sites = scene.run(&["sites", "--json"]).out;
-            sites.matches("\"contact\": \"reachable\"").count() == SITES.len()
+            sites.matches("\"contact\": \"reachable\"").count() == count
         };
         assert!(wait_for(|| reachable(&scene)), "sites are missing: {}", scene.logs());
         Some(scene)
@@ -325,7 +331,8 @@ pub fn of_this_checkout() -> u32 {
     path.fold(5381, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte))
 }
 
-fn owned(path: &Path) {
+/// Gives a file to the ordinary account.
+pub fn owned(path: &Path) {
     let user = nix::unistd::User::from_name(USER).ok().flatten().expect("the lab made it");
     nix::unistd::chown(path, Some(user.uid), Some(user.gid)).expect("root may do that");
 }

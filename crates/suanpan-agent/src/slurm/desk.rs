@@ -1,5 +1,5 @@
-//! The two threads that speak to Slurm, and what they share with the driver: one asks in bulk, one
-//! submits and cancels. Neither holds a lock while a command runs.
+//! The threads that speak to Slurm, and what they share with the driver: one asks in bulk, the
+//! others submit and cancel. None holds a lock while a command runs.
 
 mod foretell;
 
@@ -40,6 +40,10 @@ const ACCOUNTS_PERIOD: Duration = Duration::from_secs(2);
 
 /// States of jobs that have nodes or wait for some (squeue(1)).
 const NOT_OVER: &str = "running,completing,suspended,configuring,pending";
+
+/// Commands that submit or cancel at a time. One `sbatch` after the other, as a user's loop has
+/// them, leaves the controller idle for half of the time; more than a few would crowd its users.
+const ACTORS: usize = 3;
 
 /// Jobs in one `scancel`.
 const CANCEL_MAX: usize = 200;
@@ -154,9 +158,12 @@ impl Desk {
         let state = Mutex::new(State { accounts_wanted: true, ..State::default() });
         let (asking, acting) = (Condvar::new(), Condvar::new());
         let desk = Arc::new(Desk { user, network, state, asking, acting });
-        let (asker, actor) = (Arc::clone(&desk), Arc::clone(&desk));
+        let asker = Arc::clone(&desk);
         std::thread::Builder::new().name("squeue".into()).spawn(move || asker.ask())?;
-        std::thread::Builder::new().name("sbatch".into()).spawn(move || actor.act())?;
+        for _ in 0..ACTORS {
+            let actor = Arc::clone(&desk);
+            std::thread::Builder::new().name("sbatch".into()).spawn(move || actor.act())?;
+        }
         Ok(desk)
     }
 

@@ -15,6 +15,8 @@ use crate::local::enter;
 use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -22,11 +24,10 @@ use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::Generation;
@@ -122,7 +123,7 @@ impl Job {
     }
 
     fn run(&self) -> io::Result<Ended> {
-        // Before any other thread is there, so that all of them keep the signals blocked.
+        // They are read where the payload is waited for.
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?;
         if self.is_stopped() {
             return Err(io::Error::other("it was stopped before it began"));
@@ -356,27 +357,42 @@ impl Job {
         if let Err(error) = self.dir.write_unsynced(name::PAYLOAD, &start) {
             eprintln!("suanpan: {}: {error}", name::PAYLOAD);
         }
-        let stopping = Arc::new(AtomicBool::new(false));
-        self.beat(pid, Arc::clone(&stopping));
         let passes_term = self.launch.signal.is_some_and(|signal| signal.signal.number() == 15);
-        let mut told = false;
+        let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC)?;
+        let (mut told, mut stopping) = (false, None);
+        let mut beat_at = Instant::now() + BEAT;
         let status = loop {
-            let signal = SigSet::all().wait()?;
-            match signal {
-                Signal::SIGCHLD => {
+            let left = beat_at.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            let mut polled = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut polled, timeout) {
+                Ok(0) => {
+                    beat_at = Instant::now() + BEAT;
+                    self.beat(pid, &mut stopping);
+                    continue;
+                }
+                // It was stopped and continued.
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            let Some(told_of) = signals.read_signal()? else { continue };
+            let number = i32::try_from(told_of.ssi_signo).unwrap_or(0);
+            match Signal::try_from(number) {
+                Ok(Signal::SIGCHLD) => {
                     if let Some(status) = child.try_wait()? {
                         break status;
                     }
                 }
-                Signal::SIGTERM if !passes_term => told = true,
-                Signal::SIGCONT => {}
-                signal => {
+                Ok(Signal::SIGTERM) if !passes_term => told = true,
+                Ok(Signal::SIGCONT) | Err(_) => {}
+                Ok(signal) => {
                     told |= signal == Signal::SIGTERM;
                     let _ = kill(pid, signal);
                 }
             }
         };
-        let word = if told || stopping.load(Ordering::SeqCst) || status.signal().is_some() {
+        let word = if told || stopping.is_some() || status.signal().is_some() {
             Word::Slurms
         } else {
             Word::Ours
@@ -386,25 +402,17 @@ impl Job {
 
     /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
     /// may no longer know this job.
-    fn beat(&self, pid: Pid, stopping: Arc<AtomicBool>) {
-        let dir = self.dir.clone();
+    fn beat(&self, pid: Pid, stopping: &mut Option<Instant>) {
+        if let Ok(file) = File::options().write(true).open(self.dir.file(name::ALIVE)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        if self.dir.marked("stop").is_none() {
+            return;
+        }
         let grace = Duration::from_secs(self.given.grace_s.into());
-        std::thread::spawn(move || {
-            let mut asked: Option<Instant> = None;
-            loop {
-                std::thread::sleep(BEAT);
-                if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
-                    let _ = file.set_modified(SystemTime::now());
-                }
-                if dir.marked("stop").is_none() {
-                    continue;
-                }
-                stopping.store(true, Ordering::SeqCst);
-                let over = asked.is_some_and(|at| at.elapsed() > grace);
-                asked.get_or_insert_with(Instant::now);
-                let _ = kill(pid, if over { Signal::SIGKILL } else { Signal::SIGTERM });
-            }
-        });
+        let over = stopping.is_some_and(|at| at.elapsed() > grace);
+        stopping.get_or_insert_with(Instant::now);
+        let _ = kill(pid, if over { Signal::SIGKILL } else { Signal::SIGTERM });
     }
 
     fn conclude(&self, status: ExitStatus, word: Word, began: Instant) -> io::Result<Ended> {

@@ -297,13 +297,14 @@ impl Scene {
         jobs.iter().filter_map(one).collect()
     }
 
-    /// The ends of all logs, for a test that failed.
+    /// The ends of all logs, for a test that failed: short, so that its message stays in sight
+    /// (`SUANPAN_LAB_KEEP` keeps all of them).
     pub fn logs(&self) -> String {
         let mut text = String::new();
         for name in self.children.keys().map(String::as_str).chain(["server"]) {
             let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().filter(|line| !line.contains("DEBUG")).collect();
-            let last = lines[lines.len().saturating_sub(25)..].join("\n");
+            let last = lines[lines.len().saturating_sub(6)..].join("\n");
             text.push_str(&format!("\n--- the end of {name}.log\n{last}"));
         }
         text

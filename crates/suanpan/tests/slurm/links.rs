@@ -35,6 +35,7 @@ impl Network {
                 time_max: "1:00:00".into(),
             }],
             disk_mib: None,
+            requeue_delay_s: None,
         };
         let link = |a: &str, b: &str, quality| LinkSpec { between: [a.into(), b.into()], quality };
         let near = Quality { rtt_ms: 4.0, mbit: 500.0, ..QUALITY };

@@ -10,6 +10,7 @@ mod federation;
 mod links;
 mod order;
 mod rate;
+mod relay;
 mod scene;
 
 use scene::{Scene, wait_for};

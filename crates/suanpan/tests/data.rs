@@ -155,7 +155,7 @@ fn chunks_are_kept_in_a_bucket_that_speaks_s3() {
     // A job reads it at a site, and what a job makes there comes back through the bucket.
     let id =
         network.submit(&["--dataset", "large:in", "--publish", "copy:out", "--wrap=cp in/* out"]);
-    network.await_state(&id, "completed");
+    network.await_state(&id, "Completed");
     network.write("small", "small");
     network.run(&["data", "put", "small", "small"]).ok();
     assert_eq!(bucket.objects(), objects + 1);

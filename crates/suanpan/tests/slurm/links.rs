@@ -70,7 +70,7 @@ impl Network {
             let text = format!(
                 "site = \"{site}\"\ndriver = \"{driver}\"\nshared_paths = [\"/\"]\n\
                  [[flavor]]\nname = \"cpu\"\n\
-                 [[partition]]\nname = \"main\"\ntime_max = \"1:00:00\"\n\
+                 [[partition]]\nname = \"main\"\ndefault = true\ntime_max = \"1:00:00\"\n\
                  [[partition.nodes]]\nnames = \"n1\"\nflavor = \"cpu\"\ncpus = 1\nmemory = \"1G\"\n\
                  [peer]\nlisten = \"0.0.0.0:7727\"\naddress = \"{address}:7727\"\n"
             );

@@ -13,7 +13,7 @@ fn completes(network: &Network, site: &str, words: &[&str]) {
     let all: Vec<&str> = ["submit", "-q", &cluster, "--time=5", "--mem=100M"].into();
     let id = network.run(&[&all, words].concat()).ok().trim().to_owned();
     let state = || network.run(&["show", "--json", &id]).json()["data"]["state"].clone();
-    let Some(took) = within(PATIENCE, || state() == "completed") else {
+    let Some(took) = within(PATIENCE, || state() == "Completed") else {
         let why = network.run(&["why", &id]);
         panic!("{}: {}{}\n{}", state(), why.out, why.err, network.logs());
     };

@@ -10,7 +10,7 @@ use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
     Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
-use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
+use suanpan_wire::agent_data::{DataAnswer, DataReports, MissingChunks, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -198,6 +198,14 @@ impl Client {
         let request = request.header("content-type", "application/octet-stream");
         let timeout = Some(BODY_TIMEOUT);
         check(request.config().timeout_global(timeout).build().send(bytes)).map(|_| ())
+    }
+
+    /// Asks which chunks of a manifest the control plane's store has not.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn missing_chunks(&self, manifest: BlobHash) -> Result<MissingChunks, ClientError> {
+        read(self.get(&format!("/v1/agent/missing/{manifest}"), TIMEOUT)?)
     }
 
     /// Has a job's output registered as a dataset; repeated, the answer is the same.

@@ -12,6 +12,7 @@ mod joint;
 mod links;
 mod order;
 mod rate;
+mod relay;
 mod sbatch;
 mod scene;
 mod stage;

@@ -47,7 +47,12 @@ pub(super) async fn why(
     user.must(Right::Look)?;
     Params::read(query.as_deref(), &[])?;
     wait_for_seen(&app, &headers).await?;
-    let seen = app.plane.ask(move |state, now| (state.explain(now, task), Names::of(state), now));
+    let seen = app.plane.ask(move |state, now| {
+        let names = state
+            .job(task.job)
+            .map_or_else(|| Names::of(state), |job| Names::of_job(state, &job.spec.shape));
+        (state.explain(now, task), names, now)
+    });
     let (explained, names, now) = seen.await?;
     if explained == Explained::Unknown {
         return Err(rows::unknown(task));

@@ -90,6 +90,14 @@ enum Go {
     No(End, &'static str),
 }
 
+/// Who ends a job that has not begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ender {
+    Agent,
+    /// Its time there is up, or somebody at the site cancelled it.
+    Slurm,
+}
+
 struct Job {
     dir: Dir,
     generation: Generation,
@@ -118,7 +126,13 @@ impl Job {
         failpoint::reached("slurm-after-fence");
         self.ask_to_go();
         let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
-        let staged = contract::await_inputs(&self.dir, &self.launch, &mut || self.stopped())
+        let mut ended_there = false;
+        let mut stopped = || {
+            let (ended, trouble) = self.stopped()?;
+            ended_there = ended == Ender::Slurm;
+            Some(trouble)
+        };
+        let staged = contract::await_inputs(&self.dir, &self.launch, &mut stopped)
             .and_then(|()| stage::prepare_workdir(&self.dir, &self.given.site, &self.launch))
             .and_then(|()| stage::fill_workdir(&self.dir, &self.launch));
         if let Go::No(end, why) = self.await_go() {
@@ -131,7 +145,9 @@ impl Job {
             Ok(command) => command,
             Err(trouble) => {
                 eprintln!("suanpan: {}", trouble.0);
-                self.finish(never_started(End::StartFailed, &trouble.0), Word::Ours)?;
+                // Its inputs may be there next time, here or elsewhere.
+                let end = if ended_there { End::Lost } else { End::StartFailed };
+                self.finish(never_started(end, &trouble.0), Word::Ours)?;
                 return Ok(Ended::Code(1));
             }
         };
@@ -230,16 +246,18 @@ impl Job {
     }
 
     /// Why not to wait for inputs any longer. Signals are blocked, so TERM is looked for.
-    fn stopped(&self) -> Option<Trouble> {
+    fn stopped(&self) -> Option<(Ender, Trouble)> {
         if self.dir.marked("stop").is_some() {
-            return Some(Trouble("it was stopped while its inputs were staged".into()));
+            let why = "it was stopped while its inputs were staged";
+            return Some((Ender::Agent, Trouble(why.into())));
         }
         let mut term = SigSet::empty();
         term.add(Signal::SIGTERM);
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let signals = SignalFd::with_flags(&term, flags).ok()?;
         let told = signals.read_signal().ok().flatten();
-        told.map(|_| Trouble("Slurm ended it while its inputs were staged".into()))
+        let why = "Slurm ended it there while its inputs were still on their way";
+        told.map(|_| (Ender::Slurm, Trouble(why.into())))
     }
 
     fn start_setup(&self, run: &RunOrder) -> Result<(), Trouble> {

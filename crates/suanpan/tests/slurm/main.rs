@@ -4,14 +4,18 @@
 #[path = "../support/answer.rs"]
 mod answer;
 mod crashes;
+mod data;
 #[path = "../../../../xtask/src/soak/dice.rs"]
 mod dice;
 mod federation;
+mod joint;
 mod links;
 mod order;
 mod rate;
+mod relay;
 mod sbatch;
 mod scene;
+mod stage;
 
 use scene::{Scene, wait_for};
 use std::collections::BTreeMap;

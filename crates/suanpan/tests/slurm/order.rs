@@ -30,7 +30,7 @@ fn start() -> Option<Lab> {
         requeue_delay_s: None,
         nodes: vec![nodes],
     };
-    let prefix = format!("or{:x}", crate::scene::of_this_checkout());
+    let prefix = format!("or{}", crate::scene::of_this_checkout());
     match Lab::up(&prefix, Spec { sites: vec![site], links: Vec::new() }) {
         Ok(lab) => Some(lab),
         Err(error) => {

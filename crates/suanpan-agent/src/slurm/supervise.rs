@@ -333,7 +333,8 @@ impl Job {
             eprintln!("suanpan: {}: {error}", name::PAYLOAD);
         }
         let stopping = Arc::new(AtomicBool::new(false));
-        self.beat(pid, Arc::clone(&stopping));
+        let over = Arc::new(AtomicBool::new(false));
+        self.beat(pid, Arc::clone(&stopping), Arc::clone(&over));
         let passes_term = self.launch.signal.is_some_and(|signal| signal.signal.number() == 15);
         let mut told = false;
         let status = loop {
@@ -352,6 +353,8 @@ impl Job {
                 }
             }
         };
+        // From here on the number may be another process's.
+        over.store(true, Ordering::SeqCst);
         let word = if told || stopping.load(Ordering::SeqCst) || status.signal().is_some() {
             Word::Slurms
         } else {
@@ -362,7 +365,7 @@ impl Job {
 
     /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
     /// may no longer know this job.
-    fn beat(&self, pid: Pid, stopping: Arc<AtomicBool>) {
+    fn beat(&self, pid: Pid, stopping: Arc<AtomicBool>, over: Arc<AtomicBool>) {
         let dir = self.dir.clone();
         let grace = Duration::from_secs(self.given.grace_s.into());
         std::thread::spawn(move || {
@@ -372,13 +375,13 @@ impl Job {
                 if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
                     let _ = file.set_modified(SystemTime::now());
                 }
-                if dir.marked("stop").is_none() {
+                if dir.marked("stop").is_none() || over.load(Ordering::SeqCst) {
                     continue;
                 }
                 stopping.store(true, Ordering::SeqCst);
-                let over = asked.is_some_and(|at| at.elapsed() > grace);
+                let late = asked.is_some_and(|at| at.elapsed() > grace);
                 asked.get_or_insert_with(Instant::now);
-                let _ = kill(pid, if over { Signal::SIGKILL } else { Signal::SIGTERM });
+                let _ = kill(pid, if late { Signal::SIGKILL } else { Signal::SIGTERM });
             }
         });
     }

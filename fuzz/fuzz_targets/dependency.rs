@@ -1,13 +1,5 @@
-//! Dependencies: no text panics, and what is read prints and reads back.
+//! See `fuzz_targets::values::dependency`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_model::dependency::Dependency;
-
-fuzz_target!(|text: &str| {
-    if let Ok(value) = text.parse::<Dependency>() {
-        // What is printed means the same when it is read again.
-        assert_eq!(value.to_string().parse(), Ok(value));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::values::dependency(bytes));

@@ -1,12 +1,5 @@
-//! Gavel's traces and throughputs: nothing panics.
+//! See `fuzz_targets::logs::gavel`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_sim::problem::Strictness;
-use suanpan_sim::workload::gavel;
-
-fuzz_target!(|text: &str| {
-    let _ = gavel::parse_trace("x", text, Strictness::Skip);
-    let _ = gavel::parse_throughputs("x", text, Strictness::Skip);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::logs::gavel(bytes));

@@ -1,16 +1,5 @@
-//! Openb's lists of nodes and of pods: nothing panics.
+//! See `fuzz_targets::logs::openb`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_sim::problem::Strictness;
-use suanpan_sim::workload::openb;
-
-fuzz_target!(|text: &str| {
-    let nodes = openb::parse_nodes("nodes", text, Strictness::Skip);
-    if let Ok(nodes) = &nodes {
-        let models = openb::Models::of(&nodes.items);
-        assert_eq!(nodes.items.iter().map(|node| models.node(node)).count(), nodes.items.len());
-    }
-    let _ = openb::parse_pods("pods", text, Strictness::Skip);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::logs::openb(bytes));

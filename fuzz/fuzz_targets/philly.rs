@@ -1,13 +1,5 @@
-//! Philly's job list: nothing panics.
+//! See `fuzz_targets::logs::philly`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_sim::problem::Strictness;
-use suanpan_sim::workload::philly;
-
-fuzz_target!(|text: &str| {
-    if let Ok(loaded) = philly::read(text, "x", Strictness::Skip) {
-        assert!(loaded.workload.jobs.iter().all(|job| job.gpus > 0));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::logs::philly(bytes));

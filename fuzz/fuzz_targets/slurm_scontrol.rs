@@ -1,12 +1,5 @@
-//! What `scontrol show node` and `scontrol show partition` print: nothing panics, and what has no
-//! name is not there.
+//! See `fuzz_targets::sites::slurm_scontrol`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_agent::slurm::parse;
-
-fuzz_target!(|text: &str| {
-    assert!(parse::nodes(text).iter().all(|node| !node.name.is_empty()));
-    assert!(parse::partitions(text).iter().all(|partition| !partition.name.is_empty()));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::sites::slurm_scontrol(bytes));

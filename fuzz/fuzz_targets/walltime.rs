@@ -1,13 +1,5 @@
-//! Time limits: no text panics, and what is read prints and reads back.
+//! See `fuzz_targets::values::walltime`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use suanpan_model::walltime::Walltime;
-
-fuzz_target!(|text: &str| {
-    if let Ok(value) = text.parse::<Walltime>() {
-        // What is printed means the same when it is read again.
-        assert_eq!(value.to_string().parse(), Ok(value));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::values::walltime(bytes));

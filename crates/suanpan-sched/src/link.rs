@@ -96,14 +96,19 @@ impl Samples {
             (Metric::Throughput, Statistic::Mean | Statistic::Cur) => &mut self.throughput,
             _ => return,
         };
+        // Values and times are an agent's: whatever they are, nothing may overflow.
+        let value = match sample.metric {
+            Metric::Loss => sample.value.min(NOTHING),
+            _ => sample.value,
+        };
         let newest = series.0.back().map(|(at, _)| *at);
-        if newest.is_some_and(|at| at.0 - sample.at.0 > DAMPING_US) {
+        if newest.is_some_and(|at| at.0.saturating_sub(sample.at.0) > DAMPING_US) {
             // The agent's clock was set back: what it told before is of another time.
             series.0.clear();
         } else if newest.is_some_and(|at| at >= sample.at) {
             return;
         }
-        series.0.push_back((sample.at, sample.value));
+        series.0.push_back((sample.at, value));
         if series.0.len() > KEPT {
             series.0.pop_front();
         }
@@ -169,7 +174,7 @@ impl Series {
                 return None;
             }
             values.push(*value);
-            if newest.0 - at.0 >= DAMPING_US && values.len() >= AGREEING {
+            if newest.0.saturating_sub(at.0) >= DAMPING_US && values.len() >= AGREEING {
                 values.sort_unstable();
                 return Some(values[values.len() / 2]);
             }
@@ -180,10 +185,11 @@ impl Series {
     /// The mean of the last minute, once there was one.
     fn recent_mean(&self) -> Option<u64> {
         let ((oldest, _), (newest, _)) = (*self.0.front()?, *self.0.back()?);
-        if newest.0 - oldest.0 < DAMPING_US {
+        let is_recent = |at: Timestamp| newest.0.saturating_sub(at.0) <= DAMPING_US;
+        if newest.0.saturating_sub(oldest.0) < DAMPING_US {
             return None;
         }
-        let recent = self.0.iter().rev().take_while(|(at, _)| newest.0 - at.0 <= DAMPING_US);
+        let recent = self.0.iter().rev().take_while(|(at, _)| is_recent(*at));
         let values: Vec<u64> = recent.map(|(_, value)| *value).collect();
         Some(values.iter().sum::<u64>() / values.len() as u64)
     }

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use support::guide::typed;
 use support::{Answer, bare_command};
 use tempfile::TempDir;
 
@@ -407,35 +408,9 @@ fn a_study_is_kept_run_by_run() {
     }
 }
 
-/// The console blocks of the guide, typed as they stand.
 #[test]
 fn the_guide_works_as_shown() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let examples = root.join("examples/topology");
-    for entry in fs::read_dir(&examples).expect("examples").map(|entry| entry.expect("an entry")) {
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("it is copied");
-    }
-    let guide = fs::read_to_string(root.join("docs/guide-topology.md")).expect("the guide");
-    let mut inside = false;
-    let mut commands = Vec::new();
-    for line in guide.lines() {
-        match line {
-            "```console" => inside = true,
-            "```" => inside = false,
-            line if inside => commands.extend(line.strip_prefix("$ ")),
-            _ => {}
-        }
-    }
-    assert!(commands.len() >= 5, "five commands and more");
-    let bin = Path::new(env!("CARGO_BIN_EXE_suanpan")).parent().expect("a folder").display();
-    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
-    for command in commands {
-        let mut bash = std::process::Command::new("bash");
-        bash.args(["-c", command]).current_dir(folder.path()).env("PATH", &path);
-        let answer = Answer::from(bash.output().expect("bash is there"));
-        assert_eq!(answer.code, 0, "{command}\n{}{}", answer.out, answer.err);
-    }
+    let folder = typed("docs/guide-topology.md", "examples/topology");
     for picture in ["cluster.svg", "wafer.svg", "racks.svg", "china.svg"] {
         assert!(folder.path().join(picture).is_file(), "{picture}");
     }

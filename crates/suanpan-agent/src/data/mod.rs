@@ -29,6 +29,7 @@ mod room;
 pub mod store;
 pub mod talk;
 pub mod transfer;
+mod weigh;
 
 use crate::client::Client;
 use crate::config::Shutdown;

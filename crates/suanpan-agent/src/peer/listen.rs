@@ -12,9 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use suanpan_model::id::BlobHash;
 
-/// How often the listener looks whether the agent ends.
-const LOOK_PERIOD: Duration = Duration::from_millis(100);
-
 /// A connection on which nothing is asked for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
@@ -65,7 +62,6 @@ impl Listener {
     ) -> io::Result<Listener> {
         let socket = TcpListener::bind(address)
             .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
-        socket.set_nonblocking(true)?;
         let config = tls::server(identity, &directory).map_err(io::Error::other)?;
         let desk = Desk { config, directory, chunks, open: AtomicUsize::new(0) };
         Ok(Listener { socket, desk: Arc::new(desk) })
@@ -79,14 +75,12 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Answers until the agent ends.
+    /// Answers until the agent ends: its thread ends with the first connection after that, or
+    /// with the process.
     pub fn run(&self, shutdown: &Shutdown) {
         while !shutdown.is_triggered() {
             match self.socket.accept() {
                 Ok((socket, from)) => self.take(socket, from),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let _ = shutdown.wait(LOOK_PERIOD);
-                }
                 Err(error) => {
                     tracing::warn!(%error, "no connection of another site can be taken now");
                     let _ = shutdown.wait(Duration::from_secs(1));
@@ -117,7 +111,6 @@ impl Listener {
 
 impl Desk {
     fn answer_all(&self, socket: TcpStream) -> io::Result<()> {
-        socket.set_nonblocking(false)?;
         let session = tls::accept(&self.config).map_err(io::Error::other)?;
         let mut channel = Channel::open(session, socket)?;
         let certificate = channel.certificate().map(fingerprint);

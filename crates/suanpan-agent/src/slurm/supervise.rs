@@ -337,9 +337,7 @@ impl Job {
     /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
     /// may no longer know this job.
     fn beat(&self, pid: Pid, stopping: &mut Option<Instant>) {
-        if let Ok(file) = File::options().write(true).open(self.dir.file(name::ALIVE)) {
-            let _ = file.set_modified(SystemTime::now());
-        }
+        touch(&self.dir);
         if self.dir.marked("stop").is_none() {
             return;
         }
@@ -362,6 +360,16 @@ impl Job {
             }
         };
         let mut message = String::new();
+        if !self.launch.outputs.is_empty() {
+            // Copying may take longer than a supervisor may be silent.
+            let dir = self.dir.clone();
+            std::thread::spawn(move || {
+                loop {
+                    touch(&dir);
+                    std::thread::sleep(BEAT);
+                }
+            });
+        }
         if let Err(trouble) = stage::copy_back(&self.dir, &self.launch) {
             message = trouble.0;
         }
@@ -394,6 +402,7 @@ impl Job {
             if Instant::now() > until {
                 break;
             }
+            touch(&self.dir);
             std::thread::sleep(Duration::from_secs(2));
         }
         Ok(ended)
@@ -437,6 +446,13 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
 /// Where the end of a start is kept after a requeue.
 fn exit_of(restart: u64) -> String {
     format!("exit.{restart}.json")
+}
+
+/// Says that the supervisor of this directory is alive.
+fn touch(dir: &Dir) {
+    if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
+        let _ = file.set_modified(SystemTime::now());
+    }
 }
 
 fn slurm_number(name: &str) -> u64 {

@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use suanpan_engine::command::{Caller, Command, Present, RecordReplicas, RegisterDataset};
@@ -154,10 +155,15 @@ async fn note_transfers(app: &App, agent: Agent, reports: &DataReports) -> Answe
     if reports.transfers.is_empty() {
         return Ok(());
     }
-    let to = app.plane.ask(move |state, _| state.cluster(agent.0).map(|one| one.site().to_owned()));
-    let Some(to) = to.await? else { return Ok(()) };
+    let question = app.plane.ask(move |state, _| {
+        let sites = state.clusters().map(|(_, one)| one.site().to_owned());
+        let to = state.cluster(agent.0).map(|one| one.site().to_owned());
+        Some((to?, sites.collect::<BTreeSet<String>>()))
+    });
+    let Some((to, sites)) = question.await? else { return Ok(()) };
     for transfer in &reports.transfers {
-        if let Some(from) = &transfer.from {
+        // A name that is no site's is kept nowhere.
+        if let Some(from) = transfer.from.as_ref().filter(|from| sites.contains(*from)) {
             // One that moved something broke off, but its two ends do reach each other.
             let failed = transfer.error.is_some() && transfer.bytes == 0;
             app.data.note_transfer(from, &to, failed);

@@ -280,3 +280,16 @@ pub(crate) fn write_hashed(
     fs::rename(&unfinished, path).with_context(told)?;
     Ok(hashing.hasher.finalize().to_hex().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    /// Of a run that is resumed the report is made from its record: a number that came back
+    /// another one, by a bit, would be another report.
+    #[test]
+    fn a_record_gives_back_every_digit() {
+        // Read wrong by serde_json without its feature `float_roundtrip`.
+        let text = "115299.29988338535";
+        let number: f64 = serde_json::from_str(text).expect("a number");
+        assert_eq!(number.to_bits(), text.parse::<f64>().expect("a number").to_bits());
+    }
+}

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 mod answer;
+pub mod guide;
 
 pub use answer::Answer;
 use std::fs;

@@ -33,6 +33,10 @@ const TELL_PERIOD: Duration = Duration::from_secs(5);
 /// The same of a replica that nothing here needs: its chunks may be those of another one.
 const WEIGH_PERIOD: Duration = Duration::from_secs(60);
 
+/// What was told is told again after this time: what a control plane that is restored from a backup,
+/// or that did not take a report, has missed, it learns so.
+const AGAIN_PERIOD: Duration = Duration::from_secs(600);
+
 /// Transfers at a time; the first of the control plane's list go first.
 const TRANSFERS_MAX: usize = 4;
 
@@ -86,9 +90,17 @@ pub(super) struct State {
 /// What was told of a replica.
 struct Told {
     bytes: u64,
+    /// When it was weighed, and when what was found was told.
+    weighed: Instant,
     at: Instant,
     /// Changes of the store until then, and whether it was whole.
     seen: (u64, bool),
+}
+
+impl Told {
+    fn is_old(&self) -> bool {
+        self.at.elapsed() > AGAIN_PERIOD
+    }
 }
 
 impl Keeper {
@@ -131,6 +143,7 @@ impl Keeper {
             if is_new {
                 self.take_over(&answer);
             }
+            self.evict(&answer);
             for hold in &answer.hold {
                 self.hold(hold);
             }
@@ -152,23 +165,31 @@ impl Keeper {
             self.paces.set(from, limit);
         }
         self.uploads.set(None, answer.relay_limit_bps);
-        let in_use: BTreeSet<BlobHash> = self
-            .parts
-            .board
-            .staging()
-            .into_values()
-            .flat_map(|staging| staging.mounts)
-            .map(|mount| mount.manifest)
-            .collect();
+        let held = answer.hold.iter().map(|hold| hold.manifest);
+        let named: BTreeSet<BlobHash> = held.chain(answer.weigh.iter().copied()).collect();
+        let mut state = self.state();
+        state.told.retain(|hash, _| named.contains(hash));
+        state.resting.retain(|hash, _| named.contains(hash));
+        drop(state);
+        let evict: BTreeSet<BlobHash> = answer.evict.iter().copied().collect();
+        let keep = named.into_iter().filter(|hash| !evict.contains(hash));
+        self.parts.store.set_keep(keep.chain(self.in_use()).collect());
+    }
+
+    /// What allocations here read, or wait to read.
+    fn in_use(&self) -> BTreeSet<BlobHash> {
+        let staging = self.parts.board.staging().into_values();
+        staging.flat_map(|staging| staging.mounts).map(|mount| mount.manifest).collect()
+    }
+
+    /// Lets go of what is to go, once nothing here reads it any more.
+    fn evict(&self, answer: &DataAnswer) {
+        let in_use = if answer.evict.is_empty() { BTreeSet::new() } else { self.in_use() };
         for hash in answer.evict.iter().filter(|hash| !in_use.contains(hash)) {
-            match self.parts.store.remove(*hash) {
-                Ok(()) => tracing::info!(manifest = %hash, "a replica was removed"),
-                Err(error) => tracing::warn!(manifest = %hash, %error, "a replica stays"),
+            if let Err(error) = self.parts.store.remove(*hash) {
+                tracing::warn!(manifest = %hash, %error, "a replica's files stay");
             }
         }
-        let held = answer.hold.iter().map(|hold| hold.manifest);
-        let keep = held.chain(answer.weigh.iter().copied()).chain(in_use);
-        self.parts.store.set_keep(keep.collect());
     }
 
     /// Starts what is needed for a replica, unless it is on its way.
@@ -279,8 +300,7 @@ impl Keeper {
             let of = |rate: &&Rate| report.from.as_ref() == Some(&rate.from);
             done.rates.iter().find(of).map(|rate| rate.bits_per_s)
         };
-        let samples =
-            samples.filter_map(|report| self.sample(report, rate(report)?, &hold.sources));
+        let samples = samples.filter_map(|report| self.sample(report, rate(report), &hold.sources));
         let samples = samples.collect();
         let transfers = done.reports;
         (self.parts.tell)(DataReports { transfers, samples, ..DataReports::default() });
@@ -315,15 +335,21 @@ impl Keeper {
     fn sample(
         &self,
         report: &TransferReport,
-        bits_per_s: u64,
+        rate: Option<u64>,
         sources: &[ChunkSource],
     ) -> Option<Sample> {
-        let from = report.from.clone()?;
+        let hub = || self.state().answer.as_ref().map(|answer| answer.hub.clone());
+        let from = report.from.clone().or_else(hub).filter(|from| !from.is_empty())?;
         let unlimited = |source: &ChunkSource| match source {
-            ChunkSource::Peer { site, limit_bps: None } => *site == from,
+            ChunkSource::Peer { limit_bps: None, .. } | ChunkSource::Store { limit_bps: None } => {
+                name(source) == report.from.as_deref()
+            }
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);
+        // A relay has no rate of its own source.
+        let mean = || u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us.max(1));
+        let value = rate.unwrap_or_else(|| u64::try_from(mean()).unwrap_or(u64::MAX));
         let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {
             return None;
@@ -333,7 +359,7 @@ impl Keeper {
             to: self.parts.site.clone(),
             metric: Metric::Throughput,
             statistic: Statistic::Mean,
-            value: bits_per_s,
+            value,
             at: now(),
             window: Seconds(report.took_us.div_ceil(1_000_000)),
             bytes: report.bytes,
@@ -361,6 +387,8 @@ impl Keeper {
         let mut trees = Vec::new();
         let mut left = Some(Duration::ZERO);
         for mount in &staging.mounts {
+            // From here on it stays, whatever the control plane knew when it answered last.
+            self.parts.store.keep(mount.manifest);
             match self.parts.store.tree(mount.manifest) {
                 Some(tree) => trees.push((contract::entry(&mount.name), tree)),
                 None => {
@@ -423,9 +451,16 @@ impl Keeper {
             true => manifest.bytes(),
             false => self.parts.store.present_bytes(manifest),
         };
-        let told = Told { bytes: present_bytes, at: Instant::now(), seen: (changes, is_whole) };
-        let before = self.state().told.insert(hash, told);
-        if before.is_none_or(|before| before.bytes != present_bytes) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let before = state.told.get(&hash);
+        let before = before.filter(|before| before.bytes == present_bytes && !before.is_old());
+        let at = before.map_or(now, |before| before.at);
+        let seen = (changes, is_whole);
+        let is_news = before.is_none();
+        state.told.insert(hash, Told { bytes: present_bytes, weighed: now, at, seen });
+        drop(state);
+        if is_news {
             let replicas = vec![ReplicaReport { manifest: hash, present_bytes }];
             let stored_bytes = Some(self.parts.store.used());
             (self.parts.tell)(DataReports { replicas, stored_bytes, ..DataReports::default() });
@@ -446,7 +481,8 @@ impl Keeper {
             let seen = self.seen(hash);
             let is_due = self.state().told.get(&hash).is_none_or(|told| {
                 let became_whole = told.seen.1 != seen.1;
-                became_whole || (told.seen != seen && told.at.elapsed() > period)
+                let is_due = told.seen != seen && told.weighed.elapsed() > period;
+                became_whole || is_due || told.is_old()
             });
             if is_due && let Some(manifest) = self.parts.store.manifest(hash) {
                 self.tell_one(hash, &manifest);

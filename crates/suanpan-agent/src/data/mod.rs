@@ -75,7 +75,7 @@ pub(crate) fn start(setting: Setting, shutdown: &Shutdown) -> std::io::Result<()
         site,
         store,
         client: Arc::clone(&client),
-        fetch: Arc::new(Sources { dialer, client: Arc::clone(&client) }),
+        fetch: Arc::new(Sources { dialer, client: Arc::clone(&client), prober: prober.clone() }),
         board,
         tell: Box::new(move |reports| {
             learns.heed_transfers(&reports);

@@ -50,7 +50,8 @@ impl Scene {
             partition: "all".into(),
             time_max: "1:00:00".into(),
         };
-        let site = SiteSpec { name: FAR.into(), disk_mib: None, nodes: vec![node] };
+        let site =
+            SiteSpec { name: FAR.into(), disk_mib: None, requeue_delay_s: None, nodes: vec![node] };
         let quality = Quality { rtt_ms: 25.0, mbit: 1000.0, loss: 0.0, jitter_ms: 0.0 };
         let link = LinkSpec { between: [HUB.into(), FAR.into()], quality };
         let spec = Spec { sites: vec![site], links: vec![link] };

@@ -2,7 +2,7 @@
 //! way back, within half a minute each, and within the budget of bytes.
 
 use crate::answer::Answer;
-use crate::scene::of_this_checkout;
+use crate::scene::{Turn, of_this_checkout};
 use lab::{Lab, LinkSpec, NodesSpec, Quality, SiteSpec, Spec};
 use std::fs;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ pub struct Network {
     pub lab: Lab,
     dir: PathBuf,
     children: Vec<Child>,
+    _turn: Turn,
 }
 
 impl Network {
@@ -37,13 +38,14 @@ impl Network {
                 time_max: "1:00:00".into(),
             }],
             disk_mib: None,
+            requeue_delay_s: None,
         };
         let link = |a: &str, b: &str, quality| LinkSpec { between: [a.into(), b.into()], quality };
         let near = Quality { rtt_ms: 4.0, mbit: 500.0, ..QUALITY };
         let links = vec![link("hub", "a", near), link("hub", "b", near), link("a", "b", QUALITY)];
         let spec = Spec { sites: vec![site("a"), site("b")], links };
-        let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
-        let lab = match Lab::up(&format!("{name}{own}{:x}", of_this_checkout()), spec) {
+        let turn = Turn::take();
+        let lab = match Lab::up(&format!("{name}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -52,7 +54,7 @@ impl Network {
         };
         let dir = lab.dir().join("net");
         fs::create_dir_all(&dir).expect("a directory");
-        let mut network = Network { lab, dir, children: Vec::new() };
+        let mut network = Network { lab, dir, children: Vec::new(), _turn: turn };
         network.begin(driver);
         Some(network)
     }
@@ -99,7 +101,9 @@ impl Network {
         command.env("SUANPAN_SERVER", "https://10.77.0.1:7726");
         command.env("SUANPAN_CA_FILE", self.dir.join("server/ca.pem"));
         command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
-        Answer::from(command.args(words).stdin(Stdio::null()).output().expect("the binary starts"))
+        // Jobs work where they were submitted.
+        command.current_dir(&self.dir).args(words).stdin(Stdio::null());
+        Answer::from(command.output().expect("the binary starts"))
     }
 
     /// Round trip in milliseconds and Mbit/s of the link from `a` to `b`, if it was measured.

@@ -10,7 +10,7 @@ use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
     Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
-use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
+use suanpan_wire::agent_data::{DataAnswer, DataReports, MissingChunks, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -48,8 +48,14 @@ pub struct Client {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Connections kept for what is asked next: all streams of all transfers that run, because a new
+/// one must find out anew how fast its link is, at the cost of the others.
+const CONNECTIONS_KEPT: usize = 20;
+
 /// A chunk or a manifest may come over a link that is slow and shared: this is 8 MiB at 16 KiB/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(9 * 60);
+
 /// A first answer may hold every order of a large cluster.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
@@ -190,7 +196,16 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.header("content-type", "application/octet-stream");
-        check(request.config().timeout_global(Some(TIMEOUT)).build().send(bytes)).map(|_| ())
+        let timeout = Some(BODY_TIMEOUT);
+        check(request.config().timeout_global(timeout).build().send(bytes)).map(|_| ())
+    }
+
+    /// Asks which chunks of a manifest the control plane's store has not.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn missing_chunks(&self, manifest: BlobHash) -> Result<MissingChunks, ClientError> {
+        read(self.get(&format!("/v1/agent/missing/{manifest}"), TIMEOUT)?)
     }
 
     /// Has a job's output registered as a dataset; repeated, the answer is the same.
@@ -248,6 +263,8 @@ fn http(tls: Option<TlsConfig>) -> ureq::Agent {
     let mut builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(10)))
+        .max_idle_connections(CONNECTIONS_KEPT)
+        .max_idle_connections_per_host(CONNECTIONS_KEPT)
         .max_redirects(0)
         .proxy(None)
         .user_agent(concat!("suanpan-agent/", env!("CARGO_PKG_VERSION")));

@@ -1,5 +1,7 @@
 //! Arguments of the command line; what they do is in `verbs`.
 
+mod submit_alone;
+
 use crate::data_args::Data;
 use crate::operator_args::{Drain, Network, Priorities, Reservations, Undrain};
 use crate::sbatch_args::SbatchArgs;

@@ -21,7 +21,6 @@ mod submission;
 mod topology_args;
 mod verbs;
 
-use clap::Parser;
 use failure::Failure;
 use output::{Form, Output};
 use std::ffi::OsString;
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
     if let Some(code) = suanpan_agent::dispatch(&args) {
         return code;
     }
-    let cli = match cli::Cli::try_parse_from(&args) {
+    let cli = match cli::Cli::read(&args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &args),
     };
@@ -122,8 +121,9 @@ mod tests {
 
     #[test]
     fn short_options_of_sbatch_may_hold_their_values() {
-        let words = ["suanpan", "submit", "-N2", "-c4", "job.sh", "-N9", "--own"];
-        let cli = cli::Cli::try_parse_from(words).expect("it is understood");
+        let words =
+            ["suanpan", "submit", "-N2", "-c4", "job.sh", "-N9", "--own"].map(OsString::from);
+        let cli = cli::Cli::read(&words).expect("it is understood");
         let cli::Verb::Submit(submit) = cli.verb else { panic!("submit") };
         assert_eq!(submit.words, ["job.sh", "-N9", "--own"]);
     }

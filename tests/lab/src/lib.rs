@@ -228,6 +228,9 @@ impl Lab {
         if names.is_empty() {
             bail!("{site} has no daemon `{daemon}` that was started");
         }
+        if daemon == "all" {
+            process::freeze(|| self.inside(site));
+        }
         for name in &names {
             self.daemons.stop(name, Signal::SIGKILL, Duration::from_secs(5))?;
         }
@@ -239,11 +242,17 @@ impl Lab {
 
     /// Kills every process inside the namespace of a place; it is ours, so they are too.
     fn kill_inside(&self, place: &str) {
+        for pid in self.inside(place) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// The processes inside the namespace of a place.
+    fn inside(&self, place: &str) -> Vec<Pid> {
         let pids = Command::new("ip").args(["netns", "pids", &self.namespace(place)]).output();
         let text = pids.map(|output| output.stdout).unwrap_or_default();
-        for pid in String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse().ok()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        let text = String::from_utf8_lossy(&text);
+        text.lines().filter_map(|line| line.parse().ok().map(Pid::from_raw)).collect()
     }
 
     fn start_all(&self) -> anyhow::Result<()> {

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// Longest until all of a place stands still.
+const FREEZING: Duration = Duration::from_secs(5);
+
 /// The daemons of a lab, each recorded in a file with its process number and its time of start,
 /// so that a number used again is never signalled.
 #[derive(Clone, Debug)]
@@ -101,6 +104,30 @@ impl Daemons {
         }
         true
     }
+}
+
+/// Stops every process that a place lists, and lists again until it finds none that runs: killed
+/// one after the other, a parent would outlive its child for a moment and tell of its death.
+pub fn freeze(inside: impl Fn() -> Vec<Pid>) {
+    let until = Instant::now() + FREEZING;
+    loop {
+        let running: Vec<Pid> = inside().into_iter().filter(|pid| runs(*pid)).collect();
+        if running.is_empty() || Instant::now() > until {
+            return;
+        }
+        for pid in running {
+            let _ = kill(pid, Signal::SIGSTOP);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a process may still do something: it is neither stopped nor over (proc(5), field 3 of
+/// `stat`).
+fn runs(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !['T', 't', 'Z', 'X'].contains(&state))
 }
 
 /// When a process was started, in the kernel's clock ticks; nothing for one that is gone or a

@@ -123,7 +123,10 @@ pub fn lay_out(dir: &Dir, launch: &Launch) -> Result<(), Trouble> {
         let at = inside(&workdir, path.trim_end_matches('/'))?;
         let about = |error| Trouble::about(format!("input `{}` at {path}", input.name), &error);
         make_parent(&at).map_err(about)?;
-        link(&dir.file(INPUTS).join(entry(&input.name)), &at).map_err(about)?;
+        // To where it leads, which other jobs of this directory with the same input agree on, and
+        // which is still there when this one is over.
+        let place = dir.file(INPUTS).join(entry(&input.name));
+        link(&fs::read_link(&place).unwrap_or(place), &at).map_err(about)?;
     }
     if launch.publish.is_empty() {
         return Ok(());
@@ -146,10 +149,24 @@ fn make_parent(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Makes a link, in the place of one that is there already.
+/// Makes a link, in the place of one that is there already, which others may make at the same time.
 pub(super) fn link(target: &Path, at: &Path) -> std::io::Result<()> {
-    if fs::symlink_metadata(at).is_ok_and(|found| found.is_symlink()) {
-        fs::remove_file(at)?;
+    match symlink(target, at) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        done => return done,
     }
-    symlink(target, at)
+    match fs::read_link(at) {
+        Ok(there) if there == target => Ok(()),
+        // What is no link is the user's own.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            Err(std::io::ErrorKind::AlreadyExists.into())
+        }
+        _ => {
+            let mut name = at.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{}", std::process::id()));
+            let temporary = at.with_file_name(name);
+            symlink(target, &temporary)?;
+            fs::rename(&temporary, at)
+        }
+    }
 }

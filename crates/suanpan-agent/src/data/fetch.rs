@@ -2,6 +2,7 @@
 
 use crate::client::{Client, ClientError};
 use crate::peer::{Dialer, Held, Link};
+use crate::probe::{Moving, Prober};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use suanpan_model::id::BlobHash;
@@ -36,6 +37,8 @@ pub trait Stream {
 pub(super) struct Sources {
     pub(super) dialer: Option<Dialer>,
     pub(super) client: Arc<Client>,
+    /// Told of what comes from the store, so that it does not measure the link meanwhile.
+    pub(super) prober: Prober,
 }
 
 impl Fetch for Sources {
@@ -43,7 +46,8 @@ impl Fetch for Sources {
         match source {
             ChunkSource::Store { .. } => {
                 let client = Arc::clone(&self.client);
-                Ok(Box::new(StoreStream { client, asked: VecDeque::new() }))
+                let _moving = self.prober.store_moves();
+                Ok(Box::new(StoreStream { client, asked: VecDeque::new(), _moving }))
             }
             ChunkSource::Peer { site, .. } => {
                 let Some(dialer) = &self.dialer else {
@@ -76,6 +80,7 @@ impl Stream for Link {
 struct StoreStream {
     client: Arc<Client>,
     asked: VecDeque<BlobHash>,
+    _moving: Moving,
 }
 
 impl Stream for StoreStream {

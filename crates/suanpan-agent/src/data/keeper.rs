@@ -7,7 +7,7 @@ use super::contract::{self, STAGED};
 use super::fetch::Fetch;
 use super::pace::Paces;
 use super::store::Store;
-use super::transfer::{Progress, Transfer, name};
+use super::transfer::{Progress, Rate, Transfer, name};
 use super::weigh::Told;
 use crate::client::Client;
 use crate::config::Shutdown;
@@ -54,6 +54,8 @@ pub struct Parts {
 pub struct Keeper {
     pub(super) parts: Parts,
     paces: Paces,
+    /// Limit on the link to the control plane's store.
+    pub(super) uploads: Paces,
     state: Mutex<State>,
 }
 
@@ -69,8 +71,8 @@ pub(super) struct State {
     sources: BTreeMap<Option<String>, u32>,
     publishing: BTreeSet<AllocationId>,
     pub(super) is_weighing: bool,
-    is_relaying: bool,
-    relayed: BTreeSet<BlobHash>,
+    pub(super) is_relaying: bool,
+    pub(super) relayed: BTreeSet<BlobHash>,
     pub(super) told: BTreeMap<BlobHash, Told>,
 }
 
@@ -78,7 +80,8 @@ impl Keeper {
     /// Prepares it; [`Keeper::run`] makes it work.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Keeper> {
-        Arc::new(Keeper { parts, paces: Paces::default(), state: Mutex::default() })
+        let (paces, uploads) = (Paces::default(), Paces::default());
+        Arc::new(Keeper { parts, paces, uploads, state: Mutex::default() })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -134,6 +137,7 @@ impl Keeper {
         for (from, limit) in limits {
             self.paces.set(from, limit);
         }
+        self.uploads.set(None, answer.relay_limit_bps);
         let held = answer.hold.iter().map(|hold| hold.manifest);
         let named: BTreeSet<BlobHash> = held.chain(answer.weigh.iter().copied()).collect();
         let mut state = self.state();
@@ -265,7 +269,12 @@ impl Keeper {
         );
         let sole = alone && still_alone;
         let samples = done.reports.iter().filter(|_| sole);
-        let samples = samples.filter_map(|report| self.sample(report, &hold.sources)).collect();
+        let rate = |report: &TransferReport| {
+            let of = |rate: &&Rate| report.from.as_ref() == Some(&rate.from);
+            done.rates.iter().find(of).map(|rate| rate.bits_per_s)
+        };
+        let samples = samples.filter_map(|report| self.sample(report, rate(report), &hold.sources));
+        let samples = samples.collect();
         let transfers = done.reports;
         (self.parts.tell)(DataReports { transfers, samples, ..DataReports::default() });
         match done.failure {
@@ -296,24 +305,34 @@ impl Keeper {
     }
 
     /// What a transfer says of its link: only one that had the link to itself, and no limit.
-    fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
-        let from = report.from.clone()?;
+    fn sample(
+        &self,
+        report: &TransferReport,
+        rate: Option<u64>,
+        sources: &[ChunkSource],
+    ) -> Option<Sample> {
+        let hub = || self.state().answer.as_ref().map(|answer| answer.hub.clone());
+        let from = report.from.clone().or_else(hub).filter(|from| !from.is_empty())?;
         let unlimited = |source: &ChunkSource| match source {
-            ChunkSource::Peer { site, limit_bps: None } => *site == from,
+            ChunkSource::Peer { limit_bps: None, .. } | ChunkSource::Store { limit_bps: None } => {
+                name(source) == report.from.as_deref()
+            }
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);
+        // A relay has no rate of its own source.
+        let mean = || u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us.max(1));
+        let value = rate.unwrap_or_else(|| u64::try_from(mean()).unwrap_or(u64::MAX));
         let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {
             return None;
         }
-        let bits = u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us);
         Some(Sample {
             from,
             to: self.parts.site.clone(),
             metric: Metric::Throughput,
             statistic: Statistic::Mean,
-            value: u64::try_from(bits).unwrap_or(u64::MAX),
+            value,
             at: now(),
             window: Seconds(report.took_us.div_ceil(1_000_000)),
             bytes: report.bytes,
@@ -371,48 +390,6 @@ impl Keeper {
                 self.parts.board.unstage(id);
             }
         }
-    }
-
-    /// Puts chunks into the control plane's store for sites that cannot reach this one.
-    fn relay(self: &Arc<Keeper>, answer: &DataAnswer) {
-        let mut state = self.state();
-        let due: Vec<BlobHash> =
-            answer.relay.iter().filter(|hash| !state.relayed.contains(hash)).copied().collect();
-        state.relayed.retain(|hash| answer.relay.contains(hash));
-        if due.is_empty() || std::mem::replace(&mut state.is_relaying, true) {
-            return;
-        }
-        drop(state);
-        let work = move |keeper: &Arc<Keeper>| {
-            for hash in due {
-                match keeper.relay_one(hash) {
-                    Ok(()) => {
-                        keeper.state().relayed.insert(hash);
-                    }
-                    Err(why) => {
-                        tracing::warn!(manifest = %hash, %why, "not relayed, tried again");
-                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
-                    }
-                }
-            }
-        };
-        self.spawn("relay", work, |state| state.is_relaying = false);
-    }
-
-    fn relay_one(&self, hash: BlobHash) -> Result<(), String> {
-        let manifest = self.manifest(hash)?;
-        let mut done = BTreeSet::new();
-        for chunk in manifest.chunks() {
-            if self.parts.shutdown.is_triggered() {
-                return Err("the agent ends".to_owned());
-            }
-            // What is not here another site may put there.
-            let found = self.parts.store.get(chunk.hash).map_err(|error| error.to_string())?;
-            let Some(bytes) = found.filter(|_| done.insert(chunk.hash)) else { continue };
-            let put = self.parts.client.put_chunk(chunk.hash, &bytes);
-            put.map_err(|error| error.to_string())?;
-        }
-        Ok(())
     }
 
     fn publish_all(self: &Arc<Keeper>) {

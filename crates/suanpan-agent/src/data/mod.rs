@@ -24,6 +24,7 @@ pub mod keeper;
 mod materialize;
 pub mod pace;
 mod publish;
+mod relay;
 mod room;
 pub mod store;
 pub mod talk;
@@ -75,7 +76,7 @@ pub(crate) fn start(setting: Setting, shutdown: &Shutdown) -> std::io::Result<()
         site,
         store,
         client: Arc::clone(&client),
-        fetch: Arc::new(Sources { dialer, client: Arc::clone(&client) }),
+        fetch: Arc::new(Sources { dialer, client: Arc::clone(&client), prober: prober.clone() }),
         board,
         tell: Box::new(move |reports| {
             learns.heed_transfers(&reports);

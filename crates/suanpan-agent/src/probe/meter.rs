@@ -185,7 +185,9 @@ impl Watch {
     pub(crate) fn measured(&mut self, now: Duration, rate: Option<u64>) {
         let is_news = match (self.known, rate) {
             (Some((_, known)), Some(rate)) => differs(known, rate),
-            _ => false,
+            // Taken while everything starts, it may say more of the machines than of the link.
+            (None, rate) => rate.is_some(),
+            (Some(_), None) => false,
         };
         if let Some(rate) = rate {
             self.known = Some((now, rate));

@@ -31,4 +31,4 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use prober::{Prober, Setting};
+pub(crate) use prober::{Moving, Prober, Setting};

@@ -56,7 +56,13 @@ struct Inner {
     watches: Mutex<BTreeMap<String, Arc<Mutex<Watch>>>>,
     /// Held while a throughput is measured: two at a time would share a link.
     bulk: Mutex<()>,
+    /// Held by each stream of chunks from the control plane's store.
+    store: Moving,
 }
+
+/// Held while chunks come from the control plane's store. What counts is how many hold it.
+#[derive(Clone, Default)]
+pub(crate) struct Moving(Arc<()>);
 
 /// The two sites of a link, and what is known of it.
 struct Ends {
@@ -84,6 +90,7 @@ impl Prober {
             budget: Budget::default(),
             watches: Mutex::default(),
             bulk: Mutex::default(),
+            store: Moving::default(),
         }));
         let own = prober.clone();
         std::thread::Builder::new().name("probes".into()).spawn(move || own.look_for_peers())?;
@@ -96,6 +103,11 @@ impl Prober {
         if !answer.hub.is_empty() {
             self.begin(&answer.hub, BothWays::Yes);
         }
+    }
+
+    /// To be held while chunks come from the control plane's store.
+    pub(crate) fn store_moves(&self) -> Moving {
+        self.0.store.clone()
     }
 
     /// Learns from transfers that ended.
@@ -179,7 +191,9 @@ impl Inner {
     }
 
     fn is_moving(&self) -> bool {
-        self.setting.dialer.as_ref().is_some_and(|dialer| dialer.has_moved(TRANSFER_REST))
+        let from_store = Arc::strong_count(&self.store.0) > 1;
+        let from_site = |dialer: &crate::peer::Dialer| dialer.has_moved(TRANSFER_REST);
+        from_store || self.setting.dialer.as_ref().is_some_and(from_site)
     }
 
     /// Measures one link until it is no longer there.

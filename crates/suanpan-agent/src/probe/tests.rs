@@ -89,6 +89,8 @@ fn settled() -> Watch {
     let mut watch = Watch::default();
     assert!(watch.is_due(s(0), s(600)), "nothing is known");
     watch.measured(s(1), Some(500));
+    assert!(watch.is_due(s(2), s(600)), "the first is confirmed");
+    watch.measured(s(3), Some(500));
     watch.window(s(2), &quiet(30));
     assert!(!watch.is_due(s(100), s(600)));
     watch

@@ -1,8 +1,12 @@
 //! Slurm's commands, each with a time limit: while a controller is away they hang and retry.
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest that a question may take.
@@ -80,31 +84,66 @@ pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[Str
     }
     let missing = |error: io::Error| Trouble::Missing(format!("{program}: {error}"));
     let mut child = command.spawn().map_err(missing)?;
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
-    let status = wait(&mut child, limit).map_err(missing)?;
-    let text = |reader: std::thread::JoinHandle<String>| reader.join().unwrap_or_default();
-    let Some(status) = status else { return Err(Trouble::TimedOut(limit)) };
-    let (stdout, stderr) = (text(stdout), text(stderr));
+    let until = Instant::now() + limit;
+    let stdout = child.stdout.take().map(OwnedFd::from);
+    let mut pipes = [Pipe::of(stdout), Pipe::of(child.stderr.take().map(OwnedFd::from))];
+    drain(&mut pipes, until).map_err(missing)?;
+    let Some(status) = wait(&mut child, until).map_err(missing)? else {
+        return Err(Trouble::TimedOut(limit));
+    };
+    let [stdout, stderr] = pipes.map(|pipe| String::from_utf8_lossy(&pipe.said).into_owned());
     if status.success() { Ok([stdout, stderr]) } else { Err(Trouble::Failed(stderr)) }
 }
 
-/// Reads a pipe to its end on a thread of its own, so that no pipe fills up.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // What was read before an error is as good as there is.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What a command says on one of its outputs; without a file once it closed that.
+struct Pipe {
+    file: Option<File>,
+    said: Vec<u8>,
 }
 
-/// Waits for a command; ends it, and answers nothing, if it takes longer than the limit.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
-    let until = Instant::now() + limit;
-    let mut pause = Duration::from_millis(2);
+impl Pipe {
+    fn of(end: Option<OwnedFd>) -> Pipe {
+        Pipe { file: end.map(File::from), said: Vec::new() }
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut part = [0; 8192];
+        let Some(file) = &mut self.file else { return Ok(()) };
+        match file.read(&mut part)? {
+            0 => self.file = None,
+            count => self.said.extend_from_slice(&part[..count]),
+        }
+        Ok(())
+    }
+}
+
+/// Reads both outputs of a command as it writes them, so that none fills up, until it closed both
+/// or until then. By this thread alone: one command a job is run, and threads cost as much.
+fn drain(pipes: &mut [Pipe; 2], until: Instant) -> io::Result<()> {
+    loop {
+        let ends = pipes.iter().filter_map(|pipe| pipe.file.as_ref());
+        let mut polled: Vec<PollFd<'_>> =
+            ends.map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN)).collect();
+        if polled.is_empty() {
+            return Ok(());
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(&mut polled, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready: Vec<bool> = polled.iter().map(|end| end.any() == Some(true)).collect();
+        let open = pipes.iter_mut().filter(|pipe| pipe.file.is_some());
+        for (pipe, _) in open.zip(ready).filter(|(_, ready)| *ready) {
+            pipe.read()?;
+        }
+    }
+}
+
+/// Waits for a command; ends it, and answers nothing, if it is not over then.
+fn wait(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));

@@ -7,12 +7,16 @@
 //! Slurm sends them to every process of the job. Its own end is the script's, code or signal, so
 //! that Slurm's record agrees.
 
+use super::inside;
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use crate::data::{board, contract};
 use crate::failpoint;
+use crate::local::enter;
 use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -20,11 +24,10 @@ use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::Generation;
@@ -104,6 +107,14 @@ enum Go {
     No(End, &'static str),
 }
 
+/// Who ends a job that has not begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ender {
+    Agent,
+    /// Its time there is up, or somebody at the site cancelled it.
+    Slurm,
+}
+
 struct Job {
     dir: Dir,
     generation: Generation,
@@ -120,7 +131,7 @@ impl Job {
     }
 
     fn run(&self) -> io::Result<Ended> {
-        // Before any other thread is there, so that all of them keep the signals blocked.
+        // They are read where the payload is waited for.
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?;
         if self.is_stopped() {
             return Err(io::Error::other("it was stopped before it began"));
@@ -132,7 +143,13 @@ impl Job {
         failpoint::reached("slurm-after-fence");
         self.ask_to_go();
         let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
-        let staged = contract::await_inputs(&self.dir, &self.launch, &mut || self.stopped())
+        let mut ended_there = false;
+        let mut stopped = || {
+            let (ended, trouble) = self.stopped()?;
+            ended_there = ended == Ender::Slurm;
+            Some(trouble)
+        };
+        let staged = contract::await_inputs(&self.dir, &self.launch, &mut stopped)
             .and_then(|()| stage::prepare_workdir(&self.dir, &self.given.site, &self.launch))
             .and_then(|()| stage::fill_workdir(&self.dir, &self.launch));
         if let Go::No(end, why) = self.await_go() {
@@ -145,7 +162,9 @@ impl Job {
             Ok(command) => command,
             Err(trouble) => {
                 eprintln!("suanpan: {}", trouble.0);
-                self.finish(never_started(End::StartFailed, &trouble.0), Word::Ours)?;
+                // Its inputs may be there next time, here or elsewhere.
+                let end = if ended_there { End::Lost } else { End::StartFailed };
+                self.finish(never_started(end, &trouble.0), Word::Ours)?;
                 return Ok(Ended::Code(1));
             }
         };
@@ -206,14 +225,14 @@ impl Job {
             Err(error) => return Err(error),
         }
         let restart = slurm_number("SLURM_RESTART_COUNT");
-        if self.launch.site.requeue == Requeue::Never || restart == 0 {
+        let may = self.launch.site.requeue == Requeue::OnFailure || self.dir.has(name::REQUEUE);
+        if !may || restart == 0 {
             return Ok(false);
         }
         match self.dir.create_mark(&format!("{fence}.{restart}")) {
             Ok(()) => {
                 // The end of the start before is not this one's.
-                let before = format!("exit.{}.json", restart - 1);
-                let _ = fs::rename(self.dir.file(name::EXIT), self.dir.file(&before));
+                let _ = fs::rename(self.dir.file(name::EXIT), self.dir.file(&exit_of(restart - 1)));
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -232,8 +251,8 @@ impl Job {
         if named != files {
             let _ = self.dir.write_unsynced("outputs.json", &named);
         }
-        let again = run.restarts > 0 || slurm_number("SLURM_RESTART_COUNT") > 0;
-        if again || self.launch.open_mode == OpenMode::Append {
+        // As Slurm does, a requeue at the site begins them anew; one by the network keeps them.
+        if run.restarts > 0 || self.launch.open_mode == OpenMode::Append {
             return;
         }
         for path in [&named.stdout, &named.stderr] {
@@ -246,6 +265,8 @@ impl Job {
     fn environment(&self, run: &RunOrder) -> BTreeMap<String, String> {
         let mut env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // The agent's own settings.
+            .filter(|(name, _)| !name.starts_with("SUANPAN_"))
             .collect();
         let site_path = env.get("PATH").cloned().unwrap_or_default();
         let special = self.launch.per_flavor.get(&run.flavor);
@@ -260,11 +281,22 @@ impl Job {
         for name in failpoint::VARIABLES {
             env.remove(name);
         }
+        if self.launch.open_mode == OpenMode::Truncate {
+            // Ours, and steps would follow it.
+            env.remove("SLURM_OPEN_MODE");
+        }
         let mut set = |name: &str, value: String| {
             env.insert(name.to_owned(), value);
         };
-        if let Some(path) = self.launch.env.get("PATH").filter(|path| **path != site_path) {
-            set("PATH", format!("{path}:{site_path}"));
+        if let Some(shims) = inside::bin_of(&self.dir) {
+            let path = self.path(&site_path);
+            set("PATH", format!("{}:{path}", shims.display()));
+        }
+        if let Some(export) = &self.launch.site.export {
+            set("SLURM_EXPORT_ENV", export.clone());
+        }
+        if let Some(dependency) = &self.launch.dependency {
+            set("SLURM_JOB_DEPENDENCY", dependency.clone());
         }
         set("SUANPAN_ALLOCATION", self.given.order.allocation.to_string());
         set("SUANPAN_SITE", self.given.site.clone());
@@ -289,17 +321,27 @@ impl Job {
         env
     }
 
+    /// Where programs are found: first where the submitter found them, then where the site does.
+    fn path(&self, of_site: &str) -> String {
+        match self.launch.env.get("PATH").filter(|path| *path != of_site) {
+            Some(path) => format!("{path}:{of_site}"),
+            None => of_site.to_owned(),
+        }
+    }
+
     /// Why not to wait for inputs any longer. Signals are blocked, so TERM is looked for.
-    fn stopped(&self) -> Option<Trouble> {
+    fn stopped(&self) -> Option<(Ender, Trouble)> {
         if self.dir.marked("stop").is_some() {
-            return Some(Trouble("it was stopped while its inputs were staged".into()));
+            let why = "it was stopped while its inputs were staged";
+            return Some((Ender::Agent, Trouble(why.into())));
         }
         let mut term = SigSet::empty();
         term.add(Signal::SIGTERM);
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let signals = SignalFd::with_flags(&term, flags).ok()?;
         let told = signals.read_signal().ok().flatten();
-        told.map(|_| Trouble("Slurm ended it while its inputs were staged".into()))
+        let why = "Slurm ended it there while its inputs were still on their way";
+        told.map(|_| (Ender::Slurm, Trouble(why.into())))
     }
 
     fn start_setup(&self, run: &RunOrder) -> Result<(), Trouble> {
@@ -307,7 +349,7 @@ impl Job {
         let path = self.dir.file("setup");
         let about = |error: io::Error| Trouble::about("running setup", &error);
         stage::write_script(&path, &format!("#!{}\n{setup}\n", stage::shell())).map_err(about)?;
-        let mut command = Command::new(&path);
+        let mut command = unblocked(&path, &[])?;
         command.env_clear().envs(self.environment(run)).stdin(Stdio::null());
         command.current_dir(stage::workdir(&self.dir, &self.launch));
         let status = command.status().map_err(about)?;
@@ -319,8 +361,8 @@ impl Job {
 
     fn payload(&self, run: &RunOrder) -> Result<Command, Trouble> {
         let (program, args) = stage::payload(&self.dir, Path::new("srun"), run, &self.launch)?;
-        let mut command = Command::new(program);
-        command.args(args).env_clear().envs(self.environment(run));
+        let mut command = unblocked(&program, &args)?;
+        command.env_clear().envs(self.environment(run));
         command.current_dir(stage::workdir(&self.dir, &self.launch));
         Ok(command)
     }
@@ -328,34 +370,47 @@ impl Job {
     /// Waits for the payload, passing signals on; writes down how it ended.
     fn watch(&self, mut child: Child, began: Instant) -> io::Result<Ended> {
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
-        let start = PayloadStart { pid: pid.as_raw(), at: now() };
+        let first = self.dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+        let start = PayloadStart { pid: pid.as_raw(), at: first.unwrap_or_else(now) };
         if let Err(error) = self.dir.write_unsynced(name::PAYLOAD, &start) {
             eprintln!("suanpan: {}: {error}", name::PAYLOAD);
         }
-        let stopping = Arc::new(AtomicBool::new(false));
-        let over = Arc::new(AtomicBool::new(false));
-        self.beat(pid, Arc::clone(&stopping), Arc::clone(&over));
         let passes_term = self.launch.signal.is_some_and(|signal| signal.signal.number() == 15);
-        let mut told = false;
+        let signals = SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC)?;
+        let (mut told, mut stopping) = (false, None);
+        let mut beat_at = Instant::now() + BEAT;
         let status = loop {
-            let signal = SigSet::all().wait()?;
-            match signal {
-                Signal::SIGCHLD => {
+            let left = beat_at.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            let mut polled = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut polled, timeout) {
+                Ok(0) => {
+                    beat_at = Instant::now() + BEAT;
+                    self.beat(pid, &mut stopping);
+                    continue;
+                }
+                // It was stopped and continued.
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            let Some(told_of) = signals.read_signal()? else { continue };
+            let number = i32::try_from(told_of.ssi_signo).unwrap_or(0);
+            match Signal::try_from(number) {
+                Ok(Signal::SIGCHLD) => {
                     if let Some(status) = child.try_wait()? {
                         break status;
                     }
                 }
-                Signal::SIGTERM if !passes_term => told = true,
-                Signal::SIGCONT => {}
-                signal => {
+                Ok(Signal::SIGTERM) if !passes_term => told = true,
+                Ok(Signal::SIGCONT) | Err(_) => {}
+                Ok(signal) => {
                     told |= signal == Signal::SIGTERM;
                     let _ = kill(pid, signal);
                 }
             }
         };
-        // From here on the number may be another process's.
-        over.store(true, Ordering::SeqCst);
-        let word = if told || stopping.load(Ordering::SeqCst) || status.signal().is_some() {
+        let word = if told || stopping.is_some() || status.signal().is_some() {
             Word::Slurms
         } else {
             Word::Ours
@@ -365,25 +420,17 @@ impl Job {
 
     /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
     /// may no longer know this job.
-    fn beat(&self, pid: Pid, stopping: Arc<AtomicBool>, over: Arc<AtomicBool>) {
-        let dir = self.dir.clone();
+    fn beat(&self, pid: Pid, stopping: &mut Option<Instant>) {
+        if let Ok(file) = File::options().write(true).open(self.dir.file(name::ALIVE)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        if self.dir.marked("stop").is_none() {
+            return;
+        }
         let grace = Duration::from_secs(self.given.grace_s.into());
-        std::thread::spawn(move || {
-            let mut asked: Option<Instant> = None;
-            loop {
-                std::thread::sleep(BEAT);
-                if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
-                    let _ = file.set_modified(SystemTime::now());
-                }
-                if dir.marked("stop").is_none() || over.load(Ordering::SeqCst) {
-                    continue;
-                }
-                stopping.store(true, Ordering::SeqCst);
-                let late = asked.is_some_and(|at| at.elapsed() > grace);
-                asked.get_or_insert_with(Instant::now);
-                let _ = kill(pid, if late { Signal::SIGKILL } else { Signal::SIGTERM });
-            }
-        });
+        let over = stopping.is_some_and(|at| at.elapsed() > grace);
+        stopping.get_or_insert_with(Instant::now);
+        let _ = kill(pid, if over { Signal::SIGKILL } else { Signal::SIGTERM });
     }
 
     fn conclude(&self, status: ExitStatus, word: Word, began: Instant) -> io::Result<Ended> {
@@ -406,11 +453,23 @@ impl Job {
         let micros = |time: nix::sys::time::TimeVal| {
             u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0)
         };
-        let usage = Usage {
+        let mut usage = Usage {
             wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
             cpu_us: micros(used.user_time()) + micros(used.system_time()),
             memory_peak_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
         };
+        let requeues = slurm_number("SLURM_RESTART_COUNT");
+        for before in 0..requeues {
+            let Some(before) = self.dir.read::<JobExit>(&exit_of(before)) else { continue };
+            let used = before.exit.outcome.usage;
+            usage.wall_us = usage.wall_us.saturating_add(used.wall_us);
+            usage.cpu_us = usage.cpu_us.saturating_add(used.cpu_us);
+            usage.memory_peak_bytes = usage.memory_peak_bytes.max(used.memory_peak_bytes);
+        }
+        if requeues > 0 && message.is_empty() {
+            let times = if requeues == 1 { "once".to_owned() } else { format!("{requeues} times") };
+            message = format!("requeued {times} at the site");
+        }
         let outcome = Outcome { end, payload: PayloadReach::Started, usage, message };
         // A full disk may have room again soon. If it has not, Slurm's record says how it ended.
         let until = Instant::now() + EXIT_FILE_MAX;
@@ -432,6 +491,19 @@ impl Job {
         failpoint::reached("slurm-before-exit-file");
         self.dir.write(name::EXIT, &JobExit { exit, word })
     }
+}
+
+/// A program that gets signals, though this process keeps them blocked and a child inherits that.
+fn unblocked(program: &Path, args: &[String]) -> Result<Command, Trouble> {
+    let own = std::env::current_exe().map_err(|error| Trouble::about("own program", &error))?;
+    let mut command = Command::new(own);
+    command.args(enter::arguments(&[])).arg(program).args(args);
+    Ok(command)
+}
+
+/// Where the end of a start is kept after a requeue.
+fn exit_of(restart: u64) -> String {
+    format!("exit.{restart}.json")
 }
 
 fn slurm_number(name: &str) -> u64 {

@@ -4,7 +4,7 @@
 use crate::answer::Answer;
 use lab::{Lab, Spec, USER};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -50,7 +50,18 @@ pub struct Scene {
     pub lab: Lab,
     dir: PathBuf,
     settings: &'static [&'static str],
+    sites: Vec<Place>,
     children: BTreeMap<String, Child>,
+    // Given back last.
+    _turn: Turn,
+}
+
+/// A site of a scene.
+pub struct Place {
+    /// Its name in the lab.
+    pub name: String,
+    /// What its owner wrote into the site file; empty where it joins as the guide says.
+    pub file: String,
 }
 
 impl Scene {
@@ -61,8 +72,19 @@ impl Scene {
 
     /// The same with these settings of the control plane.
     pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
-        let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
-        let lab = match Lab::up(&format!("st{own}{:x}", of_this_checkout()), Spec::three_sites()) {
+        let place = |(name, file): (&str, &str)| Place { name: name.into(), file: file.into() };
+        Scene::start_of("st", Spec::three_sites(), SITES.map(place).into(), settings)
+    }
+
+    /// The same of any sites; `prefix` tells labs of one checkout apart.
+    pub fn start_of(
+        prefix: &str,
+        spec: Spec,
+        sites: Vec<Place>,
+        settings: &'static [&'static str],
+    ) -> Option<Scene> {
+        let turn = Turn::take();
+        let lab = match Lab::up(&format!("{prefix}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -70,13 +92,13 @@ impl Scene {
             }
         };
         let dir = lab.dir().join("net");
-        let mut scene = Scene { lab, dir, settings, children: BTreeMap::new() };
+        let mut scene = Scene { lab, dir, settings, sites, children: BTreeMap::new(), _turn: turn };
         for name in ["", "work", "marks", "out", "bin"] {
             let path = scene.dir.join(name);
             fs::create_dir_all(&path).expect("a directory");
             owned(&path);
         }
-        for (site, _) in SITES {
+        for Place { name: site, .. } in &scene.sites {
             // On the site's own disk, which tests fill.
             let state = scene.lab.disk(site).join("state");
             fs::create_dir_all(&state).expect("a directory");
@@ -87,20 +109,28 @@ impl Scene {
         // The checkout need not be open to the ordinary account, nor to the nodes.
         fs::copy(env!("CARGO_BIN_EXE_suanpan"), scene.binary()).expect("the binary is copied");
         scene.start_server();
-        scene.type_guide();
-        for (site, text) in SITES.into_iter().skip(1) {
-            let file = scene.dir.join(format!("{site}.toml"));
-            fs::write(&file, text).expect("the site file");
-            let token = scene.dir.join(format!("{site}.token")).display().to_string();
-            scene.run(&["sites", "add", &format!("{site}-slurm"), "--write-token", &token]).ok();
-            scene.start_agent(site);
-        }
+        scene.join_all();
         let reachable = |scene: &Scene| {
             let sites = scene.run(&["sites", "--json"]).out;
-            sites.matches("\"contact\": \"reachable\"").count() == SITES.len()
+            sites.matches("\"contact\": \"reachable\"").count() == scene.sites.len()
         };
         assert!(wait_for(|| reachable(&scene)), "sites are missing: {}", scene.logs());
         Some(scene)
+    }
+
+    fn join_all(&mut self) {
+        let sites: Vec<_> =
+            self.sites.iter().map(|site| (site.name.clone(), site.file.clone())).collect();
+        for (site, text) in sites {
+            if text.is_empty() {
+                self.type_guide();
+                continue;
+            }
+            fs::write(self.dir.join(format!("{site}.toml")), text).expect("the site file");
+            let token = self.dir.join(format!("{site}.token")).display().to_string();
+            self.run(&["sites", "add", &format!("{site}-slurm"), "--write-token", &token]).ok();
+            self.start_agent(&site);
+        }
     }
 
     /// The binary that every place sees.
@@ -156,7 +186,7 @@ impl Scene {
             command.args(["--token-file", &path(&format!("{site}.token"))]);
             command.args(["--site-file", &path(&format!("{site}.toml"))]);
         }
-        command.args(["--log-level", "info,suanpan_agent::slurm=debug"]);
+        command.args(["--log-level", "info,suanpan_agent::slurm=debug,suanpan_agent::probe=debug"]);
         if !crashes.is_empty() {
             command.env("SUANPAN_CRASH_ONCE", crashes);
         }
@@ -248,7 +278,7 @@ impl Scene {
 
     fn spawn_in(&mut self, name: &str, mut command: Command) {
         let log = self.dir.join(format!("{name}.log"));
-        let log = fs::File::options().create(true).append(true).open(log).expect("a log");
+        let log = File::options().create(true).append(true).open(log).expect("a log");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         let child = command.spawn().expect("it starts");
         self.children.insert(name.to_owned(), child);
@@ -291,13 +321,15 @@ impl Scene {
         jobs.iter().filter_map(one).collect()
     }
 
-    /// The ends of all logs, for a test that failed.
+    /// The ends of all logs, for a test that failed: short, so that its message stays in sight
+    /// (`SUANPAN_LAB_KEEP` keeps all of them).
     pub fn logs(&self) -> String {
         let mut text = String::new();
-        for name in self.children.keys().map(String::as_str).chain(["server"]) {
+        let names = self.children.keys().map(String::as_str).filter(|name| *name != "server");
+        for name in names.chain(["server"]) {
             let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().filter(|line| !line.contains("DEBUG")).collect();
-            let last = lines[lines.len().saturating_sub(25)..].join("\n");
+            let last = lines[lines.len().saturating_sub(6)..].join("\n");
             text.push_str(&format!("\n--- the end of {name}.log\n{last}"));
         }
         text
@@ -320,12 +352,29 @@ impl Drop for Scene {
 }
 
 /// Tells the labs of checkouts apart, because two may be tested at a time.
-pub fn of_this_checkout() -> u32 {
+pub fn of_this_checkout() -> String {
+    let own = std::env::var("SUANPAN_LAB").unwrap_or_default();
     let path = env!("CARGO_MANIFEST_DIR").bytes();
-    path.fold(5381, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte))
+    let hash = path.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+    format!("{own}{hash:x}")
 }
 
-fn owned(path: &Path) {
+/// The labs of a checkout are there one at a time: what is timed in one is not to wait for another.
+/// Released when it is dropped, or its process ends.
+pub struct Turn(#[expect(dead_code, reason = "it is held")] File);
+
+impl Turn {
+    /// Waits for it.
+    pub fn take() -> Turn {
+        let path = format!("suanpan-lab-{}.turn", of_this_checkout());
+        let file = File::create(std::env::temp_dir().join(path)).expect("a file");
+        file.lock().expect("files can be locked");
+        Turn(file)
+    }
+}
+
+/// Gives a file to the ordinary account.
+pub fn owned(path: &Path) {
     let user = nix::unistd::User::from_name(USER).ok().flatten().expect("the lab made it");
     nix::unistd::chown(path, Some(user.uid), Some(user.gid)).expect("root may do that");
 }

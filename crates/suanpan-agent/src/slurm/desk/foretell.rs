@@ -18,6 +18,7 @@ const VALID: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Foretell {
     wanted: Option<Task>,
+    asked: Option<Instant>,
     answers: BTreeMap<AllocationId, (Instant, Option<Duration>)>,
 }
 
@@ -27,7 +28,9 @@ impl Foretell {
     }
 
     pub(super) fn take(&mut self) -> Option<Task> {
-        self.wanted.take()
+        let task = self.wanted.take()?;
+        self.asked = Some(Instant::now());
+        Some(task)
     }
 }
 
@@ -45,8 +48,7 @@ impl Desk {
         if let Some((_, wait)) = foretell.answers.get(&id) {
             return *wait;
         }
-        let asked = foretell.answers.values().map(|(asked, _)| *asked).max();
-        if foretell.wanted.is_none() && asked.is_none_or(|at| at.elapsed() > PERIOD) {
+        if foretell.wanted.is_none() && foretell.asked.is_none_or(|at| at.elapsed() > PERIOD) {
             foretell.wanted = task();
             self.acting.notify_one();
         }

@@ -7,12 +7,9 @@
 //! Slurm sends them to every process of the job. Its own end is the script's, code or signal, so
 //! that Slurm's record agrees.
 
-use super::inside;
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use crate::data::{board, contract};
 use crate::failpoint;
-use crate::local::enter;
-use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
 use nix::errno::Errno;
@@ -21,7 +18,6 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd as _;
@@ -29,11 +25,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::Generation;
-use suanpan_model::job::{End, Launch, OpenMode, PayloadReach, Requeue, Source, Usage};
+use suanpan_model::job::{End, Launch, OpenMode, PayloadReach, Requeue, Usage};
 use suanpan_site::order::RunOrder;
 use suanpan_site::report::Outcome;
+
+mod environment;
 
 /// How often the file that says "alive" is touched, and whether to stop is looked up.
 const BEAT: Duration = Duration::from_secs(5);
@@ -49,20 +46,6 @@ const EXIT_FILE_MAX: Duration = Duration::from_secs(60);
 
 /// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
 const NOTHING_RUN: i32 = 75;
-
-/// Variables of the submit host that describe its own login, and of the agent.
-const NOT_TAKEN: [&str; 10] = [
-    "HOME",
-    "HOSTNAME",
-    "LOGNAME",
-    "MAIL",
-    "OLDPWD",
-    "PWD",
-    "SHELL",
-    "TMPDIR",
-    "USER",
-    "XDG_RUNTIME_DIR",
-];
 
 /// Becomes the supervisor of a job; ends the process as the job's script ended.
 pub fn supervise(dir: &Path, generation: &str) -> ! {
@@ -174,7 +157,7 @@ impl Job {
             return Err(io::Error::other("it was given up before it began"));
         }
         let began = Instant::now();
-        match command.spawn() {
+        match spawn(&mut command) {
             Ok(child) => self.watch(child, began),
             Err(error) => {
                 let why = format!("cannot run {}: {error}", command.get_program().display());
@@ -262,73 +245,6 @@ impl Job {
         }
     }
 
-    fn environment(&self, run: &RunOrder) -> BTreeMap<String, String> {
-        let mut env: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            // The agent's own settings.
-            .filter(|(name, _)| !name.starts_with("SUANPAN_"))
-            .collect();
-        let site_path = env.get("PATH").cloned().unwrap_or_default();
-        let special = self.launch.per_flavor.get(&run.flavor);
-        let special = special.map(|flavor| flavor.env.clone()).unwrap_or_default();
-        let is_taken = |name: &str| !NOT_TAKEN.contains(&name) && !name.starts_with("SLURM");
-        for (name, value) in &self.launch.env {
-            if is_taken(name) {
-                env.insert(name.clone(), value.clone());
-            }
-        }
-        env.extend(special);
-        for name in failpoint::VARIABLES {
-            env.remove(name);
-        }
-        if self.launch.open_mode == OpenMode::Truncate {
-            // Ours, and steps would follow it.
-            env.remove("SLURM_OPEN_MODE");
-        }
-        let mut set = |name: &str, value: String| {
-            env.insert(name.to_owned(), value);
-        };
-        if let Some(shims) = inside::bin_of(&self.dir) {
-            let path = self.path(&site_path);
-            set("PATH", format!("{}:{path}", shims.display()));
-        }
-        if let Some(export) = &self.launch.site.export {
-            set("SLURM_EXPORT_ENV", export.clone());
-        }
-        if let Some(dependency) = &self.launch.dependency {
-            set("SLURM_JOB_DEPENDENCY", dependency.clone());
-        }
-        set("SUANPAN_ALLOCATION", self.given.order.allocation.to_string());
-        set("SUANPAN_SITE", self.given.site.clone());
-        set("SUANPAN_CLUSTER", self.given.cluster.clone());
-        set("SUANPAN_FLAVOR", run.flavor.clone());
-        set("SUANPAN_PARTITION", run.partition.clone());
-        set("SLURM_SUBMIT_DIR", self.launch.submit_dir.clone());
-        for (name, value) in contract::variables(&self.dir, &self.launch) {
-            set(&name, value);
-        }
-        if let Some(array) = &run.array {
-            array_variables(array, &mut set);
-        }
-        let restarts = u64::from(run.restarts) + slurm_number("SLURM_RESTART_COUNT");
-        if restarts > 0 {
-            set("SLURM_RESTART_COUNT", restarts.to_string());
-        }
-        if self.launch.source != Source::Sbatch {
-            // What other kinds of job file may count on; a script gets what Slurm gives.
-            distributed(run, &self.launch, &mut set);
-        }
-        env
-    }
-
-    /// Where programs are found: first where the submitter found them, then where the site does.
-    fn path(&self, of_site: &str) -> String {
-        match self.launch.env.get("PATH").filter(|path| *path != of_site) {
-            Some(path) => format!("{path}:{of_site}"),
-            None => of_site.to_owned(),
-        }
-    }
-
     /// Why not to wait for inputs any longer. Signals are blocked, so TERM is looked for.
     fn stopped(&self) -> Option<(Ender, Trouble)> {
         if self.dir.marked("stop").is_some() {
@@ -349,10 +265,10 @@ impl Job {
         let path = self.dir.file("setup");
         let about = |error: io::Error| Trouble::about("running setup", &error);
         stage::write_script(&path, &format!("#!{}\n{setup}\n", stage::shell())).map_err(about)?;
-        let mut command = unblocked(&path, &[])?;
+        let mut command = Command::new(&path);
         command.env_clear().envs(self.environment(run)).stdin(Stdio::null());
         command.current_dir(stage::workdir(&self.dir, &self.launch));
-        let status = command.status().map_err(about)?;
+        let status = spawn(&mut command).and_then(|mut child| child.wait()).map_err(about)?;
         if status.success() {
             return Ok(());
         }
@@ -361,8 +277,8 @@ impl Job {
 
     fn payload(&self, run: &RunOrder) -> Result<Command, Trouble> {
         let (program, args) = stage::payload(&self.dir, Path::new("srun"), run, &self.launch)?;
-        let mut command = unblocked(&program, &args)?;
-        command.env_clear().envs(self.environment(run));
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(self.environment(run));
         command.current_dir(stage::workdir(&self.dir, &self.launch));
         Ok(command)
     }
@@ -421,9 +337,7 @@ impl Job {
     /// Touches the file that says "alive", and ends the payload if the agent asks for it: Slurm
     /// may no longer know this job.
     fn beat(&self, pid: Pid, stopping: &mut Option<Instant>) {
-        if let Ok(file) = File::options().write(true).open(self.dir.file(name::ALIVE)) {
-            let _ = file.set_modified(SystemTime::now());
-        }
+        touch(&self.dir);
         if self.dir.marked("stop").is_none() {
             return;
         }
@@ -446,6 +360,16 @@ impl Job {
             }
         };
         let mut message = String::new();
+        if !self.launch.outputs.is_empty() {
+            // Copying may take longer than a supervisor may be silent.
+            let dir = self.dir.clone();
+            std::thread::spawn(move || {
+                loop {
+                    touch(&dir);
+                    std::thread::sleep(BEAT);
+                }
+            });
+        }
         if let Err(trouble) = stage::copy_back(&self.dir, &self.launch) {
             message = trouble.0;
         }
@@ -478,6 +402,7 @@ impl Job {
             if Instant::now() > until {
                 break;
             }
+            touch(&self.dir);
             std::thread::sleep(Duration::from_secs(2));
         }
         Ok(ended)
@@ -493,12 +418,29 @@ impl Job {
     }
 }
 
-/// A program that gets signals, though this process keeps them blocked and a child inherits that.
-fn unblocked(program: &Path, args: &[String]) -> Result<Command, Trouble> {
-    let own = std::env::current_exe().map_err(|error| Trouble::about("own program", &error))?;
-    let mut command = Command::new(own);
-    command.args(enter::arguments(&[])).arg(program).args(args);
-    Ok(command)
+/// Starts a program that gets signals, though this process keeps them blocked and a child inherits
+/// that from the thread that starts it. What came before is taken up again by whoever waits for
+/// signals; what comes meanwhile ends this process, as it would end a script in its first line.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    let pending = SignalFd::with_flags(&SigSet::all(), flags)?;
+    let mut early: Vec<Signal> = Vec::new();
+    while let Some(found) = pending.read_signal()? {
+        let number = i32::try_from(found.ssi_signo).unwrap_or(0);
+        early.extend(Signal::try_from(number).ok());
+    }
+    let child = std::thread::scope(|scope| {
+        let start = scope.spawn(|| {
+            SigSet::empty().thread_set_mask()?;
+            command.spawn()
+        });
+        start.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it died")))
+    })?;
+    // That a child ended is lost while a thread does not block it.
+    for signal in early.into_iter().chain([Signal::SIGCHLD]) {
+        kill(Pid::this(), signal)?;
+    }
+    Ok(child)
 }
 
 /// Where the end of a start is kept after a requeue.
@@ -506,27 +448,13 @@ fn exit_of(restart: u64) -> String {
     format!("exit.{restart}.json")
 }
 
-fn slurm_number(name: &str) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+/// Says that the supervisor of this directory is alive.
+fn touch(dir: &Dir) {
+    if let Ok(file) = File::options().write(true).open(dir.file(name::ALIVE)) {
+        let _ = file.set_modified(SystemTime::now());
+    }
 }
 
-/// The variables of distributed training, as the `local` driver sets them.
-fn distributed(run: &RunOrder, launch: &Launch, set: &mut dyn FnMut(&str, String)) {
-    let hosts = std::env::var("SLURM_JOB_NODELIST").unwrap_or_default();
-    let hosts: Vec<String> =
-        hosts.parse::<Hostlist>().map(|hosts| hosts.expand()).unwrap_or_default();
-    set("MASTER_ADDR", hosts.first().cloned().unwrap_or_else(|| "127.0.0.1".to_owned()));
-    set("MASTER_PORT", (20_000 + run.job.0 % 10_000).to_string());
-    set("NNODES", hosts.len().max(1).to_string());
-    set("NODE_RANK", "0".to_owned());
-    set("WORLD_SIZE", launch.tasks.max(1).to_string());
-    set("RANK", "0".to_owned());
-    set("LOCAL_RANK", "0".to_owned());
-    if launch.source == Source::Yaml {
-        set("SKYPILOT_NODE_RANK", "0".to_owned());
-        set("SKYPILOT_NODE_IPS", hosts.join("\n"));
-        set("SKYPILOT_NUM_NODES", hosts.len().max(1).to_string());
-        set("SKYPILOT_NUM_GPUS_PER_NODE", run.per_node.gpus.to_string());
-        set("SKYPILOT_TASK_ID", format!("suanpan-{}_{}", run.job, run.name));
-    }
+fn slurm_number(name: &str) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -81,16 +81,18 @@ fn sources(
         (failed(from), !content.is_complete_at(from), std::cmp::Reverse(speed(from)), *from)
     });
     sites.dedup();
+    let hub = content.is_complete_at(&beside.hub);
+    // Who cannot be reached only delays a transfer that others can give everything to.
+    if hub || sites.iter().any(|from| !failed(from) && content.is_complete_at(from)) {
+        sites.retain(|from| !failed(from));
+    }
     let limit = |from: &str| beside.limits.at(from, site, now);
     let peer = |from: &str| ChunkSource::Peer { site: from.to_owned(), limit_bps: limit(from) };
     let mut sources: Vec<ChunkSource> = sites.into_iter().map(peer).collect();
     if content.replicas.contains_key(&beside.hub) {
         let store = ChunkSource::Store { limit_bps: limit(&beside.hub) };
-        let hub = content.is_complete_at(&beside.hub);
         let first = sources.iter().position(|source| match source {
-            ChunkSource::Peer { site: from, .. } => {
-                hub && (failed(from) || !content.is_complete_at(from))
-            }
+            ChunkSource::Peer { site: from, .. } => hub && !content.is_complete_at(from),
             ChunkSource::Store { .. } => false,
         });
         sources.insert(first.unwrap_or(sources.len()), store);

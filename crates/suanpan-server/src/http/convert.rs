@@ -3,7 +3,8 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use suanpan_engine::state::State;
-use suanpan_model::id::ClusterId;
+use suanpan_model::id::{ClusterId, DatasetId};
+use suanpan_model::job::Shape;
 use suanpan_model::money::MicroCredits;
 use suanpan_model::network::Origin;
 use suanpan_model::time::Timestamp;
@@ -36,24 +37,43 @@ pub(super) fn per_node(tres: &Tres) -> v1::PerNode {
     v1::PerNode { cpus: tres.cpus, memory_mib: tres.memory.get(), gpus: tres.gpus }
 }
 
-/// Names of clusters by id.
+/// Names of clusters and datasets by id.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(BTreeMap<ClusterId, String>);
+pub(super) struct Names {
+    clusters: BTreeMap<ClusterId, String>,
+    datasets: BTreeMap<DatasetId, String>,
+}
 
 impl Names {
     /// Those of all clusters.
     pub(super) fn of(state: &State) -> Names {
-        Names(state.clusters().map(|(id, cluster)| (id, cluster.name.clone())).collect())
+        let clusters = state.clusters().map(|(id, cluster)| (id, cluster.name.clone()));
+        Names { clusters: clusters.collect(), datasets: BTreeMap::new() }
+    }
+
+    /// The same and those of the datasets that a job reads.
+    pub(super) fn of_job(state: &State, shape: &Shape) -> Names {
+        let read = shape.inputs.iter().filter_map(|input| state.datasets().get(input.dataset?));
+        let datasets = read.map(|dataset| (dataset.id, dataset.to_string())).collect();
+        Names { datasets, ..Names::of(state) }
+    }
+
+    /// A sentence of the scheduler, which knows datasets by their numbers only.
+    pub(super) fn say(&self, text: &str) -> String {
+        // The larger number first: `dataset 1` begins like `dataset 12`.
+        self.datasets.iter().rev().fold(text.to_owned(), |text, (id, name)| {
+            text.replace(&format!("dataset {id}"), &format!("dataset {name}"))
+        })
     }
 
     /// Adds a cluster.
     pub(super) fn insert(&mut self, id: ClusterId, name: &str) {
-        self.0.insert(id, name.to_owned());
+        self.clusters.insert(id, name.to_owned());
     }
 
     /// One cluster's name.
     pub(super) fn get(&self, id: ClusterId) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| format!("cluster {id}"))
+        self.clusters.get(&id).cloned().unwrap_or_else(|| format!("cluster {id}"))
     }
 }
 
@@ -114,21 +134,32 @@ pub(super) fn unfit(found: &[Unfit], names: &Names) -> Vec<v1::Unfit> {
         site: one.site.clone(),
         cluster: names.get(one.cluster),
         condition: word(&one.predicate),
-        asked: one.asked.clone(),
-        there: one.there.clone(),
-        text: super::explain::unfit_text(one),
+        asked: names.say(&one.asked),
+        there: names.say(&one.there),
+        text: names.say(&super::explain::unfit_text(one)),
     };
     found.iter().map(show).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::word;
+    use super::{Names, word};
+    use std::collections::BTreeMap;
+    use suanpan_model::id::DatasetId;
     use suanpan_sched::reason::{Predicate, WaitingFor};
 
     #[test]
     fn words_are_those_of_json() {
         assert_eq!(word(&Predicate::TimeLimit), "time_limit");
         assert_eq!(word(&WaitingFor::NoSiteFits), "NoSiteFits");
+    }
+
+    #[test]
+    fn datasets_are_named() {
+        let datasets = [(1, "images/train@1"), (12, "models@3")];
+        let datasets = datasets.map(|(id, name)| (DatasetId(id), name.to_owned()));
+        let names = Names { clusters: BTreeMap::new(), datasets: datasets.into() };
+        let said = names.say("all of dataset 12 at some site, not dataset 1");
+        assert_eq!(said, "all of dataset models@3 at some site, not dataset images/train@1");
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn steps(found: &[Step], unfit: &[Unfit], names: &Names) -> Vec<v1::S
     };
     let show = |step: &Step| v1::Step {
         condition: word(&step.predicate),
-        asked: step.condition.clone(),
+        asked: names.say(&step.condition),
         matching: step.sites,
         ruled_out: ruled_out(step.predicate),
     };

@@ -39,9 +39,9 @@ pub(super) async fn plan(
     let spec = read.specs.into_iter().next().expect("one job in, one job out");
     let tasks = tasks_of(&spec);
     let (caller, rank) = (user.caller(), spec.clone());
-    let question = app
-        .plane
-        .ask(move |state, _| state.check_rank(&caller, 0, &rank).map(|()| Names::of(state)));
+    let question = app.plane.ask(move |state, _| {
+        state.check_rank(&caller, 0, &rank).map(|()| Names::of_job(state, &rank.shape))
+    });
     let names = question.await?.map_err(Refusal::from)?;
     let asked = app.plane.ask_scheduler({
         move |snapshot, now, policy| {

@@ -48,8 +48,11 @@ pub(super) async fn why(
     Params::read(query.as_deref(), &[])?;
     wait_for_seen(&app, &headers).await?;
     let seen = app.plane.ask(move |state, now| {
-        let home = state.job(task.job).and_then(|job| job.home);
-        (state.explain(now, task), Names::of(state), home, now)
+        let job = state.job(task.job);
+        let home = job.and_then(|job| job.home);
+        let names =
+            job.map_or_else(|| Names::of(state), |job| Names::of_job(state, &job.spec.shape));
+        (state.explain(now, task), names, home, now)
     });
     let (explained, names, home, now) = seen.await?;
     let home = home.map(|home| names.get(home));

@@ -101,7 +101,9 @@ impl Network {
         command.env("SUANPAN_SERVER", "https://10.77.0.1:7726");
         command.env("SUANPAN_CA_FILE", self.dir.join("server/ca.pem"));
         command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
-        Answer::from(command.args(words).stdin(Stdio::null()).output().expect("the binary starts"))
+        // Jobs work where they were submitted.
+        command.current_dir(&self.dir).args(words).stdin(Stdio::null());
+        Answer::from(command.output().expect("the binary starts"))
     }
 
     /// Round trip in milliseconds and Mbit/s of the link from `a` to `b`, if it was measured.

@@ -238,7 +238,7 @@ fn jobs_of_others(scene: &Scene) {
     // One that waits for all nodes gets them first.
     let words = ["sbatch", "--parsable", "-o", "/dev/null", "-N3", "--exclusive", "--wrap", "true"];
     let waiting = scene.lab.ask("guiyang", &words).expect("a job of somebody else");
-    let shown = || scene.run(&["sites", "show", "guiyang-slurm"]).out;
+    let shown = || scene.run(&["sites", "guiyang-slurm"]).out;
     assert!(wait_for(|| shown().contains("1 job of others waits there")), "{}", shown());
     scene.lab.ask("guiyang", &["scancel", &job, &waiting]).expect("they are cancelled");
 }

@@ -112,6 +112,17 @@ fn what_the_network_owns_is_not_passed_on() {
 }
 
 #[test]
+fn what_was_not_typed_is_left_to_slurm() {
+    let mut launch = launch();
+    launch.site.tasks = Given::Derived;
+    launch.site.cpus_per_task = Given::Derived;
+    let words = words(&launch, 0, "gpu:h20");
+    let is_told = |name: &str| words.iter().any(|word| word.starts_with(name));
+    assert!(is_told("--nodes=") && is_told("--ntasks-per-node="), "{words:?}");
+    assert!(!is_told("--ntasks=") && !is_told("--cpus-per-task="), "{words:?}");
+}
+
+#[test]
 fn accelerators_and_memory_are_asked_for_as_the_user_did() {
     let asked = |gpus, memory, gres| {
         let mut launch = launch();

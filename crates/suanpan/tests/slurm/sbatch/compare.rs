@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Elapsed times that are nearer are the same: ours has the start that is asked for in it, and the
-/// machine is busy.
-const NEAR_S: u64 = 45;
+/// Elapsed times that are nearer are the same: ours has the start that is asked for in it, Slurm
+/// looks at limits and signals every half minute, and the machine is busy.
+const NEAR_S: u64 = 60;
 
 /// What accounting is asked for.
 const FIELDS: &str = "jobidraw,jobname,partition,state,exitcode,nnodes,ncpus,ntasks,timelimit,\

@@ -10,7 +10,7 @@ use suanpan_model::id::{AllocationId, BlobHash};
 use suanpan_wire::agent::{
     Inventory, Join, Joined, LogChunk, OrdersAnswer, PROTOCOL, Reports, Welcome, Withdrawn,
 };
-use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
+use suanpan_wire::agent_data::{DataAnswer, DataReports, MissingChunks, NewDataset, Registered};
 use suanpan_wire::v1::{Authority, Problem};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -49,12 +49,13 @@ pub struct Client {
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// For a chunk, which may share a slow link with others: an average one needs 70 kbit/s.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
-
 /// Connections kept for what is asked next: all streams of all transfers that run, because a new
 /// one must find out anew how fast its link is, at the cost of the others.
 const CONNECTIONS_KEPT: usize = 20;
+
+/// A chunk or a manifest may come over a link that is slow and shared: this is 8 MiB at 16 KiB/s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(9 * 60);
+
 /// A first answer may hold every order of a large cluster.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
@@ -143,7 +144,8 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn blob(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
-        let mut response = self.get(&format!("/v1/agent/blobs/{hash}"), TIMEOUT)?;
+        let mut response =
+            self.get_within(&format!("/v1/agent/blobs/{hash}"), TIMEOUT, BODY_TIMEOUT)?;
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
         let bytes =
             body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
@@ -178,7 +180,8 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; status 404 if it is not there.
     pub fn chunk(&self, hash: BlobHash) -> Result<Vec<u8>, ClientError> {
-        let mut response = self.get(&format!("/v1/agent/chunks/{hash}"), CHUNK_TIMEOUT)?;
+        let mut response =
+            self.get_within(&format!("/v1/agent/chunks/{hash}"), TIMEOUT, BODY_TIMEOUT)?;
         let body = response.body_mut().with_config().limit(CHUNK_BYTES_MAX.into());
         body.read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))
     }
@@ -193,8 +196,16 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.header("content-type", "application/octet-stream");
-        let timeout = Some(CHUNK_TIMEOUT);
+        let timeout = Some(BODY_TIMEOUT);
         check(request.config().timeout_global(timeout).build().send(bytes)).map(|_| ())
+    }
+
+    /// Asks which chunks of a manifest the control plane's store has not.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn missing_chunks(&self, manifest: BlobHash) -> Result<MissingChunks, ClientError> {
+        read(self.get(&format!("/v1/agent/missing/{manifest}"), TIMEOUT)?)
     }
 
     /// Has a job's output registered as a dataset; repeated, the answer is the same.
@@ -214,11 +225,22 @@ impl Client {
     }
 
     fn get(&self, path: &str, timeout: Duration) -> Result<Response, ClientError> {
+        self.get_within(path, timeout, timeout)
+    }
+
+    /// Asks; the answer begins within one time, and is over within the other.
+    fn get_within(
+        &self,
+        path: &str,
+        begin: Duration,
+        timeout: Duration,
+    ) -> Result<Response, ClientError> {
         let mut request = self.agent.get(format!("{}{path}", self.server));
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
-        check(request.config().timeout_global(Some(timeout)).build().call())
+        let config = request.config().timeout_global(Some(timeout));
+        check(config.timeout_recv_response(Some(begin)).build().call())
     }
 
     fn post<T: serde::Serialize>(&self, path: &str, body: &T) -> Result<Response, ClientError> {

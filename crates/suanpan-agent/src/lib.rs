@@ -50,7 +50,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs a hidden verb of the one binary, if the arguments (the first is the program's name) ask
-/// for one: `supervise`, `slurm-supervise`, `gate`, `enter` and `shim`. Call it before anything
+/// for one: `supervise`, `slurm-supervise`, `slurm-inside`, `gate`, `enter` and `shim`. Call it before anything
 /// else in `main`.
 #[must_use]
 pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
@@ -60,6 +60,7 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
         "supervise" => supervise(&path()?),
         "gate" => local::gate::gate(&path()?),
         "slurm-supervise" => slurm::supervise::supervise(&path()?, args.get(3)?.to_str()?),
+        "slurm-inside" => Some(slurm::inside::run(&path()?, args.get(3)?.to_str()?, &args[4..])),
         "enter" => Some(local::enter::enter(&args[2..])),
         "shim" => {
             let name = args.get(2)?.to_str()?.to_owned();

@@ -367,7 +367,8 @@ impl Reader {
         }
         let name = named(&format!("{at}.name"), &written.name)?;
         let default = written.default;
-        Ok(Partition { name, default, time_max, time_default, nodes_max_per_job, nodes })
+        let queue = Default::default();
+        Ok(Partition { name, default, time_max, time_default, nodes_max_per_job, nodes, queue })
     }
 
     fn nodes(

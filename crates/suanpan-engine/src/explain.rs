@@ -86,7 +86,12 @@ impl State {
         match &job.gate {
             Gate::Never => return Some((WaitingFor::DependencyNeverSatisfied, dependency())),
             Gate::Closed => return Some((WaitingFor::Dependency, dependency())),
-            Gate::PerTask(ready) => {
+            Gate::PerTask { ready, hopeless } => {
+                let waiting = job.tasks.pending_count();
+                let is_hopeless = |position| hopeless.contains(position);
+                if position.map_or(hopeless.count() == waiting && waiting > 0, is_hopeless) {
+                    return Some((WaitingFor::DependencyNeverSatisfied, dependency()));
+                }
                 if position.map_or(ready.is_empty(), |position| !ready.contains(position)) {
                     return Some((WaitingFor::Dependency, dependency()));
                 }

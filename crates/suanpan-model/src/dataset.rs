@@ -6,6 +6,7 @@
 
 use crate::id::BlobHash;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -174,12 +175,13 @@ impl Manifest {
 
     /// Why it cannot be used, if so: paths must be relative, without empty or dotted parts, in
     /// strictly ascending order, none a directory of another; chunks of 1 byte to
-    /// [`CHUNK_BYTES_MAX`].
+    /// [`CHUNK_BYTES_MAX`], and of the same size wherever one occurs. O(chunks * log chunks).
     ///
     /// # Errors
     /// The first file that is wrong, and what would be right.
     pub fn check(&self) -> Result<(), String> {
         let mut before: Option<&str> = None;
+        let mut sizes: BTreeMap<BlobHash, u32> = BTreeMap::new();
         for file in &self.files {
             let path = file.path.as_str();
             let refuse =
@@ -199,6 +201,11 @@ impl Manifest {
             }
             if file.chunks.iter().any(|chunk| !(1..=CHUNK_BYTES_MAX).contains(&chunk.bytes)) {
                 return refuse("chunks of 1 byte to 8 MiB");
+            }
+            let mut other_size =
+                |chunk: &Chunk| *sizes.entry(chunk.hash).or_insert(chunk.bytes) != chunk.bytes;
+            if file.chunks.iter().any(&mut other_size) {
+                return refuse("the same size for a chunk wherever it occurs");
             }
             before = Some(path);
         }
@@ -247,5 +254,10 @@ mod tests {
         let mut long = of(&["a"]);
         long.files[0].chunks = vec![Chunk { hash: BlobHash([0; 32]), bytes: 0 }];
         assert!(long.check().is_err());
+        long.files[0].chunks =
+            [3, 3, 4].map(|bytes| Chunk { hash: BlobHash([0; 32]), bytes }).into();
+        assert!(long.check().expect_err("two sizes").contains("the same size"));
+        long.files[0].chunks.pop();
+        assert_eq!(long.check(), Ok(()));
     }
 }

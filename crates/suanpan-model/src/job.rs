@@ -13,7 +13,7 @@ use std::sync::Arc;
 mod launch;
 
 pub use launch::{
-    Copy, DatasetMount, FlavorLaunch, GpuForm, Launch, MemoryForm, OpenMode, Payload,
+    Copy, DatasetMount, FlavorLaunch, Given, GpuForm, Launch, MemoryForm, OpenMode, Payload,
     PublishOutput, SiteRequest, Source, Workdir,
 };
 

@@ -106,3 +106,21 @@ pub struct LinkEstimate {
     /// When it was last changed.
     pub at: Timestamp,
 }
+
+/// Most connections over which a transfer comes from one source: of one connection a lost packet
+/// halves all that flows.
+const STREAMS_MAX: u64 = 4;
+
+/// A transfer has one connection for each part of this size.
+const STREAM_BYTES: u64 = 4 << 20;
+
+/// Connections over which a transfer of so many bytes comes from each of its sources: what the
+/// agents open, and what the scheduler foretells times with. At least one.
+#[must_use]
+pub const fn streams(bytes: u64) -> u64 {
+    match bytes.div_ceil(STREAM_BYTES) {
+        0 => 1,
+        parts if parts < STREAMS_MAX => parts,
+        _ => STREAMS_MAX,
+    }
+}

@@ -138,6 +138,25 @@ pub struct Partition {
     pub nodes_max_per_job: u32,
     /// Indexes into [`Inventory::nodes`].
     pub nodes: Vec<u32>,
+    /// What waits at the site.
+    #[serde(default, skip_serializing_if = "PartitionQueue::is_empty")]
+    pub queue: PartitionQueue,
+}
+
+/// What was seen waiting for a partition in the site's own queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionQueue {
+    /// Jobs that came to the site another way.
+    pub others: u32,
+    /// When the site expects the last of the others to start, as far as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_start: Option<Timestamp>,
+}
+
+impl PartitionQueue {
+    fn is_empty(&self) -> bool {
+        *self == PartitionQueue::default()
+    }
 }
 
 /// One declared edge to another site.

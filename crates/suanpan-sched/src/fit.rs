@@ -11,6 +11,7 @@ pub mod gang;
 pub mod network;
 pub mod pool;
 pub mod score;
+pub mod transfer_time;
 
 use crate::flavor_speed::Basis;
 use suanpan_model::id::ClusterId;

@@ -69,6 +69,7 @@ pub(crate) fn partition(name: &str, nodes: Vec<u32>) -> Partition {
         default: true,
         time_max: wall(24 * HOUR),
         time_default: wall(HOUR),
+        queue: Default::default(),
         nodes_max_per_job: 1_000,
         nodes,
     }

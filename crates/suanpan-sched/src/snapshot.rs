@@ -15,6 +15,7 @@
 //! | `Closed`, `Opened` | O(nodes of that cluster * closures there * log) |
 //! | `Inventory` | O(c * pools of that cluster); if links changed O(c * all pools) |
 //! | `Links` | O(links + c + shapes that move data * pools at the ends of changed links) |
+//! | `Limits` | as `Links` |
 //! | `Waits` | O(c + offers of that cluster), of kept shapes too |
 //! | `Dataset` | O(c + shapes that need it * pools where staging it may differ) |
 //!
@@ -45,7 +46,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
-pub use crate::fit::network::DatasetView;
+pub use crate::fit::network::{DatasetView, Limits};
 pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
 pub use pending::{GOES_FIRST, Pending, PendingKey};
@@ -207,6 +208,9 @@ pub enum Change {
     /// What is believed of measured links, by (from, to) and the names of sites. Replaces what was
     /// known of all of them.
     Links(BTreeMap<(String, String), LinkEstimate>),
+    /// How much links may carry at this time of day, by (from, to). Replaces what was set of all of
+    /// them.
+    Limits(Limits),
     /// Where a dataset is; it is gone if `None`.
     Dataset(DatasetId, Option<DatasetView>),
     /// What is known of the waits at a cluster.
@@ -264,6 +268,10 @@ impl Snapshot {
             }
             Change::Links(links) => {
                 let clusters = self.catalog.set_links(&links);
+                self.rejudge(&clusters, Shape::moves_data);
+            }
+            Change::Limits(limits) => {
+                let clusters = self.catalog.set_limits(limits);
                 self.rejudge(&clusters, Shape::moves_data);
             }
             Change::Waits(cluster, wait) => self.set_wait(cluster, wait),

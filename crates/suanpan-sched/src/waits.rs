@@ -39,6 +39,8 @@ pub struct Wait {
 pub enum WaitBasis {
     /// What the site reports to be free now.
     Free,
+    /// The same, and what others have waiting in the site's own queue, as it was seen.
+    Queue,
     /// The time limits of what runs there, and what is promised to jobs ahead.
     #[default]
     Limits,

@@ -6,6 +6,7 @@
 //! | `POST /v1/agent/data-reports` | [`DataReports`] → `204` | all but samples is durable then |
 //! | `GET /v1/agent/chunks/{hash}` | → bytes | from the control plane's object store |
 //! | `PUT /v1/agent/chunks/{hash}` | bytes → `204` | into it, where a site cannot be reached |
+//! | `GET /v1/agent/missing/{hash}` | → [`MissingChunks`] | what of a manifest is not in it |
 //! | `GET /v1/agent/probe?bytes=N` | → N bytes that do not compress | 0 for a round trip |
 //! | `POST /v1/agent/probe` | bytes → [`ProbeSeen`] | how fast they came |
 //! | `POST /v1/agent/datasets` | [`NewDataset`] → [`Registered`] | an output becomes a dataset |
@@ -39,6 +40,9 @@ pub struct DataAnswer {
     /// reach it.
     #[serde(default)]
     pub relay: Vec<BlobHash>,
+    /// Most bits per second on the link to the object store now; no limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_limit_bps: Option<u64>,
     /// The agents of other sites.
     #[serde(default)]
     pub peers: Vec<Peer>,
@@ -48,6 +52,13 @@ pub struct DataAnswer {
     /// Name of the control plane's own place, for samples of the links to and from it.
     #[serde(default)]
     pub hub: String,
+}
+
+/// Chunks of a manifest that the control plane's object store has not, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingChunks {
+    /// Their hashes.
+    pub chunks: Vec<BlobHash>,
 }
 
 /// What the control plane saw of bytes that an agent sent to measure.

@@ -3,8 +3,11 @@
 mod support;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use support::Network;
+use std::process::{Child, Command, Stdio};
+use support::{Network, wait_for};
 
 /// Bytes that no chunker finds equal twice.
 fn noise(seed: u8, count: usize) -> Vec<u8> {
@@ -82,4 +85,83 @@ fn what_is_wrong_is_refused_by_name() {
     network.run(&["cancel", &id]).ok();
     let gone = network.run(&["data", "rm", "plain@1"]).ok();
     assert_eq!(gone, "plain@1 is removed\n");
+}
+
+/// A server that speaks S3, `moto_server` of PyPI (`pip install 'moto[server]'`), if it is in PATH.
+struct Bucket {
+    child: Child,
+    address: String,
+}
+
+impl Bucket {
+    /// Starts it with one empty bucket, `chunks`.
+    fn start() -> Option<Bucket> {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("an address").to_string();
+        drop(free);
+        let port = address.rsplit(':').next().expect("a port");
+        let mut command = Command::new("moto_server");
+        command.args(["-H", "127.0.0.1", "-p", port]).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let bucket = Bucket { child, address };
+        assert!(wait_for(|| bucket.ask("PUT /chunks").starts_with("HTTP/1.1 200")));
+        Some(bucket)
+    }
+
+    /// The whole answer to a request without a body; empty if there is none.
+    fn ask(&self, request: &str) -> String {
+        let Ok(mut socket) = TcpStream::connect(&self.address) else { return String::new() };
+        let host = &self.address;
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let mut answer = Vec::new();
+        let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn objects(&self) -> usize {
+        self.ask("GET /chunks?list-type=2").matches("<Key>below/").count()
+    }
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn chunks_are_kept_in_a_bucket_that_speaks_s3() {
+    let Some(bucket) = Bucket::start() else {
+        eprintln!("skipped: needs `moto_server` in PATH (pip install 'moto[server]')");
+        return;
+    };
+    let endpoint = format!("http://{}", bucket.address);
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "any"),
+        ("AWS_SECRET_ACCESS_KEY", "any"),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    let settings = ["--data-store", "s3://chunks/below/here/"];
+    let network = Network::start_set(&environment, &settings);
+    let large = noise(3, 5 << 20);
+    fs::write(network.work().join("large"), &large).expect("written");
+    network.run(&["data", "put", "large", "large"]).ok();
+    let objects = bucket.objects();
+    assert!(objects > 1, "{}", bucket.ask("GET /chunks?list-type=2"));
+    // A job reads it at a site, and what a job makes there comes back through the bucket.
+    let id =
+        network.submit(&["--dataset", "large:in", "--publish", "copy:out", "--wrap=cp in/* out"]);
+    network.await_state(&id, "Completed");
+    network.write("small", "small");
+    network.run(&["data", "put", "small", "small"]).ok();
+    assert_eq!(bucket.objects(), objects + 1);
+    network.run(&["data", "get", "copy", "back"]).ok();
+    assert!(fs::read(network.work().join("back/large")).expect("it is there") == large);
+    // What nothing needs goes within a minute.
+    network.run(&["data", "rm", "small@1"]).ok();
+    assert!(wait_for(|| bucket.objects() == objects), "{} objects", bucket.objects());
 }

@@ -48,10 +48,13 @@ pub fn slurmdbd(site: &SiteSpec, at: &Place<'_>) -> String {
 #[must_use]
 pub fn slurm(site: &SiteSpec, at: &Place<'_>) -> String {
     let (dir, host, address, name) = (at.dir.display(), at.host, &at.address, &site.name);
+    // The lifetime of credentials is also the delay of a requeued job (slurm.conf(5), AuthInfo).
+    let expire =
+        site.requeue_delay_s.map_or(String::new(), |delay| format!(",cred_expire={delay}"));
     let mut text = format!(
         "ClusterName={name}\nSlurmctldHost={host}({address})\nSlurmctldPort={ctld}\n\
          SlurmUser=slurm\nSlurmdUser=root\nAuthType=auth/munge\n\
-         AuthInfo=socket={dir}/munge/socket\nStateSaveLocation={dir}/state\n\
+         AuthInfo=socket={dir}/munge/socket{expire}\nStateSaveLocation={dir}/state\n\
          SlurmctldPidFile={dir}/log/slurmctld.pid\nSlurmctldLogFile={dir}/log/slurmctld.log\n\
          SlurmdPidFile={dir}/spool/%n.pid\nSlurmdSpoolDir={dir}/spool/%n\n\
          SlurmdLogFile={dir}/log/slurmd-%n.log\nSlurmdParameters=config_overrides\n\

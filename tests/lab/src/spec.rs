@@ -31,6 +31,9 @@ pub struct SiteSpec {
     /// Size of a disk of its own ([`crate::Lab::disk`]), MiB; none if absent.
     #[serde(default)]
     pub disk_mib: Option<u32>,
+    /// How long a requeued job waits before it starts again, seconds; Slurm's 120 if absent.
+    #[serde(default)]
+    pub requeue_delay_s: Option<u32>,
     /// Its nodes, each a real `slurmd`.
     pub nodes: Vec<NodesSpec>,
 }
@@ -89,6 +92,16 @@ impl Spec {
     #[must_use]
     pub fn three_sites() -> Spec {
         toml::from_str(THREE_SITES).expect("the file in the repository is sound")
+    }
+
+    /// The first of them alone with the hub.
+    #[must_use]
+    pub fn one_site() -> Spec {
+        let mut spec = Spec::three_sites();
+        spec.sites.truncate(1);
+        let alone = [HUB.to_owned(), spec.sites[0].name.clone()];
+        spec.links.retain(|link| link.between == alone);
+        spec
     }
 
     /// Reads a file.

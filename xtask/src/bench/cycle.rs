@@ -18,7 +18,7 @@ use suanpan_model::id::{AllocationId, BlobHash, ClusterId, Generation};
 use suanpan_model::job::{End, Goal, JobSpec, PayloadReach, Shape, Usage};
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::money::{MicroCredits, Price};
-use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition};
+use suanpan_model::site::{DriverKind, Flavor, Inventory, Link, Node, Partition, PartitionQueue};
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
@@ -317,6 +317,7 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
             time_default: limit,
             nodes_max_per_job: NODES,
             nodes: (0..NODES).collect(),
+            queue: PartitionQueue::default(),
         }],
         nodes,
         links: vec![Link {

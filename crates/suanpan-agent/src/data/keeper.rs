@@ -7,7 +7,7 @@ use super::contract::{self, STAGED};
 use super::fetch::Fetch;
 use super::pace::Paces;
 use super::store::Store;
-use super::transfer::{Progress, Transfer, name};
+use super::transfer::{Progress, Rate, Transfer, name};
 use crate::client::Client;
 use crate::config::Shutdown;
 use crate::local::files::{now, private_dir};
@@ -32,6 +32,10 @@ const TELL_PERIOD: Duration = Duration::from_secs(5);
 
 /// The same of a replica that nothing here needs: its chunks may be those of another one.
 const WEIGH_PERIOD: Duration = Duration::from_secs(60);
+
+/// What was told is told again after this time: what a control plane that is restored from a backup,
+/// or that did not take a report, has missed, it learns so.
+const AGAIN_PERIOD: Duration = Duration::from_secs(600);
 
 /// Transfers at a time; the first of the control plane's list go first.
 const TRANSFERS_MAX: usize = 4;
@@ -61,11 +65,13 @@ pub struct Parts {
 pub struct Keeper {
     pub(super) parts: Parts,
     paces: Paces,
+    /// Limit on the link to the control plane's store.
+    pub(super) uploads: Paces,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     answer: Option<Arc<DataAnswer>>,
     is_new: bool,
     /// Transfers that run.
@@ -76,27 +82,36 @@ struct State {
     sources: BTreeMap<Option<String>, u32>,
     publishing: BTreeSet<AllocationId>,
     is_weighing: bool,
-    is_relaying: bool,
-    relayed: BTreeSet<BlobHash>,
+    pub(super) is_relaying: bool,
+    pub(super) relayed: BTreeSet<BlobHash>,
     told: BTreeMap<BlobHash, Told>,
 }
 
 /// What was told of a replica.
 struct Told {
     bytes: u64,
+    /// When it was weighed, and when what was found was told.
+    weighed: Instant,
     at: Instant,
     /// Changes of the store until then, and whether it was whole.
     seen: (u64, bool),
+}
+
+impl Told {
+    fn is_old(&self) -> bool {
+        self.at.elapsed() > AGAIN_PERIOD
+    }
 }
 
 impl Keeper {
     /// Prepares it; [`Keeper::run`] makes it work.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Keeper> {
-        Arc::new(Keeper { parts, paces: Paces::default(), state: Mutex::default() })
+        let (paces, uploads) = (Paces::default(), Paces::default());
+        Arc::new(Keeper { parts, paces, uploads, state: Mutex::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
@@ -128,6 +143,7 @@ impl Keeper {
             if is_new {
                 self.take_over(&answer);
             }
+            self.evict(&answer);
             for hold in &answer.hold {
                 self.hold(hold);
             }
@@ -148,23 +164,32 @@ impl Keeper {
         for (from, limit) in limits {
             self.paces.set(from, limit);
         }
-        let in_use: BTreeSet<BlobHash> = self
-            .parts
-            .board
-            .staging()
-            .into_values()
-            .flat_map(|staging| staging.mounts)
-            .map(|mount| mount.manifest)
-            .collect();
+        self.uploads.set(None, answer.relay_limit_bps);
+        let held = answer.hold.iter().map(|hold| hold.manifest);
+        let named: BTreeSet<BlobHash> = held.chain(answer.weigh.iter().copied()).collect();
+        let mut state = self.state();
+        state.told.retain(|hash, _| named.contains(hash));
+        state.resting.retain(|hash, _| named.contains(hash));
+        drop(state);
+        let evict: BTreeSet<BlobHash> = answer.evict.iter().copied().collect();
+        let keep = named.into_iter().filter(|hash| !evict.contains(hash));
+        self.parts.store.set_keep(keep.chain(self.in_use()).collect());
+    }
+
+    /// What allocations here read, or wait to read.
+    fn in_use(&self) -> BTreeSet<BlobHash> {
+        let staging = self.parts.board.staging().into_values();
+        staging.flat_map(|staging| staging.mounts).map(|mount| mount.manifest).collect()
+    }
+
+    /// Lets go of what is to go, once nothing here reads it any more.
+    fn evict(&self, answer: &DataAnswer) {
+        let in_use = if answer.evict.is_empty() { BTreeSet::new() } else { self.in_use() };
         for hash in answer.evict.iter().filter(|hash| !in_use.contains(hash)) {
-            match self.parts.store.remove(*hash) {
-                Ok(()) => tracing::info!(manifest = %hash, "a replica was removed"),
-                Err(error) => tracing::warn!(manifest = %hash, %error, "a replica stays"),
+            if let Err(error) = self.parts.store.remove(*hash) {
+                tracing::warn!(manifest = %hash, %error, "a replica's files stay");
             }
         }
-        let held = answer.hold.iter().map(|hold| hold.manifest);
-        let keep = held.chain(answer.weigh.iter().copied()).chain(in_use);
-        self.parts.store.set_keep(keep.collect());
     }
 
     /// Starts what is needed for a replica, unless it is on its way.
@@ -205,7 +230,7 @@ impl Keeper {
 
     /// Does work on a thread of its own, and `then` after it; at once if there is no thread, so
     /// that it is tried again at the next look.
-    fn spawn(
+    pub(super) fn spawn(
         self: &Arc<Keeper>,
         name: &str,
         work: impl FnOnce(&Arc<Keeper>) + Send + 'static,
@@ -223,7 +248,7 @@ impl Keeper {
         }
     }
 
-    fn manifest(&self, hash: BlobHash) -> Result<Arc<Manifest>, String> {
+    pub(super) fn manifest(&self, hash: BlobHash) -> Result<Arc<Manifest>, String> {
         if let Some(manifest) = self.parts.store.manifest(hash) {
             return Ok(manifest);
         }
@@ -271,7 +296,12 @@ impl Keeper {
         );
         let sole = alone && still_alone;
         let samples = done.reports.iter().filter(|_| sole);
-        let samples = samples.filter_map(|report| self.sample(report, &hold.sources)).collect();
+        let rate = |report: &TransferReport| {
+            let of = |rate: &&Rate| report.from.as_ref() == Some(&rate.from);
+            done.rates.iter().find(of).map(|rate| rate.bits_per_s)
+        };
+        let samples = samples.filter_map(|report| self.sample(report, rate(report), &hold.sources));
+        let samples = samples.collect();
         let transfers = done.reports;
         (self.parts.tell)(DataReports { transfers, samples, ..DataReports::default() });
         match done.failure {
@@ -302,7 +332,12 @@ impl Keeper {
     }
 
     /// What a transfer says of its link: only one that had the link to itself, and no limit.
-    fn sample(&self, report: &TransferReport, sources: &[ChunkSource]) -> Option<Sample> {
+    fn sample(
+        &self,
+        report: &TransferReport,
+        rate: Option<u64>,
+        sources: &[ChunkSource],
+    ) -> Option<Sample> {
         let hub = || self.state().answer.as_ref().map(|answer| answer.hub.clone());
         let from = report.from.clone().or_else(hub).filter(|from| !from.is_empty())?;
         let unlimited = |source: &ChunkSource| match source {
@@ -312,17 +347,19 @@ impl Keeper {
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);
+        // A relay has no rate of its own source.
+        let mean = || u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us.max(1));
+        let value = rate.unwrap_or_else(|| u64::try_from(mean()).unwrap_or(u64::MAX));
         let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {
             return None;
         }
-        let bits = u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us);
         Some(Sample {
             from,
             to: self.parts.site.clone(),
             metric: Metric::Throughput,
             statistic: Statistic::Mean,
-            value: u64::try_from(bits).unwrap_or(u64::MAX),
+            value,
             at: now(),
             window: Seconds(report.took_us.div_ceil(1_000_000)),
             bytes: report.bytes,
@@ -350,6 +387,8 @@ impl Keeper {
         let mut trees = Vec::new();
         let mut left = Some(Duration::ZERO);
         for mount in &staging.mounts {
+            // From here on it stays, whatever the control plane knew when it answered last.
+            self.parts.store.keep(mount.manifest);
             match self.parts.store.tree(mount.manifest) {
                 Some(tree) => trees.push((contract::entry(&mount.name), tree)),
                 None => {
@@ -412,9 +451,16 @@ impl Keeper {
             true => manifest.bytes(),
             false => self.parts.store.present_bytes(manifest),
         };
-        let told = Told { bytes: present_bytes, at: Instant::now(), seen: (changes, is_whole) };
-        let before = self.state().told.insert(hash, told);
-        if before.is_none_or(|before| before.bytes != present_bytes) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let before = state.told.get(&hash);
+        let before = before.filter(|before| before.bytes == present_bytes && !before.is_old());
+        let at = before.map_or(now, |before| before.at);
+        let seen = (changes, is_whole);
+        let is_news = before.is_none();
+        state.told.insert(hash, Told { bytes: present_bytes, weighed: now, at, seen });
+        drop(state);
+        if is_news {
             let replicas = vec![ReplicaReport { manifest: hash, present_bytes }];
             let stored_bytes = Some(self.parts.store.used());
             (self.parts.tell)(DataReports { replicas, stored_bytes, ..DataReports::default() });
@@ -435,54 +481,13 @@ impl Keeper {
             let seen = self.seen(hash);
             let is_due = self.state().told.get(&hash).is_none_or(|told| {
                 let became_whole = told.seen.1 != seen.1;
-                became_whole || (told.seen != seen && told.at.elapsed() > period)
+                let is_due = told.seen != seen && told.weighed.elapsed() > period;
+                became_whole || is_due || told.is_old()
             });
             if is_due && let Some(manifest) = self.parts.store.manifest(hash) {
                 self.tell_one(hash, &manifest);
             }
         }
-    }
-
-    /// Puts chunks into the control plane's store for sites that cannot reach this one.
-    fn relay(self: &Arc<Keeper>, answer: &DataAnswer) {
-        let mut state = self.state();
-        let due: Vec<BlobHash> =
-            answer.relay.iter().filter(|hash| !state.relayed.contains(hash)).copied().collect();
-        state.relayed.retain(|hash| answer.relay.contains(hash));
-        if due.is_empty() || std::mem::replace(&mut state.is_relaying, true) {
-            return;
-        }
-        drop(state);
-        let work = move |keeper: &Arc<Keeper>| {
-            for hash in due {
-                match keeper.relay_one(hash) {
-                    Ok(()) => {
-                        keeper.state().relayed.insert(hash);
-                    }
-                    Err(why) => {
-                        tracing::warn!(manifest = %hash, %why, "not relayed, tried again");
-                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
-                    }
-                }
-            }
-        };
-        self.spawn("relay", work, |state| state.is_relaying = false);
-    }
-
-    fn relay_one(&self, hash: BlobHash) -> Result<(), String> {
-        let manifest = self.manifest(hash)?;
-        let mut done = BTreeSet::new();
-        for chunk in manifest.chunks() {
-            if self.parts.shutdown.is_triggered() {
-                return Err("the agent ends".to_owned());
-            }
-            // What is not here another site may put there.
-            let found = self.parts.store.get(chunk.hash).map_err(|error| error.to_string())?;
-            let Some(bytes) = found.filter(|_| done.insert(chunk.hash)) else { continue };
-            let put = self.parts.client.put_chunk(chunk.hash, &bytes);
-            put.map_err(|error| error.to_string())?;
-        }
-        Ok(())
     }
 
     fn publish_all(self: &Arc<Keeper>) {

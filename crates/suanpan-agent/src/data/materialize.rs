@@ -5,7 +5,7 @@
 //! files of their own; so a replica takes its size on disk, and while it is made the size of its
 //! largest file more. Files and directories of a tree may only be read.
 
-use super::store::{FileState, PutError, Replica, Store};
+use super::store::{FileState, PutError, Replica, State, Store};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -126,19 +126,31 @@ impl Store {
         file.sync_data()
     }
 
-    /// Removes a replica; processes that have files of it open read on.
+    /// Removes a replica, if it is there; processes that have files of it open read on.
     ///
     /// # Errors
     /// If the file system refuses.
     pub fn remove(&self, hash: BlobHash) -> io::Result<()> {
-        let gone = {
+        self.remove_if(hash, "it is no longer wanted here", |_| true)
+    }
+
+    pub(super) fn remove_if(
+        &self,
+        hash: BlobHash,
+        why: &str,
+        may: impl FnOnce(&State) -> bool,
+    ) -> io::Result<()> {
+        let replica = {
             let mut state = self.state();
-            let gone = state.replicas.remove(&hash);
+            if !may(&state) {
+                return Ok(());
+            }
+            let Some(replica) = state.replicas.remove(&hash) else { return Ok(()) };
             state.index();
-            gone
+            replica
         };
+        tracing::info!(manifest = %hash, why, "a replica is removed");
         self.note_change();
-        let Some(replica) = gone else { return Ok(()) };
         for (index, file) in replica.files.iter().enumerate() {
             if matches!(file, FileState::Damaged(_)) {
                 let _ = fs::remove_file(self.damage(hash, index));

@@ -24,6 +24,7 @@ pub mod keeper;
 mod materialize;
 pub mod pace;
 mod publish;
+mod relay;
 mod room;
 pub mod store;
 pub mod talk;

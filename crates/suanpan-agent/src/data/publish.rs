@@ -15,11 +15,13 @@ use suanpan_wire::agent_data::NewDataset;
 impl Keeper {
     /// Publishes the outputs of an allocation and writes down what became of them.
     pub(super) fn publish(&self, id: AllocationId, dir: &Dir) {
-        let Some(publish) = dir.read::<Publish>(super::board::PUBLISH) else {
-            return self.parts.board.published(id);
-        };
         let mut published = Published::default();
         let mut troubles = Vec::new();
+        let publish = dir.read::<Publish>(super::board::PUBLISH).unwrap_or_else(|| {
+            // Read again it would be no better, and the allocation would never end.
+            troubles.push(format!("{} cannot be read", super::board::PUBLISH));
+            Publish::default()
+        });
         for output in &publish.outputs {
             match self.publish_one(id, dir, output) {
                 Some(Ok(dataset)) => published.datasets.push(dataset),
@@ -47,14 +49,18 @@ impl Keeper {
         dir: &Dir,
         output: &MadeOutput,
     ) -> Option<Result<PublishedDataset, String>> {
-        let manifest = match self.parts.store.make(std::slice::from_ref(&output.path)) {
-            Ok((_, manifest)) if manifest.files.is_empty() => {
-                return Some(Err(format!("{} holds no file", output.path.display())));
-            }
-            Ok((_, manifest)) => manifest,
+        let (hash, manifest) = match self.parts.store.make(std::slice::from_ref(&output.path)) {
+            Ok(made) => made,
             Err(error) => return Some(Err(error.to_string())),
         };
-        self.register(id, dir, output, manifest)
+        let registered = match manifest.files.is_empty() {
+            true => Some(Err(format!("{} holds no file", output.path.display()))),
+            false => self.register(id, dir, output, manifest),
+        };
+        if !matches!(registered, Some(Ok(_))) {
+            self.parts.store.unmake(hash);
+        }
+        registered
     }
 
     fn register(
@@ -74,7 +80,11 @@ impl Keeper {
                     tracing::info!(allocation = id.0, dataset = %name, version, "published");
                     return Some(Ok(PublishedDataset { name, version, manifest }));
                 }
-                Err(ClientError::Status { status, text, .. }) if (400..500).contains(&status) => {
+                // The others pass: a token that is exchanged, a request that took too long, too
+                // many of them.
+                Err(ClientError::Status { status, text, .. })
+                    if (400..500).contains(&status) && ![401, 408, 429].contains(&status) =>
+                {
                     return Some(Err(format!("the control plane refuses it: {text}")));
                 }
                 Err(error) => {

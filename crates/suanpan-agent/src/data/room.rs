@@ -13,9 +13,24 @@ impl Store {
         self.state().quota = quota;
     }
 
-    /// States which replicas must stay when room is needed.
+    /// States which replicas must stay when room is needed, beside what was made here and is not
+    /// among them yet.
     pub fn set_keep(&self, keep: BTreeSet<BlobHash>) {
-        self.state().keep = Some(keep);
+        let mut state = self.state();
+        state.made.retain(|made| !keep.contains(made));
+        state.keep = Some(keep);
+    }
+
+    /// Has one more stay.
+    pub fn keep(&self, hash: BlobHash) {
+        if let Some(keep) = &mut self.state().keep {
+            keep.insert(hash);
+        }
+    }
+
+    /// What was made here under this name is not wanted by the control plane.
+    pub fn unmake(&self, hash: BlobHash) {
+        self.state().made.remove(&hash);
     }
 
     /// Removes replicas and chunks that nobody keeps until so many bytes more are within the quota.
@@ -41,7 +56,8 @@ impl Store {
     fn drop_unkept(&self, bytes: u64) -> io::Result<()> {
         let (unkept, keep) = {
             let state = self.state();
-            let Some(keep) = state.keep.clone() else { return Ok(()) };
+            let Some(mut keep) = state.keep.clone() else { return Ok(()) };
+            keep.extend(&state.made);
             let unkept = state.replicas.keys().filter(|hash| !keep.contains(hash)).copied();
             (unkept.collect::<Vec<_>>(), keep)
         };
@@ -51,8 +67,8 @@ impl Store {
         };
         for hash in unkept {
             if over() {
-                tracing::info!(manifest = %hash, "removed for want of room");
-                self.remove(hash)?;
+                // A job may have come to need it meanwhile.
+                self.remove_if(hash, "room is needed", |state| !state.keeps(hash))?;
             }
         }
         if !over() || self.making.load(Ordering::SeqCst) > 0 {
@@ -67,8 +83,19 @@ impl Store {
         let loose: Vec<BlobHash> = self.state().loose.keys().copied().collect();
         for hash in loose.into_iter().filter(|hash| !wanted.contains(hash)) {
             self.state().drop_loose(hash);
-            fs::remove_file(self.chunk_path(hash))?;
+            match fs::remove_file(self.chunk_path(hash)) {
+                // Another thread makes room too.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
+        self.note_change();
         Ok(())
+    }
+}
+
+impl State {
+    fn keeps(&self, hash: BlobHash) -> bool {
+        self.made.contains(&hash) || self.keep.as_ref().is_none_or(|keep| keep.contains(&hash))
     }
 }

@@ -20,11 +20,16 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use suanpan_model::dataset::{Chunk, Manifest};
 use suanpan_model::id::BlobHash;
 
 #[cfg(test)]
 mod tests;
+
+/// How often a file is looked for that is not there, and how long it is waited in between.
+const LOOKS: u32 = 3;
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The chunks and replicas of a site.
 pub struct Store {
@@ -51,6 +56,8 @@ pub(super) struct State {
     pub(super) quota: Option<u64>,
     /// Replicas that must stay; nothing may go while it is not known.
     pub(super) keep: Option<BTreeSet<BlobHash>>,
+    /// Datasets that were made here and that the control plane does not name yet: they stay too.
+    pub(super) made: BTreeSet<BlobHash>,
 }
 
 #[derive(Clone, Copy)]
@@ -258,8 +265,8 @@ impl Store {
     /// # Errors
     /// If the file system refuses.
     pub fn get(&self, hash: BlobHash) -> io::Result<Option<Vec<u8>>> {
-        // A file that is just being put into its tree may be looked for at its old place.
-        for _ in 0..3 {
+        let mut looks = 0;
+        loop {
             let Some((path, (offset, length), place)) = self.place(hash) else { return Ok(None) };
             let mut bytes = vec![0; length as usize];
             let read = File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, offset));
@@ -267,13 +274,38 @@ impl Store {
                 Ok(()) if chunk_of(&bytes).hash == hash => return Ok(Some(bytes)),
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // A file that is just being put into its tree is looked for at its old place.
+                    looks += 1;
+                    if looks < LOOKS {
+                        std::thread::sleep(LOOK_PAUSE);
+                        continue;
+                    }
+                    tracing::error!(chunk = %hash, file = %path.display(), "gone from the disk");
+                    self.note_loss(hash, place);
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             tracing::error!(chunk = %hash, file = %path.display(), "changed on disk");
             self.note_damage(hash, place)?;
         }
-        Ok(None)
+    }
+
+    /// A file is not where it should be: nothing in it counts any more.
+    fn note_loss(&self, hash: BlobHash, place: Option<Place>) {
+        let mut state = self.state();
+        match place {
+            None => state.drop_loose(hash),
+            Some(place) => {
+                if let Some(replica) = state.replicas.get_mut(&place.replica) {
+                    replica.files[place.file as usize] = FileState::Absent;
+                    state.index();
+                }
+            }
+        }
+        drop(state);
+        self.note_change();
     }
 
     /// File, offset and length of a chunk; the place if it is inside a replica.
@@ -377,10 +409,7 @@ impl Store {
             let (hash, bytes) = manifest_bytes(&manifest);
             self.learn(hash, &bytes)?;
             self.sync()?;
-            if let Some(keep) = &mut self.state().keep {
-                // Until the control plane knows it.
-                keep.insert(hash);
-            }
+            self.state().made.insert(hash);
             Ok((hash, manifest))
         });
         self.making.fetch_sub(1, Ordering::SeqCst);

@@ -90,12 +90,12 @@ pub(crate) fn poll(
     wait_s: u32,
 ) {
     let mut pause = Pause::default();
-    let mut since = 0;
+    let (mut since, mut was_away) = (0, false);
     while !shutdown.is_triggered() {
         match client.data(since, wait_s) {
             Ok(answer) => {
                 pause = Pause::default();
-                if answer.version < since {
+                if std::mem::take(&mut was_away) {
                     // Another server, or the same from a backup: it may not know what was told.
                     keeper.tell_again();
                 }
@@ -112,6 +112,7 @@ pub(crate) fn poll(
                 let _ = shutdown.wait(Duration::from_secs(10));
             }
             Err(error) => {
+                was_away = true;
                 tracing::warn!(%error, "no answer to the poll for data");
                 let _ = shutdown.wait(pause.next());
             }

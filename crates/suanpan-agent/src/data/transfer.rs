@@ -16,16 +16,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use suanpan_model::dataset::{Chunk, Manifest};
 use suanpan_model::id::BlobHash;
+use suanpan_model::network::streams;
 use suanpan_wire::agent_data::{ChunkSource, TransferReport};
 
 #[cfg(test)]
 mod tests;
-
-/// Streams for each source: of one stream a lost packet halves all that flows.
-const STREAMS: u64 = 4;
-
-/// A transfer has one stream for each part of this size.
-const STREAM_BYTES: u64 = 4 << 20;
 
 /// Sources that are used at once.
 const SOURCES_MAX: usize = 8;
@@ -91,8 +86,19 @@ impl Progress {
 pub struct Done {
     /// One for each source that gave something or failed, and for each chunk that came changed.
     pub reports: Vec<TransferReport>,
+    /// What each site gave once its streams flowed, where enough came to say.
+    pub rates: Vec<Rate>,
     /// Why not everything is there.
     pub failure: Option<String>,
+}
+
+/// What a source gave in a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// The site.
+    pub from: String,
+    /// Bits per second of all streams together, without what each took to begin.
+    pub bits_per_s: u64,
 }
 
 struct Queue {
@@ -114,6 +120,18 @@ struct Total {
     first: Option<Instant>,
     last: Option<Instant>,
     error: Option<String>,
+    /// What came over all streams after the first chunk of each, and the sum of their times.
+    flowed: (u64, Duration),
+}
+
+impl Total {
+    /// Bits per second of so many streams, if most of the bytes flowed.
+    fn rate(&self, streams: u64) -> Option<u64> {
+        let (bytes, time) = self.flowed;
+        let each = u128::from(bytes) * 8_000_000 / time.as_micros().max(1);
+        let all = u64::try_from(each * u128::from(streams)).ok()?;
+        (bytes >= self.bytes / 2 && all > 0).then_some(all)
+    }
 }
 
 impl Queue {
@@ -153,6 +171,8 @@ struct Shared<'a> {
     sources: &'a [ChunkSource],
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Streams for each source.
+    streams: u64,
 }
 
 impl Transfer<'_> {
@@ -165,8 +185,7 @@ impl Transfer<'_> {
         }
         let sources = &sources[..sources.len().min(SOURCES_MAX)];
         let bytes: u64 = missing.iter().map(|chunk| u64::from(chunk.bytes)).sum();
-        let streams = bytes.div_ceil(STREAM_BYTES).min(STREAMS);
-        let each = usize::try_from(streams).expect("a few streams");
+        let streams = streams(bytes);
         let queue = Queue {
             fresh: missing.into(),
             refused: VecDeque::new(),
@@ -175,12 +194,12 @@ impl Transfer<'_> {
             totals: vec![Total::default(); sources.len()],
             damaged: Vec::new(),
         };
-        let shared =
-            Shared { transfer: self, sources, queue: Mutex::new(queue), wake: Condvar::new() };
+        let (queue, wake) = (Mutex::new(queue), Condvar::new());
+        let shared = Shared { transfer: self, sources, queue, wake, streams };
         let work = &shared;
         std::thread::scope(|scope| {
             for source in 0..sources.len() {
-                for _ in 0..each {
+                for _ in 0..streams {
                     scope.spawn(move || work.stream(source));
                 }
             }
@@ -233,6 +252,8 @@ impl Shared<'_> {
         let began = Instant::now();
         let mut bytes = Vec::new();
         let mut window = WINDOW_FIRST;
+        // When the last chunk was there, if one was.
+        let mut flowing: Option<Instant> = None;
         loop {
             self.ask(source, stream.as_mut(), mine, window)?;
             let Some((chunk, by)) = mine.front().copied() else {
@@ -251,7 +272,13 @@ impl Shared<'_> {
                 self.wake.notify_all();
                 continue;
             }
+            // What waits in the socket while a chunk is hashed and written counts with the next.
+            let at = Instant::now();
             self.take_in(source, (chunk, by), &bytes)?;
+            if let Some(before) = flowing.replace(at) {
+                let flowed = &mut self.queue().totals[source].flowed;
+                *flowed = (flowed.0 + u64::from(chunk.bytes), flowed.1 + (at - before));
+            }
             *came += u64::from(chunk.bytes);
             let rate = *came as f64 / began.elapsed().as_secs_f64().max(0.001);
             window = ((rate / 2.0) as u64).clamp(WINDOW.0, WINDOW.1);
@@ -359,6 +386,11 @@ impl Shared<'_> {
                 error: total.error.clone(),
             });
         }
+        let rate = |(total, source): (&Total, &ChunkSource)| {
+            let bits_per_s = total.rate(self.streams)?;
+            Some(Rate { from: name(source)?.to_owned(), bits_per_s })
+        };
+        let rates = queue.totals.iter().zip(sources).filter_map(rate).collect();
         let left = queue.fresh.len() + queue.refused.len();
         let failure = match (queue.fatal, left) {
             (Some(why), _) => Some(why),
@@ -375,7 +407,7 @@ impl Shared<'_> {
                 Some(format!("{left} chunks are missing: {why}"))
             }
         };
-        Done { reports, failure }
+        Done { reports, rates, failure }
     }
 }
 

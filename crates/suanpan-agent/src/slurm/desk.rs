@@ -7,8 +7,8 @@ use super::client::{self, ACT_LIMIT, ASK_LIMIT, Trouble, words};
 use super::mark::Mark;
 use super::parse;
 use super::parse::{
-    AccountRow, NodeRow, PartitionRow, QueueRow, RUNNING_FORMAT, RunningRow, SACCT_FIELDS,
-    SQUEUE_FORMAT, SlurmState,
+    AccountRow, JOBS_FORMAT, NodeRow, PartitionRow, QueueRow, RunningRow, SACCT_FIELDS,
+    SQUEUE_FORMAT, SlurmState, WaitingRow,
 };
 use super::store::{Submission, name};
 use super::submit::{self, Refusal};
@@ -38,8 +38,8 @@ const NODES_PERIOD: Duration = Duration::from_secs(15);
 /// Least time between two questions to accounting.
 const ACCOUNTS_PERIOD: Duration = Duration::from_secs(2);
 
-/// States of jobs that have nodes (squeue(1)).
-const HAS_NODES: &str = "running,completing,suspended,configuring";
+/// States of jobs that have nodes or wait for some (squeue(1)).
+const NOT_OVER: &str = "running,completing,suspended,configuring,pending";
 
 /// Commands that submit or cancel at a time. One `sbatch` after the other, as a user's loop has
 /// them, leaves the controller idle for half of the time; more than a few would crowd its users.
@@ -118,6 +118,10 @@ pub struct Machines {
     pub ours: Vec<(String, Mark)>,
     /// Jobs that came to the site another way and have nodes.
     pub others: Vec<RunningRow>,
+    /// All jobs that wait for nodes, ours too, in the order of the queue.
+    pub waiting: Vec<WaitingRow>,
+    /// The network's letters, by which its own are known.
+    pub network: String,
 }
 
 #[derive(Default)]
@@ -233,7 +237,7 @@ impl Desk {
 
     fn ask(&self) {
         let (mut period, mut silence) = (POLL_MIN, POLL_MIN);
-        let mut nodes_at: Option<Instant> = None;
+        let (mut nodes_at, mut nodes_period) = (None::<Instant>, NODES_PERIOD);
         let mut accounts_at: Option<Instant> = None;
         loop {
             let began = Instant::now();
@@ -255,9 +259,12 @@ impl Desk {
                 accounts_at = Some(Instant::now());
                 self.ask_accounts();
             }
-            if nodes_at.is_none_or(|at| at.elapsed() > NODES_PERIOD) {
-                nodes_at = Some(Instant::now());
+            if nodes_at.is_none_or(|at| at.elapsed() > nodes_period) {
+                let asked = Instant::now();
+                nodes_at = Some(asked);
                 self.ask_machines();
+                // A site with very many jobs is asked more rarely.
+                nodes_period = NODES_PERIOD.max(asked.elapsed() * POLL_SHARE);
             }
             let most = if self.state().live > 0 { POLL_MAX } else { POLL_IDLE };
             period = if changed { POLL_MIN } else { (period * 3 / 2).min(most) };
@@ -325,10 +332,10 @@ impl Desk {
     fn ask_machines(&self) {
         let nodes = self.run("scontrol", &words(&["-o", "-d", "show", "node"]), ASK_LIMIT);
         let partitions = self.run("scontrol", &words(&["-o", "show", "partition"]), ASK_LIMIT);
-        let list = words(&["-h", "-t", HAS_NODES, "-o", RUNNING_FORMAT]);
-        let running = self.run("squeue", &list, ASK_LIMIT);
-        let (Ok(nodes), Ok(partitions), Ok(running)) = (nodes, partitions, running) else { return };
-        let mut others = parse::running(&running);
+        let list = words(&["-h", "-t", NOT_OVER, "-o", JOBS_FORMAT]);
+        let jobs = self.run("squeue", &list, ASK_LIMIT);
+        let (Ok(nodes), Ok(partitions), Ok(jobs)) = (nodes, partitions, jobs) else { return };
+        let parse::Jobs { running: mut others, waiting } = parse::jobs(&jobs);
         others.retain(|row| row.mark.as_ref().is_none_or(|mark| mark.network != self.network));
         let mut state = self.state();
         let rows = state.snapshot.by_mark.iter();
@@ -338,7 +345,8 @@ impl Desk {
             .map(|(mark, row)| (row.nodes.clone(), mark.clone()))
             .collect();
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        state.machines = Some(Machines { nodes, partitions, ours, others });
+        let network = self.network.clone();
+        state.machines = Some(Machines { nodes, partitions, ours, others, waiting, network });
     }
 
     fn act(&self) {

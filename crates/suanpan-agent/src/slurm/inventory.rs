@@ -2,7 +2,8 @@
 //! inventory that the control plane is told.
 //!
 //! What jobs that others submitted directly at the site use is taken from a node's room, and nodes
-//! that take no jobs are closed: the network places nothing where Slurm would not start it.
+//! that take no jobs are closed: the network places nothing where Slurm would not start it. What
+//! others' jobs wait for is theirs first ([`queue`]).
 
 use super::desk::Machines;
 use super::parse::{Gres, NodeRow, PartitionRow, Service};
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::id::AllocationId;
 use suanpan_model::memory::Mebibytes;
-use suanpan_model::site::{Inventory, Node, Partition, RELEASES_MAX, Release};
+use suanpan_model::site::{Inventory, Node, Partition, PartitionQueue, RELEASES_MAX, Release};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 use suanpan_model::walltime::Walltime;
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -71,13 +73,15 @@ pub fn inventory(
         }
         inventory.nodes.push(node);
     }
+    queue::wait_behind(&mut inventory.nodes, &offered, &index_of, machines);
     for row in offered {
         let nodes: Vec<u32> =
             row.nodes.iter().filter_map(|name| index_of.get(name.as_str()).copied()).collect();
         if nodes.is_empty() {
             continue;
         }
-        inventory.partitions.push(partition(row, nodes));
+        let queue = queue::of_partition(&row.name, machines);
+        inventory.partitions.push(Partition { queue, ..partition(row, nodes) });
     }
     if let Some((field, value, right)) = inventory.problems().into_iter().next() {
         bail!("{field}: `{value}`: expected {right}: no node that Slurm offers fits a flavor");
@@ -230,6 +234,7 @@ fn partition(row: &PartitionRow, nodes: Vec<u32>) -> Partition {
         time_default: time(&row.time_default).map_or(time_max, |time| time.min(time_max)),
         nodes_max_per_job: row.nodes_max.map_or(count, |most| most.clamp(1, count)),
         nodes,
+        queue: PartitionQueue::default(),
     }
 }
 

@@ -127,6 +127,17 @@ impl Live {
         }
     }
 
+    /// Looks whether the payload asked Slurm to run it again, where that makes a difference: its job
+    /// waits though it began, or its end is there.
+    pub(super) fn look_for_requeue(&mut self, dir: &Dir, rows: &[QueueRow]) {
+        let waits = live_row(rows).is_some_and(|row| row.state == SlurmState::Pending);
+        let matters =
+            waits || matches!(self.stage, Stage::Doubtful | Stage::Exited) || dir.has(name::EXIT);
+        if self.fence && self.requeue == Requeue::Never && matters && dir.has(name::REQUEUE) {
+            self.requeue = Requeue::OnFailure;
+        }
+    }
+
     /// How long the supervisor has not touched its file, by this machine's clock alone. A job that
     /// Slurm shows as running is asked rarely, and only once its payload began.
     pub(super) fn silent(&mut self, dir: &Dir) -> Duration {

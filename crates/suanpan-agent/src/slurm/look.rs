@@ -78,6 +78,7 @@ impl SlurmDriver {
             live.submission = Some(submission);
         }
         live.look_for_fence(&dir, rows);
+        live.look_for_requeue(&dir, rows);
         let over = over_of(rows, account);
         let exit = if live.fence { dir.read::<JobExit>(name::EXIT) } else { None };
         let sight = Sight {

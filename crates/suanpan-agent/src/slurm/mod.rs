@@ -9,10 +9,12 @@
 //!                     start.<generation>                     the fence: our supervisor began; with
 //!                                                            words in it once it may go on
 //!                     started payload.json alive             user code runs
+//!                     requeue                                the payload asks to be run again
 //!                     stop.<generation>                      asked to stop
 //!                     exit.json                              what the supervisor saw
 //!                     end.json                               what the agent concluded
 //! starts/<id>         supervisors that wait to go on
+//! bin/                scontrol and scancel, as scripts find them
 //! finished/<id>/      the same, after the control plane forgot it: never run again
 //! ```
 //!
@@ -25,6 +27,7 @@
 
 mod client;
 mod desk;
+pub mod inside;
 mod inventory;
 pub mod judge;
 mod live;
@@ -118,9 +121,10 @@ impl SlurmDriver {
     /// they say, or if the directory cannot be used.
     pub fn open(settings: SlurmSettings, site: &Site) -> anyhow::Result<SlurmDriver> {
         use anyhow::Context as _;
-        for name in ["allocations", "finished", name::STARTS] {
+        for name in ["allocations", "finished", inside::BIN, name::STARTS] {
             private_dir(&settings.state_dir.join(name))?;
         }
+        inside::install(&settings.state_dir, &settings.exe)?;
         let answer = client::run("sbatch", &client::words(&["--version"]), client::ASK_LIMIT);
         let answer = answer.map_err(|trouble| anyhow::anyhow!("Slurm's commands: {trouble}"))?;
         let version = parse::version(&answer);

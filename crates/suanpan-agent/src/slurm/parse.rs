@@ -7,6 +7,7 @@
 
 use super::mark::Mark;
 use suanpan_model::hostlist::Hostlist;
+use suanpan_model::walltime::Walltime;
 
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,10 @@ mod tests;
 /// the separator).
 pub const SQUEUE_FORMAT: &str = "%A|%T|%r|%N|%k";
 
-/// Format for `squeue -h -t running,completing,suspended,configuring -o`: end by the time limit,
-/// processors of all nodes, generic resources on each node, nodes, comment.
-pub const RUNNING_FORMAT: &str = "%e|%C|%b|%N|%k";
+/// Format for `squeue -h -t running,completing,suspended,configuring,pending -o`: state, end by the
+/// time limit, processors of all nodes, generic resources on each node, nodes, of a waiting job its
+/// partitions, the start that Slurm foretells, time limit, number of nodes and reason; comment.
+pub const JOBS_FORMAT: &str = "%T|%e|%C|%b|%N|%P|%S|%l|%D|%r|%k";
 
 /// Fields for `sacct -XDnP -o`: the comment is empty where the site does not store it, and then
 /// the submit line has it.
@@ -125,22 +127,72 @@ pub struct RunningRow {
     pub mark: Option<Mark>,
 }
 
-/// Reads the output of `squeue` in [`RUNNING_FORMAT`].
-#[must_use]
-pub fn running(text: &str) -> Vec<RunningRow> {
-    let row = |line: &str| {
-        let mut fields = line.splitn(5, '|');
-        let ends_s = fields.next()?.trim().parse().ok();
-        let cpus = fields.next()?.trim().parse().ok()?;
-        // `gres:gpu:h20:2`, several with commas, or `N/A`.
-        let gres = fields.next()?.split(',');
-        let count = |one: &str| one.rsplit([':', '=']).next()?.parse::<u32>().ok();
-        let gpus = gres.filter_map(count).fold(0, u32::saturating_add);
-        let nodes = fields.next()?.to_owned();
-        Some(RunningRow { ends_s, cpus, gpus, nodes, mark: Mark::find(fields.next()?) })
-    };
-    text.lines().filter_map(row).collect()
+/// One job that waits for nodes, whoever submitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingRow {
+    /// The partitions that it may run in.
+    pub partitions: Vec<String>,
+    /// When Slurm foretells its start, seconds since 1970; nothing if it does not.
+    pub starts_s: Option<u64>,
+    /// Its time limit; nothing if it has none.
+    pub limit: Option<Walltime>,
+    /// How many nodes it waits for, at least.
+    pub nodes: u32,
+    /// Processors, of all its nodes together.
+    pub cpus: u32,
+    /// Accelerators on each node, as far as they were asked for by node.
+    pub gpus: u32,
+    /// Our mark; absent on jobs that did not come through an agent.
+    pub mark: Option<Mark>,
 }
+
+/// The jobs of a site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Jobs {
+    /// Those that have nodes.
+    pub running: Vec<RunningRow>,
+    /// Those that wait for nodes, in the order of the queue; not what waits for something else.
+    pub waiting: Vec<WaitingRow>,
+}
+
+/// Reads the output of `squeue` in [`JOBS_FORMAT`].
+#[must_use]
+pub fn jobs(text: &str) -> Jobs {
+    let mut jobs = Jobs::default();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.splitn(11, '|').collect();
+        let [state, ends, cpus, gres, nodes, partitions, starts, limit, count, reason, comment] =
+            fields[..]
+        else {
+            continue;
+        };
+        let (Some(state), Ok(cpus)) = (SlurmState::parse(state), cpus.trim().parse()) else {
+            continue;
+        };
+        // `gres:gpu:h20:2`, several with commas, or `N/A`.
+        let amount = |one: &str| one.rsplit([':', '=']).next()?.parse::<u32>().ok();
+        let gpus = gres.split(',').filter_map(amount).fold(0, u32::saturating_add);
+        let mark = Mark::find(comment);
+        if state != SlurmState::Pending {
+            let (ends_s, nodes) = (ends.trim().parse().ok(), nodes.to_owned());
+            jobs.running.push(RunningRow { ends_s, cpus, gpus, nodes, mark });
+        } else if TURN.contains(&reason) {
+            jobs.waiting.push(WaitingRow {
+                partitions: list(partitions),
+                starts_s: starts.trim().parse().ok(),
+                limit: limit.parse().ok(),
+                nodes: count.split('-').next().and_then(|n| n.parse().ok()).unwrap_or(1),
+                cpus,
+                gpus,
+                mark,
+            });
+        }
+    }
+    jobs
+}
+
+/// Reasons of jobs that wait for nothing but their turn ("JOB REASON CODES" in squeue(1)).
+const TURN: [&str; 3] = ["None", "Priority", "Resources"];
 
 /// One incarnation of a job in accounting.
 #[derive(Clone, Debug, PartialEq, Eq)]

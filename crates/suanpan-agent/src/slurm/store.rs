@@ -138,7 +138,9 @@ pub mod name {
     pub const STARTED: &str = "started";
     /// Directory of the state directory with a file for each job that waits to go on.
     pub const STARTS: &str = "starts";
-    /// When the payload was started.
+    /// The payload asked Slurm to run the job again.
+    pub const REQUEUE: &str = "requeue";
+    /// When the payload was first started.
     pub const PAYLOAD: &str = "payload.json";
 }
 

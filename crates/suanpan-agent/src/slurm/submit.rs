@@ -10,7 +10,7 @@ use super::mark::Mark;
 use super::store::Assignment;
 use std::path::Path;
 use suanpan_model::hostlist::Hostlist;
-use suanpan_model::job::{GpuForm, Launch, MemoryForm, Requeue, Sharing};
+use suanpan_model::job::{Given, GpuForm, Launch, MemoryForm, Requeue, Sharing};
 use suanpan_model::signal::{SignalSpec, SignalTarget};
 use suanpan_site::order::RunOrder;
 
@@ -47,12 +47,16 @@ pub fn options(
     add("partition", &run.partition);
     add("time", &run.time_limit.to_string());
     add("nodes", &run.nodes.len().max(1).to_string());
-    add("ntasks", &launch.tasks.max(1).to_string());
+    // What was not typed follows at the site from the rest: its variable would have steps that ask
+    // for fewer nodes start as many tasks as the job has.
+    if launch.site.tasks == Given::Typed {
+        add("ntasks", &launch.tasks.max(1).to_string());
+    }
     if let Some(each) = launch.tasks_per_node {
         add("ntasks-per-node", &each.to_string());
     }
-    if launch.cpus_per_task > 1 {
-        add("cpus-per-task", &launch.cpus_per_task.to_string());
+    if launch.site.cpus_per_task == Given::Typed {
+        add("cpus-per-task", &launch.cpus_per_task.max(1).to_string());
     }
     memory(run, launch, &mut add);
     accelerators(given, run, launch, &mut add);

@@ -7,9 +7,11 @@
 //! Slurm sends them to every process of the job. Its own end is the script's, code or signal, so
 //! that Slurm's record agrees.
 
+use super::inside;
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use crate::data::{board, contract};
 use crate::failpoint;
+use crate::local::enter;
 use crate::local::environment::array_variables;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
@@ -223,14 +225,14 @@ impl Job {
             Err(error) => return Err(error),
         }
         let restart = slurm_number("SLURM_RESTART_COUNT");
-        if self.launch.site.requeue == Requeue::Never || restart == 0 {
+        let may = self.launch.site.requeue == Requeue::OnFailure || self.dir.has(name::REQUEUE);
+        if !may || restart == 0 {
             return Ok(false);
         }
         match self.dir.create_mark(&format!("{fence}.{restart}")) {
             Ok(()) => {
                 // The end of the start before is not this one's.
-                let before = format!("exit.{}.json", restart - 1);
-                let _ = fs::rename(self.dir.file(name::EXIT), self.dir.file(&before));
+                let _ = fs::rename(self.dir.file(name::EXIT), self.dir.file(&exit_of(restart - 1)));
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -249,8 +251,8 @@ impl Job {
         if named != files {
             let _ = self.dir.write_unsynced("outputs.json", &named);
         }
-        let again = run.restarts > 0 || slurm_number("SLURM_RESTART_COUNT") > 0;
-        if again || self.launch.open_mode == OpenMode::Append {
+        // As Slurm does, a requeue at the site begins them anew; one by the network keeps them.
+        if run.restarts > 0 || self.launch.open_mode == OpenMode::Append {
             return;
         }
         for path in [&named.stdout, &named.stderr] {
@@ -263,6 +265,8 @@ impl Job {
     fn environment(&self, run: &RunOrder) -> BTreeMap<String, String> {
         let mut env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // The agent's own settings.
+            .filter(|(name, _)| !name.starts_with("SUANPAN_"))
             .collect();
         let site_path = env.get("PATH").cloned().unwrap_or_default();
         let special = self.launch.per_flavor.get(&run.flavor);
@@ -277,11 +281,22 @@ impl Job {
         for name in failpoint::VARIABLES {
             env.remove(name);
         }
+        if self.launch.open_mode == OpenMode::Truncate {
+            // Ours, and steps would follow it.
+            env.remove("SLURM_OPEN_MODE");
+        }
         let mut set = |name: &str, value: String| {
             env.insert(name.to_owned(), value);
         };
-        if let Some(path) = self.launch.env.get("PATH").filter(|path| **path != site_path) {
-            set("PATH", format!("{path}:{site_path}"));
+        if let Some(shims) = inside::bin_of(&self.dir) {
+            let path = self.path(&site_path);
+            set("PATH", format!("{}:{path}", shims.display()));
+        }
+        if let Some(export) = &self.launch.site.export {
+            set("SLURM_EXPORT_ENV", export.clone());
+        }
+        if let Some(dependency) = &self.launch.dependency {
+            set("SLURM_JOB_DEPENDENCY", dependency.clone());
         }
         set("SUANPAN_ALLOCATION", self.given.order.allocation.to_string());
         set("SUANPAN_SITE", self.given.site.clone());
@@ -306,6 +321,14 @@ impl Job {
         env
     }
 
+    /// Where programs are found: first where the submitter found them, then where the site does.
+    fn path(&self, of_site: &str) -> String {
+        match self.launch.env.get("PATH").filter(|path| *path != of_site) {
+            Some(path) => format!("{path}:{of_site}"),
+            None => of_site.to_owned(),
+        }
+    }
+
     /// Why not to wait for inputs any longer. Signals are blocked, so TERM is looked for.
     fn stopped(&self) -> Option<(Ender, Trouble)> {
         if self.dir.marked("stop").is_some() {
@@ -326,7 +349,7 @@ impl Job {
         let path = self.dir.file("setup");
         let about = |error: io::Error| Trouble::about("running setup", &error);
         stage::write_script(&path, &format!("#!{}\n{setup}\n", stage::shell())).map_err(about)?;
-        let mut command = Command::new(&path);
+        let mut command = unblocked(&path, &[])?;
         command.env_clear().envs(self.environment(run)).stdin(Stdio::null());
         command.current_dir(stage::workdir(&self.dir, &self.launch));
         let status = command.status().map_err(about)?;
@@ -338,8 +361,8 @@ impl Job {
 
     fn payload(&self, run: &RunOrder) -> Result<Command, Trouble> {
         let (program, args) = stage::payload(&self.dir, Path::new("srun"), run, &self.launch)?;
-        let mut command = Command::new(program);
-        command.args(args).env_clear().envs(self.environment(run));
+        let mut command = unblocked(&program, &args)?;
+        command.env_clear().envs(self.environment(run));
         command.current_dir(stage::workdir(&self.dir, &self.launch));
         Ok(command)
     }
@@ -347,7 +370,8 @@ impl Job {
     /// Waits for the payload, passing signals on; writes down how it ended.
     fn watch(&self, mut child: Child, began: Instant) -> io::Result<Ended> {
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
-        let start = PayloadStart { pid: pid.as_raw(), at: now() };
+        let first = self.dir.read::<PayloadStart>(name::PAYLOAD).map(|start| start.at);
+        let start = PayloadStart { pid: pid.as_raw(), at: first.unwrap_or_else(now) };
         if let Err(error) = self.dir.write_unsynced(name::PAYLOAD, &start) {
             eprintln!("suanpan: {}: {error}", name::PAYLOAD);
         }
@@ -429,11 +453,23 @@ impl Job {
         let micros = |time: nix::sys::time::TimeVal| {
             u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0)
         };
-        let usage = Usage {
+        let mut usage = Usage {
             wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
             cpu_us: micros(used.user_time()) + micros(used.system_time()),
             memory_peak_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
         };
+        let requeues = slurm_number("SLURM_RESTART_COUNT");
+        for before in 0..requeues {
+            let Some(before) = self.dir.read::<JobExit>(&exit_of(before)) else { continue };
+            let used = before.exit.outcome.usage;
+            usage.wall_us = usage.wall_us.saturating_add(used.wall_us);
+            usage.cpu_us = usage.cpu_us.saturating_add(used.cpu_us);
+            usage.memory_peak_bytes = usage.memory_peak_bytes.max(used.memory_peak_bytes);
+        }
+        if requeues > 0 && message.is_empty() {
+            let times = if requeues == 1 { "once".to_owned() } else { format!("{requeues} times") };
+            message = format!("requeued {times} at the site");
+        }
         let outcome = Outcome { end, payload: PayloadReach::Started, usage, message };
         // A full disk may have room again soon. If it has not, Slurm's record says how it ended.
         let until = Instant::now() + EXIT_FILE_MAX;
@@ -455,6 +491,19 @@ impl Job {
         failpoint::reached("slurm-before-exit-file");
         self.dir.write(name::EXIT, &JobExit { exit, word })
     }
+}
+
+/// A program that gets signals, though this process keeps them blocked and a child inherits that.
+fn unblocked(program: &Path, args: &[String]) -> Result<Command, Trouble> {
+    let own = std::env::current_exe().map_err(|error| Trouble::about("own program", &error))?;
+    let mut command = Command::new(own);
+    command.args(enter::arguments(&[])).arg(program).args(args);
+    Ok(command)
+}
+
+/// Where the end of a start is kept after a requeue.
+fn exit_of(restart: u64) -> String {
+    format!("exit.{restart}.json")
 }
 
 fn slurm_number(name: &str) -> u64 {

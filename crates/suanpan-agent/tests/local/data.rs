@@ -1,6 +1,6 @@
 //! Data between two agents: real processes that are killed, disks that are full, bytes that flip.
 
-use crate::fake::Fake;
+use crate::fake::{Fake, State};
 use crate::rig::Rig;
 use std::fs;
 use std::io::Write as _;
@@ -137,14 +137,31 @@ fn what_one_site_makes_another_reads_though_both_agents_are_killed() {
     println!("{before} bytes were there at the kill, {after} came after it");
     assert_eq!(before + after, 30_000_006, "what was verified is not sent again");
 
-    // A site that cannot be reached puts its chunks where others find them.
-    maker.fake.should_hold(|data| data.relay = vec![hash]);
-    maker.fake.until("all chunks in the store", |state| {
-        let there: usize = state.store.values().map(Vec::len).sum();
-        (there == 30_000_006).then_some(())
-    });
-    kill(&mut making);
+    relays_what_is_missing(&maker, making, hash);
     kill(&mut reading);
+}
+
+/// A site that cannot be reached puts its chunks where others find them. Its agent is killed
+/// meanwhile, and sends nothing again that was there.
+fn relays_what_is_missing(maker: &Rig, mut making: Child, hash: BlobHash) {
+    let stored = |state: &mut State| state.store.values().map(Vec::len).sum::<usize>();
+    maker.fake.should_hold(|data| {
+        data.relay = vec![hash];
+        data.relay_limit_bps = Some(80_000_000);
+    });
+    maker.fake.until("some chunks in the store", |state| (stored(state) > 3_000_000).then_some(()));
+    kill(&mut making);
+    // What was on its way at the kill may still arrive.
+    std::thread::sleep(Duration::from_millis(500));
+    let there = maker.fake.with(|state| state.store.len());
+    let mut making = maker.spawn(&[]);
+    maker
+        .fake
+        .until("all chunks in the store", |state| (stored(state) == 30_000_006).then_some(()));
+    let (puts, all) = maker.fake.with(|state| (state.puts as usize, state.store.len()));
+    println!("{there} of {all} chunks were relayed before the kill");
+    assert_eq!(puts, all, "each was sent once");
+    kill(&mut making);
 }
 
 /// A dataset in a control plane's store.

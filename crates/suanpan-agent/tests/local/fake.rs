@@ -5,13 +5,16 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+use suanpan_model::dataset::Manifest;
 use suanpan_model::id::{AllocationId, BlobHash, Generation};
 use suanpan_site::order::{Desired, Order, RunOrder, StopReason};
 use suanpan_site::report::{Fact, Outcome, Report};
 use suanpan_wire::agent::{
     Digest, Inventory, LogChunk, LogRequest, OrdersAnswer, Reports, digest_of,
 };
-use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered, TransferReport};
+use suanpan_wire::agent_data::{
+    DataAnswer, DataReports, MissingChunks, NewDataset, Registered, TransferReport,
+};
 
 /// The fake's token.
 pub const TOKEN: &str = "test-token";
@@ -37,6 +40,8 @@ pub struct State {
     pub datasets: Vec<NewDataset>,
     /// The store of chunks.
     pub store: BTreeMap<String, Vec<u8>>,
+    /// Chunks that were put into it, those that were there already counted again.
+    pub puts: u32,
     /// Chunks of the store that are answered with a flipped byte.
     pub flip: u32,
     /// While false, every request is answered 503.
@@ -166,9 +171,15 @@ impl Fake {
                 let registered = Registered { version: 1, manifest };
                 (200, serde_json::to_vec(&registered).expect("an answer"))
             }
+            ("GET", path) if path.starts_with("/v1/agent/missing/") => {
+                (200, self.missing(path.rsplit('/').next().unwrap_or_default()))
+            }
             ("PUT", path) if path.starts_with("/v1/agent/chunks/") => {
                 let hash = path.rsplit('/').next().unwrap_or_default().to_owned();
-                self.with(|state| state.store.insert(hash, body.to_vec()));
+                self.with(|state| {
+                    state.puts += 1;
+                    state.store.insert(hash, body.to_vec())
+                });
                 (204, Vec::new())
             }
             ("GET", path) if path.starts_with("/v1/agent/chunks/") => self.with(|state| {
@@ -191,6 +202,16 @@ impl Fake {
             }
             _ => (404, Vec::new()),
         }
+    }
+
+    fn missing(&self, manifest: &str) -> Vec<u8> {
+        self.with(|state| {
+            let manifest = &state.blobs[manifest];
+            let manifest: Manifest = serde_json::from_slice(manifest).expect("a manifest");
+            let chunks = manifest.chunks().map(|chunk| chunk.hash);
+            let chunks = chunks.filter(|hash| !state.store.contains_key(&hash.to_string()));
+            serde_json::to_vec(&MissingChunks { chunks: chunks.collect() }).expect("an answer")
+        })
     }
 
     fn take_reports(&self, body: &[u8]) -> u16 {

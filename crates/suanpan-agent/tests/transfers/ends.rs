@@ -108,7 +108,8 @@ fn probe(dialer: &Dialer, bytes: u64) {
     let (_, ended) = arrivals[arrivals.len() - 1];
     let seconds = (ended - began).as_secs_f64();
     let rate = (bytes - half) as f64 * 8.0 / seconds;
-    say(&format!("{rate:.0} {}", trip.expect("five pings").as_micros()));
+    let trip = trip.expect("five pings").as_micros();
+    say(&format!("{bytes} {trip} {rate:.0}"));
 }
 
 fn get(dir: &Path, dialer: &Dialer, manifest: &Manifest, bytes: u64) {
@@ -139,5 +140,6 @@ fn get(dir: &Path, dialer: &Dialer, manifest: &Manifest, bytes: u64) {
     assert_eq!(done.failure, None);
     drop(store);
     fs::remove_dir_all(&data).expect("it goes");
-    say(&format!("{missing} {took}"));
+    let rate = done.rates.first().map_or(0, |rate| rate.bits_per_s);
+    say(&format!("{missing} {took} {rate}"));
 }

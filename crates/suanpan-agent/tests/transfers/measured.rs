@@ -7,6 +7,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use suanpan_agent::peer::Identity;
+use suanpan_model::network::{LinkEstimate, Metric, Sample, Statistic, Taken};
+use suanpan_model::time::{Seconds, Timestamp};
+use suanpan_sched::fit::transfer_time;
+use suanpan_sched::link::{Samples, estimate};
 
 const FAR: &str = "far";
 const PORT: u16 = 7727;
@@ -46,7 +50,8 @@ impl Scene {
             partition: "all".into(),
             time_max: "1:00:00".into(),
         };
-        let site = SiteSpec { name: FAR.into(), disk_mib: None, nodes: vec![node] };
+        let site =
+            SiteSpec { name: FAR.into(), disk_mib: None, requeue_delay_s: None, nodes: vec![node] };
         let quality = Quality { rtt_ms: 25.0, mbit: 1000.0, loss: 0.0, jitter_ms: 0.0 };
         let link = LinkSpec { between: [HUB.into(), FAR.into()], quality };
         let spec = Spec { sites: vec![site], links: vec![link] };
@@ -75,12 +80,13 @@ impl Scene {
         self.lab.link(HUB, FAR, quality).expect("the link changes");
     }
 
-    /// Has the far end do something; the two numbers it answers.
-    fn ask(&mut self, question: &str) -> (f64, f64) {
+    /// Has the far end do something: bytes it moved, microseconds (that a transfer took, or of a
+    /// round trip), and bits per second as an agent tells them; 0 if they were too few to say.
+    fn ask(&mut self, question: &str) -> [u64; 3] {
         writeln!(self.to_client, "{question}").expect("the far end lives");
         let answer = says(&mut self.from_client);
-        let (one, other) = answer.split_once(' ').expect("two numbers");
-        (one.parse().expect("a number"), other.parse().expect("a number"))
+        let numbers = answer.split(' ').map(|word| word.parse().expect("a number"));
+        numbers.collect::<Vec<u64>>().try_into().expect("three numbers")
     }
 
     /// What iperf3 moves to the far end, Mbit/s.
@@ -133,8 +139,7 @@ fn says(from: &mut BufReader<ChildStdout>) -> String {
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    percentile(&mut values, 50)
 }
 
 fn load() -> String {
@@ -148,23 +153,60 @@ fn throughput_beside_iperf3() {
     let rounds = number("TRANSFER_ROUNDS", 3);
     let Some(mut scene) = Scene::start() else { return };
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    println!("Mbit/s of payload, median of {rounds} rounds; {cores} cores, load {}", load());
-    println!("link        round trip  iperf3 -P 1  iperf3 -P 4  Suanpan  of the better");
+    println!("Mbit/s of payload to the far end, median of {rounds} rounds; {cores} cores");
+    println!(
+        "link        round trip  iperf3 -P 1  iperf3 -P 4  Suanpan  of -P 1    of -P 4    load"
+    );
     for (mbit, rtt_ms) in LINKS {
         scene.link(mbit, rtt_ms);
         let (mut one, mut four, mut ours) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             one.push(scene.iperf(1));
             let bytes = mbit * 1e6 / 8.0 * SECONDS;
-            let (bytes, micros) = scene.ask(&format!("get {bytes:.0}"));
-            ours.push(bytes * 8.0 / micros);
+            let [bytes, micros, _] = scene.ask(&format!("get {bytes:.0}"));
+            ours.push(bytes as f64 * 8.0 / micros as f64);
             four.push(scene.iperf(4));
         }
         let (one, four, ours) = (median(one), median(four), median(ours));
-        let share = ours / one.max(four) * 100.0;
+        let shares = [one, four].map(|theirs| ours / theirs * 100.0);
         println!(
-            "{mbit:>4} Mbit/s  {rtt_ms:>7} ms  {one:>11.1}  {four:>11.1}  {ours:>7.1}  {share:>11.0} %"
+            "{mbit:>4} Mbit/s  {rtt_ms:>7} ms  {one:>11.1}  {four:>11.1}  {ours:>7.1}  \
+             {:>7.0} %  {:>7.0} %  {:>5}",
+            shares[0],
+            shares[1],
+            load()
         );
+    }
+}
+
+/// What the control plane believes of a link, from the samples that an agent tells it.
+#[derive(Default)]
+struct Believed {
+    samples: Samples,
+    estimate: Option<LinkEstimate>,
+}
+
+impl Believed {
+    fn heed(&mut self, metric: Metric, value: u64) {
+        let since_1970 = std::time::UNIX_EPOCH.elapsed().expect("a clock that is set");
+        let at = Timestamp(i64::try_from(since_1970.as_micros()).expect("a time of this age"));
+        let statistic = match metric {
+            Metric::RoundTrip => Statistic::P50,
+            Metric::Loss | Metric::Throughput => Statistic::Mean,
+        };
+        let (from, to) = (HUB.to_owned(), FAR.to_owned());
+        let (window, taken) = (Seconds(1), Taken::Actively);
+        let sample = Sample { from, to, metric, statistic, value, at, window, bytes: 0, taken };
+        self.samples.add(&sample);
+        self.estimate = estimate(&self.samples, self.estimate.as_ref(), None, None, at);
+    }
+
+    /// Microseconds, as placement foretells them.
+    fn foretell(&self, bytes: u64) -> f64 {
+        let LinkEstimate { round_trip_us, throughput_bps, .. } =
+            self.estimate.expect("it is known");
+        let micros = transfer_time::micros(bytes, round_trip_us.into(), throughput_bps);
+        micros.expect("the link moves something") as f64
     }
 }
 
@@ -173,27 +215,42 @@ fn throughput_beside_iperf3() {
 fn foretold_and_real_times() {
     let count = number("TRANSFERS", 50);
     let Some(mut scene) = Scene::start() else { return };
-    println!(
-        "{count} transfers of 10 MB to 1 GB; each link was measured once before; load {}",
-        load()
-    );
-    println!("link        round trip  believed Mbit/s  transfers  median error");
+    println!("{count} transfers of 10 MB to 1 GB over links that were measured once before");
+    println!("link        round trip  believed Mbit/s  transfers  median error  90 %     load");
     let mut all = Vec::new();
     for (index, (mbit, rtt_ms)) in LINKS.into_iter().enumerate() {
         scene.link(mbit, rtt_ms);
+        let mut believed = Believed::default();
         // As many bytes as the agent asks for where nothing is known of a link.
-        let (rate, trip_us) = scene.ask(&format!("probe {}", 16 << 20));
+        let [_, trip_us, rate] = scene.ask(&format!("probe {}", 16 << 20));
+        believed.heed(Metric::RoundTrip, trip_us);
+        believed.heed(Metric::Throughput, rate);
         let mut errors = Vec::new();
         for transfer in (index..count).step_by(LINKS.len()) {
             let size = 1e7 * 100f64.powf(transfer as f64 / (count.max(2) - 1) as f64);
-            let (bytes, micros) = scene.ask(&format!("get {size:.0}"));
-            // As placement foretells it: the way there, and the bytes at the believed rate.
-            let foretold = trip_us / 2.0 + bytes * 8e6 / rate;
-            errors.push((foretold - micros).abs() / micros * 100.0);
+            // The size at which a chunk ends is known only afterwards.
+            let [bytes, micros, rate] = scene.ask(&format!("get {size:.0}"));
+            let foretold = believed.foretell(bytes);
+            errors.push((foretold - micros as f64).abs() / micros as f64 * 100.0);
+            // As an agent tells of a transfer that was long enough.
+            if micros >= 1_000_000 && rate > 0 {
+                believed.heed(Metric::Throughput, rate);
+            }
         }
         all.extend(errors.clone());
-        let (count, error, rate) = (errors.len(), median(errors), rate / 1e6);
-        println!("{mbit:>4} Mbit/s  {rtt_ms:>7} ms  {rate:>15.1}  {count:>9}  {error:>10.1} %");
+        let rate = believed.estimate.map_or(0, |link| link.throughput_bps) as f64 / 1e6;
+        let (count, [error, late]) = (errors.len(), [50, 90].map(|p| percentile(&mut errors, p)));
+        println!(
+            "{mbit:>4} Mbit/s  {rtt_ms:>7} ms  {rate:>15.1}  {count:>9}  {error:>10.1} %  \
+             {late:>4.1} %  {:>5}",
+            load()
+        );
     }
-    println!("all {count}: median error {:.1} %", median(all));
+    let [error, late] = [50, 90].map(|p| percentile(&mut all, p));
+    println!("all {count}: median error {error:.1} %, 90 % within {late:.1} %");
+}
+
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() * percent / 100).min(values.len() - 1)]
 }

@@ -3,7 +3,7 @@
 use crate::command::{Caller, Target};
 use crate::event::Event;
 use crate::rejection::Rejection;
-use crate::state::{Job, State, Tasks};
+use crate::state::{Gate, Job, State, Tasks};
 use suanpan_model::index_set::IndexSet;
 use suanpan_model::job::JobState;
 use suanpan_site::order::StopReason;
@@ -33,6 +33,15 @@ pub(crate) fn end_pending(job: &Job, position: Option<u32>, ended: JobState) -> 
         return None;
     }
     Some(Event::TasksEnded { job: job.id, positions, state: ended })
+}
+
+/// Ends those pending tasks of a job whose dependency can never be satisfied.
+pub(crate) fn end_hopeless(job: &Job) -> Option<Event> {
+    let Gate::PerTask { hopeless, .. } = &job.gate else {
+        return end_pending(job, None, JobState::Cancelled);
+    };
+    let positions = hopeless.clone();
+    Some(Event::TasksEnded { job: job.id, positions, state: JobState::Cancelled })
 }
 
 /// Stop orders for the placed tasks of a job (or the one at `position`) that have none yet.

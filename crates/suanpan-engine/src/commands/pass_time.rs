@@ -3,7 +3,7 @@
 //! anew, what was preempted is stopped when its grace is over, sites over their quota let data
 //! go, and old idempotency keys are forgotten.
 
-use super::cancel_job::{end_pending, stop_placed};
+use super::cancel_job::{end_hopeless, end_pending, stop_placed};
 use crate::command::Caller;
 use crate::event::Event;
 use crate::rejection::Rejection;
@@ -49,7 +49,7 @@ pub(crate) fn decide(
         events.extend(end_pending(job, None, JobState::Deadline));
     }
     for id in state.derived.doomed.iter().filter(|id| !ended.contains(id)).take(BATCH) {
-        events.extend(end_pending(&state.jobs[id], None, JobState::Cancelled));
+        events.extend(end_hopeless(&state.jobs[id]));
     }
     if let Some(policy) = state.priorities_due(at) {
         events.push(Event::JobsPrioritized { shares: shares_now(state, policy, at) });

@@ -1,5 +1,6 @@
 //! `RecordInventory`: an agent says what its cluster has.
 
+use super::record_replicas::left_behind;
 use crate::command::Caller;
 use crate::event::Event;
 use crate::rejection::Rejection;
@@ -28,8 +29,11 @@ pub(crate) fn decide(
     }
     let mut events = Vec::new();
     if known.inventory.as_ref() != Some(inventory) {
+        let leaves = (known.site() != inventory.site).then(|| left_behind(state, *cluster));
         let inventory = Arc::clone(inventory);
         events.push(Event::InventoryRecorded { cluster: *cluster, inventory });
+        // Its agent says what it holds at the site it is at now.
+        events.extend(leaves.flatten());
     }
     if known.contact.0 != Contact::Reachable {
         events.push(Event::ContactChanged { cluster: *cluster, contact: Contact::Reachable });

@@ -310,6 +310,7 @@ impl State {
         for position in positions.iter() {
             self.outcomes.insert(JobId(id.0 + u64::from(position)), state);
         }
+        self.index_doomed(id);
         self.after_end(id);
     }
 
@@ -393,7 +394,7 @@ impl Job {
             }
             (Tasks::Array(_), None) => unreachable!("a task of an array has a position"),
         }
-        if let (super::Gate::PerTask(ready), Some(position)) = (&mut self.gate, position) {
+        if let (super::Gate::PerTask { ready, .. }, Some(position)) = (&mut self.gate, position) {
             ready.remove(position);
         }
     }
@@ -424,8 +425,9 @@ impl Job {
         assert!(array.pending.remove(position), "only pending tasks end without an attempt");
         array.restarts.remove(&position);
         array.ended.entry(state).or_default().insert(position);
-        if let super::Gate::PerTask(ready) = &mut self.gate {
+        if let super::Gate::PerTask { ready, hopeless } = &mut self.gate {
             ready.remove(position);
+            hopeless.remove(position);
         }
     }
 }

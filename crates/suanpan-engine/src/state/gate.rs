@@ -17,8 +17,13 @@ pub enum Gate {
         /// Not before; `Timestamp::default()` when there is no such condition.
         not_before: Timestamp,
     },
-    /// Those of its pending tasks at these positions may (`aftercorr`).
-    PerTask(IndexSet),
+    /// Some of its pending tasks may (`aftercorr`).
+    PerTask {
+        /// Positions of those that may.
+        ready: IndexSet,
+        /// Positions of those that never may any more.
+        hopeless: IndexSet,
+    },
     /// Never: its dependency cannot be satisfied any more.
     Never,
 }
@@ -54,19 +59,19 @@ impl State {
         if !per_task {
             return gate(whole(None));
         }
-        let mut ready = IndexSet::new();
-        let mut hopeless = 0u64;
+        let (mut ready, mut hopeless) = (IndexSet::new(), IndexSet::new());
         for position in array.pending.iter() {
             match whole(Some(position)) {
                 Verdict::Met(_) => {
                     ready.insert(position);
                 }
                 Verdict::Waiting => {}
-                Verdict::Never => hopeless += 1,
+                Verdict::Never => {
+                    hopeless.insert(position);
+                }
             }
         }
-        let all_hopeless = hopeless > 0 && hopeless == array.pending.count();
-        if all_hopeless { Gate::Never } else { Gate::PerTask(ready) }
+        Gate::PerTask { ready, hopeless }
     }
 
     fn verdict(&self, job: &Job, condition: Condition, position: Option<u32>) -> Verdict {

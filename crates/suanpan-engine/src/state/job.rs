@@ -177,7 +177,7 @@ impl Job {
         }
         let open = match &self.gate {
             Gate::Open { .. } => self.tasks.pending_count(),
-            Gate::PerTask(ready) => ready.count(),
+            Gate::PerTask { ready, .. } => ready.count(),
             Gate::Closed | Gate::Never => 0,
         };
         let room = match (&self.tasks, self.spec.array.as_ref().and_then(|a| a.limit())) {
@@ -193,7 +193,7 @@ impl Job {
     #[must_use]
     pub fn ready_positions(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match (&self.gate, &self.tasks) {
-            (Gate::PerTask(ready), _) => Box::new(ready.iter()),
+            (Gate::PerTask { ready, .. }, _) => Box::new(ready.iter()),
             (Gate::Open { .. }, Tasks::Array(array)) => Box::new(array.pending.iter()),
             (Gate::Open { .. }, Tasks::Single(task)) => {
                 Box::new(std::iter::once(0).filter(|_| task.placed.is_none()))

@@ -171,12 +171,23 @@ impl State {
 
     pub(super) fn refresh_gate(&mut self, id: JobId) {
         let gate = self.gate_of(&self.jobs[&id]);
-        let job = self.jobs.get_mut(&id).expect("the job was read a line ago");
-        let cancel = job.spec.on_invalid_dependency == OnInvalidDependency::Cancel;
-        if gate == Gate::Never && cancel {
+        self.jobs.get_mut(&id).expect("the job was read a line ago").gate = gate;
+        self.index_doomed(id);
+    }
+
+    /// Remembers whether something of a job is to be cancelled because it can never start.
+    pub(super) fn index_doomed(&mut self, id: JobId) {
+        let job = &self.jobs[&id];
+        let has_hopeless = match &job.gate {
+            Gate::Never => true,
+            Gate::PerTask { hopeless, .. } => !hopeless.is_empty(),
+            Gate::Open { .. } | Gate::Closed => false,
+        };
+        if has_hopeless && job.spec.on_invalid_dependency == OnInvalidDependency::Cancel {
             self.derived.doomed.insert(id);
+        } else {
+            self.derived.doomed.remove(&id);
         }
-        job.gate = gate;
     }
 
     /// Judges the gates of all jobs that wait for `id` again.

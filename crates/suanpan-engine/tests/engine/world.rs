@@ -825,6 +825,7 @@ pub fn inventory(name: &str, words: &Words) -> Inventory {
             default: true,
             time_max: limit,
             time_default: limit,
+            queue: Default::default(),
             nodes_max_per_job: 100,
             nodes: (0..nodes.len() as u32).collect(),
         }],

@@ -89,6 +89,15 @@ pub struct SiteRequest {
     /// How memory was asked for.
     #[serde(default)]
     pub memory: MemoryForm,
+    /// Whether the number of tasks was typed.
+    #[serde(default, skip_serializing_if = "Given::is_typed")]
+    pub tasks: Given,
+    /// Whether the processors of a task were typed.
+    #[serde(default, skip_serializing_if = "Given::is_typed")]
+    pub cpus_per_task: Given,
+    /// What was typed as `--export`; steps follow it too (`SLURM_EXPORT_ENV` in srun(1)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
     /// Whether other jobs may share the nodes.
     #[serde(default)]
     pub sharing: Sharing,
@@ -109,6 +118,23 @@ pub struct SiteRequest {
 impl SiteRequest {
     fn is_default(&self) -> bool {
         *self == SiteRequest::default()
+    }
+}
+
+/// Whether an amount was typed; Slurm sets its variable only then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// It was.
+    #[default]
+    Typed,
+    /// It follows from the rest.
+    Derived,
+}
+
+impl Given {
+    fn is_typed(&self) -> bool {
+        *self == Given::Typed
     }
 }
 

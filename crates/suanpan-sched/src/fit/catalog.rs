@@ -2,7 +2,7 @@
 
 use crate::fit::Offer;
 use crate::fit::feasible::{Ground, offers};
-use crate::fit::network::{DatasetView, Links};
+use crate::fit::network::{DatasetView, Limits, Links};
 use crate::fit::pool::{Pool, pools};
 use crate::reason::{Predicate, Unfit};
 use crate::waits::Wait;
@@ -62,6 +62,14 @@ impl Catalog {
         links: &BTreeMap<(String, String), LinkEstimate>,
     ) -> Vec<ClusterId> {
         let sites = self.links.measure(links);
+        self.at(&sites)
+    }
+
+    /// Takes in how much links may carry now, by (from, to), instead of what was set before.
+    /// Answers with the clusters at which staging may take another time. O(limits log limits +
+    /// clusters).
+    pub fn set_limits(&mut self, limits: Limits) -> Vec<ClusterId> {
+        let sites = self.links.limit(limits);
         self.at(&sites)
     }
 

@@ -2,14 +2,18 @@
 //!
 //! A link is directed, from one site to another. What was measured of it counts; where nothing was
 //! measured, what an operator declares, in both directions, and where both ends declare a link the
-//! one with more throughput. Only direct links count. Within a site nothing is moved. Datasets
-//! reach every site, if need be by the control plane: where nothing is known of a link, they are
-//! taken to come at [`ASSUMED_BPS`].
+//! one with more throughput. Only direct links count. Within a site nothing is moved. A link
+//! carries no more than its operator allows at this time of day.
 //!
-//! One link moves `bytes` in its one-way delay plus `bytes * 8 / throughput`. Inputs that come
-//! over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*, section
-//! 6.5.2): as a transfer here crosses one link only, each gets an equal share of its link, and the
-//! last is through when the link has moved the bytes of all. Inputs over different links come at
+//! Datasets reach every site, if need be by the control plane: where nothing is known of a link,
+//! they are taken to come at [`ASSUMED_BPS`]; where nothing gets through, by the best place that is
+//! no site and has links from the one and to the other (the control plane's own), first into its
+//! store and then out of it, so that both times add up.
+//!
+//! How long one link takes for some bytes is said by [`transfer_time`](super::transfer_time). Inputs
+//! that come over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*,
+//! section 6.5.2): as a transfer here crosses one link only, each gets an equal share of its link,
+//! and the last is through when the link has moved the bytes of all. Inputs over different links come at
 //! the same time. So staging takes as long as the link that is busy longest.
 //!
 //! Of a dataset only the bytes that the site has not are moved, from one site that has it whole.
@@ -17,8 +21,10 @@
 //! fewest sources and then the most bytes choosing first.
 //!
 //! With `i` inputs, `h` homes, `r` replicas of a dataset and `l` links into a site:
-//! O(i (h + r) log l) for a site, without allocating names; O(1) for a job without inputs.
+//! O(i (h + r) log l) for a site, without allocating names where no link has a limit; O(1) for a
+//! job without inputs.
 
+use super::transfer_time;
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_model::id::DatasetId;
 use suanpan_model::job::InputNeed;
@@ -36,13 +42,20 @@ pub const ASSUMED_BPS: u64 = 100_000_000;
 /// Links by the site they lead to, then by the site they come from.
 type Incoming = BTreeMap<String, BTreeMap<String, Path>>;
 
+/// Most bits per second that links may carry now, by (from, to).
+pub type Limits = BTreeMap<(String, String), u64>;
+
 /// The links of the network, and where data is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     /// Sites at which data of the submit host is.
     homes: BTreeSet<String>,
+    /// Every site.
+    sites: BTreeSet<String>,
     declared: Incoming,
     measured: Incoming,
+    /// Most bits per second now, by (from, to).
+    limits: Limits,
     datasets: BTreeMap<DatasetId, DatasetView>,
 }
 
@@ -93,12 +106,19 @@ impl Path {
 
     /// Microseconds to move `bytes`; `None` over a link that moves nothing.
     fn micros(self, bytes: u64) -> Option<u128> {
-        let bits = u128::from(bytes) * 8 * 1_000_000;
-        let moving = match u128::from(self.throughput_bps) {
-            0 => return None,
-            throughput => bits.div_ceil(throughput),
-        };
-        Some(u128::from(self.delay_us) + moving)
+        transfer_time::micros(bytes, u64::from(self.delay_us) * 2, self.throughput_bps)
+    }
+
+    /// One link after the other: all bytes over this one, then all over `next`.
+    fn then(self, next: Path) -> Path {
+        let (one, other) = (u128::from(self.throughput_bps), u128::from(next.throughput_bps));
+        // Of two zeros there is no sum to divide by.
+        let both = (one * other).div_ceil((one + other).max(1));
+        Path {
+            throughput_bps: u64::try_from(both).expect("it is not above either"),
+            delay_us: self.delay_us.saturating_add(next.delay_us),
+            origin: Origin::Derived,
+        }
     }
 
     fn of(estimate: &LinkEstimate) -> Path {
@@ -124,7 +144,9 @@ impl Links {
         inventories: impl IntoIterator<Item = &'a Inventory>,
     ) -> bool {
         let (mut homes, mut declared) = (BTreeSet::new(), Incoming::new());
+        let mut sites = BTreeSet::new();
         for inventory in inventories {
+            sites.insert(inventory.site.clone());
             if inventory.home {
                 homes.insert(inventory.site.clone());
             }
@@ -136,8 +158,25 @@ impl Links {
                 keep_better(&mut declared, &link.to, &inventory.site, path);
             }
         }
-        let changed = homes != self.homes || declared != self.declared;
-        (self.homes, self.declared) = (homes, declared);
+        let changed = homes != self.homes || declared != self.declared || sites != self.sites;
+        (self.homes, self.declared, self.sites) = (homes, declared, sites);
+        changed
+    }
+
+    /// Takes in how much links may carry now, instead of what was set before. Answers with the
+    /// sites at either end of a link with another limit.
+    pub(crate) fn limit(&mut self, limits: Limits) -> BTreeSet<String> {
+        let mut changed = BTreeSet::new();
+        let mut compare = |one: &Limits, other: &Limits| {
+            for (ends, bps) in one {
+                if other.get(ends) != Some(bps) {
+                    changed.extend([ends.0.clone(), ends.1.clone()]);
+                }
+            }
+        };
+        compare(&limits, &self.limits);
+        compare(&self.limits, &limits);
+        self.limits = limits;
         changed
     }
 
@@ -261,8 +300,11 @@ impl Links {
         if bytes == 0 || holders.contains(&site) {
             return Ok(None);
         }
-        let assumed = input.dataset.map(|_| Path::ASSUMED);
-        let known = |from| Some((from, self.path(from, site).or(assumed)?));
+        let path = |from| match input.dataset {
+            Some(_) => Some(self.dataset_path(from, site)),
+            None => self.path(from, site),
+        };
+        let known = |from| Some((from, path(from)?));
         let mut sources: Vec<(&str, Path)> = holders.into_iter().filter_map(known).collect();
         if sources.is_empty() {
             return Err(Unreachable::NoLink(place(input)));
@@ -276,7 +318,29 @@ impl Links {
 
     fn path(&self, from: &str, to: &str) -> Option<Path> {
         let of = |all: &Incoming| all.get(to)?.get(from).copied();
-        of(&self.measured).or_else(|| of(&self.declared))
+        of(&self.measured).or_else(|| of(&self.declared)).map(|path| self.limited(path, from, to))
+    }
+
+    /// The way of a dataset: the direct link, or by the control plane's store. O(links into `to`).
+    fn dataset_path(&self, from: &str, to: &str) -> Path {
+        let Some(direct) = self.path(from, to) else {
+            return self.limited(Path::ASSUMED, from, to);
+        };
+        if direct.throughput_bps > 0 {
+            return direct;
+        }
+        let vias = self.neighbours(to).into_iter().filter(|via| !self.sites.contains(*via));
+        let relayed = vias.filter_map(|via| Some(self.path(from, via)?.then(self.path(via, to)?)));
+        relayed.max_by_key(|path| path.throughput_bps).unwrap_or(direct)
+    }
+
+    fn limited(&self, mut path: Path, from: &str, to: &str) -> Path {
+        if self.limits.is_empty() {
+            return path;
+        }
+        let limit = self.limits.get(&(from.to_owned(), to.to_owned()));
+        path.throughput_bps = path.throughput_bps.min(limit.copied().unwrap_or(u64::MAX));
+        path
     }
 }
 

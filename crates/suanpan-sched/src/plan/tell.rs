@@ -34,6 +34,7 @@ impl Cycle<'_> {
         let offer = &run.class.offers[choice.offer];
         let inventory = &self.view(run, choice.offer).inventory;
         let goal = run.shape.goal;
+        let waits_there = inventory.partitions[usize::from(offer.partition)].queue.others > 0;
         Candidate {
             cluster: offer.cluster,
             site: inventory.site.clone(),
@@ -44,6 +45,7 @@ impl Cycle<'_> {
             wait_from: match self.snapshot.catalog.wait(offer.cluster) {
                 Some(wait) => WaitBasis::Learnt(wait.starts),
                 None if choice.start == self.now => WaitBasis::Free,
+                None if waits_there => WaitBasis::Queue,
                 None => WaitBasis::Limits,
             },
             stage: offer.stage,

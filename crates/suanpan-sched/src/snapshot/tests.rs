@@ -96,6 +96,10 @@ fn any_change() -> impl Strategy<Value = Change> {
         }),
         1 => (cluster, 0u64..3).prop_map(|(id, closure)| Change::Opened(id, ClosureId(closure))),
         1 => (0u64..3).prop_map(|mbit| Change::Links(measured(&[("s1", "s2", mbit)]))),
+        1 => (0u64..3).prop_map(|mbit| {
+            let ends = ("s2".to_owned(), "s1".to_owned());
+            Change::Limits(BTreeMap::from([(ends, mbit * 1_000_000)]))
+        }),
         1 => prop::option::of((0u64..3, 0u64..3)).prop_map(|present| {
             let view = present.map(|(one, other)| DatasetView {
                 bytes: 2,

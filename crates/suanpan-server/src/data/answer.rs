@@ -41,6 +41,7 @@ pub fn answer(state: &State, now: Timestamp, cluster: ClusterId, beside: &Beside
         weigh: data.weigh,
         evict: data.evict,
         relay: relay(state, &site, beside),
+        relay_limit_bps: beside.limits.at(&site, &beside.hub, now),
         peers,
         probe_bytes_per_hour: beside.probe_bytes_per_hour,
         hub: beside.hub.clone(),
@@ -75,7 +76,7 @@ fn sources(
         .filter(|from| *from != site && content.present(from) > 0)
         .collect();
     let speed = |from: &str| state.link(from, site).map_or(0, |link| link.throughput_bps);
-    let failed = |from: &str| beside.unreachable.contains(&(from.to_owned(), site.to_owned()));
+    let failed = |from: &str| is_apart(state, beside, from, site);
     sites.sort_by_key(|from| {
         (failed(from), !content.is_complete_at(from), std::cmp::Reverse(speed(from)), *from)
     });
@@ -120,7 +121,7 @@ fn relay(state: &State, site: &str, beside: &Beside) -> Vec<BlobHash> {
         }
         let reach = |from: &str| {
             from != beside.hub
-                && !beside.unreachable.contains(&(from.to_owned(), to.to_owned()))
+                && !is_apart(state, beside, from, to)
                 && is_reachable_peer(state, from)
         };
         for (manifest, _) in state.site_data(other).hold {
@@ -134,6 +135,13 @@ fn relay(state: &State, site: &str, beside: &Beside) -> Vec<BlobHash> {
         }
     }
     relay.into_iter().collect()
+}
+
+/// Whether nothing gets through from one site to another: transfers failed lately, or the link
+/// was measured and is cut.
+fn is_apart(state: &State, beside: &Beside, from: &str, to: &str) -> bool {
+    beside.unreachable.contains(&(from.to_owned(), to.to_owned()))
+        || state.link(from, to).is_some_and(|link| link.throughput_bps == 0)
 }
 
 fn is_heard(state: &State, site: &str) -> bool {

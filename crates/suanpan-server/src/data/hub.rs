@@ -16,6 +16,9 @@ use suanpan_model::id::BlobHash;
 /// How often chunks that nothing needs are looked for.
 const COLLECT_EVERY: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether links may carry something else at this time of day.
+const LIMITS_EVERY: Duration = Duration::from_secs(5);
+
 /// How soon reading the store is tried again.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -103,6 +106,27 @@ impl DataHub {
         }
     }
 
+    /// Tells the scheduler how much links may carry, whenever that is another amount: times of day
+    /// begin and end, sites join. Ends at once if there is no limit at all.
+    pub async fn follow_limits(&self, plane: &ControlPlane) {
+        let mut told = None;
+        while !self.limits().is_empty() {
+            let hub = self.site().to_owned();
+            let places = plane.ask(move |state, now| {
+                let sites = state.clusters().map(|(_, one)| one.site().to_owned());
+                (sites.chain([hub]).collect(), now)
+            });
+            if let Ok((places, now)) = places.await {
+                let limits = self.limits().between(&places, now);
+                if told.as_ref() != Some(&limits) {
+                    plane.limit_links(limits.clone());
+                    told = Some(limits);
+                }
+            }
+            tokio::time::sleep(LIMITS_EVERY).await;
+        }
+    }
+
     async fn load(&self, plane: &ControlPlane) -> Result<()> {
         let mut ledger = ChunkLedger::new(self.store.list().await.context("data.store")?);
         for hash in self.known(plane).await? {
@@ -167,6 +191,13 @@ impl DataHub {
         });
         self.tell(plane).await?;
         Ok(missing)
+    }
+
+    /// Chunks of a manifest that are not here, or nothing while the store was not read yet;
+    /// nothing inside that if no registered dataset has this manifest.
+    #[must_use]
+    pub fn missing(&self, manifest: BlobHash) -> Option<Option<Vec<BlobHash>>> {
+        self.with(|ledger| ledger.present(manifest).map(|_| ledger.missing(manifest)))
     }
 
     /// Takes a chunk that was sent.

@@ -3,6 +3,7 @@
 //! `FROM>TO=RATE` or `FROM>TO=RATE@HH:MM-HH:MM`, separated by commas; `*` stands for any place,
 //! times are UTC, a span may reach over midnight, and of several that apply the smallest holds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use suanpan_model::time::Timestamp;
 
 /// Limits of links.
@@ -51,6 +52,31 @@ impl Limits {
                 })
         };
         self.0.iter().filter(applies).map(|limit| limit.bps).min()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The limits at a time between each two of these places, by (from, to), where there are any.
+    /// O(places^2 * limits).
+    #[must_use]
+    pub fn between(
+        &self,
+        places: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> BTreeMap<(String, String), u64> {
+        let mut found = BTreeMap::new();
+        for from in places {
+            for to in places.iter().filter(|to| *to != from) {
+                if let Some(bps) = self.at(from, to, now) {
+                    found.insert((from.clone(), to.clone()), bps);
+                }
+            }
+        }
+        found
     }
 }
 
@@ -107,6 +133,10 @@ mod tests {
             [Some(5_000), Some(5_000), None, Some(5_000)]
         );
         assert_eq!(limits.at("a", "c", at(9)), None);
+        let places = ["a", "b", "c"].map(str::to_owned).into();
+        let found = limits.between(&places, at(9));
+        let found: Vec<_> = found.iter().map(|((from, to), bps)| (&**from, &**to, *bps)).collect();
+        assert_eq!(found, [("a", "b", 200_000_000), ("c", "b", 1_000_000_000)]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use super::App;
 use super::agent::{HashPath, check_protocol};
 use super::auth::Agent;
-use super::datasets::{check_manifest, chunk_answer, read_chunk, take_chunk};
+use super::datasets::{check_manifest, chunk_answer, not_read_yet, read_chunk, take_chunk};
 use super::params::{JsonBytes, Params};
-use super::problem::Answer;
+use super::problem::{Answer, Refusal};
 use crate::data::answer::{Beside, answer};
 use crate::pipeline::{Blob, ControlPlane};
 use axum::Json;
@@ -19,7 +19,7 @@ use suanpan_engine::command::{Caller, Command, Present, RecordReplicas, Register
 use suanpan_engine::event::Event;
 use suanpan_engine::sequencer::{Record, Reply};
 use suanpan_model::id::BlobHash;
-use suanpan_wire::agent_data::{DataAnswer, DataReports, NewDataset, Registered};
+use suanpan_wire::agent_data::{DataAnswer, DataReports, MissingChunks, NewDataset, Registered};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
@@ -114,6 +114,7 @@ fn is_about_data(event: &Event) -> bool {
             | Event::AllocationRefused { .. }
             | Event::InventoryRecorded { .. }
             | Event::ContactChanged { .. }
+            | Event::EstimatesRecorded { .. }
     )
 }
 
@@ -208,6 +209,35 @@ pub(super) async fn put_chunk(
 ) -> Answer<StatusCode> {
     Params::read(query.as_deref(), &[])?;
     take_chunk(&app, hash, bytes).await
+}
+
+/// Which chunks of a manifest the object store has not, so that nothing is sent there twice.
+#[utoipa::path(
+    get, path = "/v1/agent/missing/{hash}", tag = "agents", operation_id = "missing_agent_chunks",
+    params(
+        ("hash" = String, Path, pattern = "^[0-9a-f]{64}$",
+            description = "BLAKE3 of the manifest, hexadecimal")
+    ),
+    responses(
+        (status = 200, description = "Each once", body = super::openapi::MissingChunksBody),
+        (status = 404, description = "No dataset has this manifest",
+            body = suanpan_wire::v1::Problem, content_type = "application/problem+json"),
+    ),
+    security(("agent_token" = []))
+)]
+pub(super) async fn missing(
+    State(app): State<Arc<App>>,
+    _agent: Agent,
+    RawQuery(query): RawQuery,
+    HashPath(hash): HashPath,
+) -> Answer<Json<MissingChunks>> {
+    Params::read(query.as_deref(), &[])?;
+    match app.data.missing(hash).ok_or_else(not_read_yet)? {
+        Some(chunks) => Ok(Json(MissingChunks { chunks })),
+        None => Err(Refusal::not_found("unknown-manifest", "no dataset has this manifest")
+            .at("hash", hash.to_string())
+            .remedy("ask GET /v1/agent/data which manifests are to be put into the store")),
+    }
 }
 
 /// A job's output becomes a dataset. Durable when answered; saying it again answers the same.

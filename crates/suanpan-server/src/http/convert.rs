@@ -94,7 +94,7 @@ pub(super) fn candidates(
         start_latest_at: time(one.start_latest),
         wait_s: one.start.since(now).0,
         wait_from: match one.wait_from {
-            WaitBasis::Free => v1::PartFrom::Measured,
+            WaitBasis::Free | WaitBasis::Queue => v1::PartFrom::Measured,
             WaitBasis::Limits => v1::PartFrom::Declared,
             WaitBasis::Learnt(_) => v1::PartFrom::Learnt,
         },

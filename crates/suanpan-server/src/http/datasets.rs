@@ -354,7 +354,7 @@ fn unusable_store(error: &object_store::Error) -> Refusal {
     Refusal::later("object-store", "the object store cannot be used now", 5)
 }
 
-fn not_read_yet() -> Refusal {
+pub(super) fn not_read_yet() -> Refusal {
     Refusal::later("object-store-busy", "the object store is being read or cleared", 1)
 }
 

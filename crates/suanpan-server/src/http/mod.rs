@@ -98,9 +98,10 @@ impl App {
         }
     }
 
-    /// Reads the object store and keeps it clean, for as long as the server runs.
+    /// Reads the object store and keeps it clean, and has the scheduler know the limits of links,
+    /// for as long as the server runs.
     pub async fn keep_data(&self) {
-        self.data.run(&self.plane).await;
+        tokio::join!(self.data.run(&self.plane), self.data.follow_limits(&self.plane));
     }
 
     /// An idempotency key for a request that has none: it is its own.

@@ -76,6 +76,13 @@ pub(super) struct OrdersBody(serde_json::Value);
 #[schema(value_type = String, format = Binary)]
 pub(super) struct BlobBody(String);
 
+/// Chunks of a manifest that the object store has not.
+#[derive(ToSchema, Serialize)]
+pub(super) struct MissingChunksBody {
+    /// Their hashes, hexadecimal.
+    chunks: Vec<String>,
+}
+
 /// What was seen of bytes sent to measure.
 #[derive(ToSchema, Serialize)]
 pub(super) struct ProbeSeenBody {
@@ -155,7 +162,7 @@ pub(super) struct LogChunkBody {
         datasets::list, datasets::register, datasets::show, datasets::remove, datasets::pin,
         datasets::unpin, datasets::fetch, datasets::chunk, datasets::put_chunk,
         agent_data::data, agent_data::reports, agent_data::chunk, agent_data::put_chunk,
-        agent_data::publish,
+        agent_data::missing, agent_data::publish,
         network::links, network::metrics, network::probe, network::probe_up,
         agent::inventory, agent::orders, agent::reports, agent::blob, agent::log_chunk,
         ops::openapi, ops::version, ops::metrics, ops::livez, ops::readyz,

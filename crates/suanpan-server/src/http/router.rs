@@ -81,6 +81,7 @@ routes! {
     post "/v1/agent/data-reports" => agent_data::reports;
     get "/v1/agent/chunks/{hash}" => agent_data::chunk;
     put "/v1/agent/chunks/{hash}" => agent_data::put_chunk;
+    get "/v1/agent/missing/{hash}" => agent_data::missing;
     post "/v1/agent/datasets" => agent_data::publish;
     get "/v1/agent/probe" => network::probe;
     post "/v1/agent/probe" => network::probe_up;

@@ -218,9 +218,17 @@ fn partitions(inventory: &Inventory) -> Vec<v1::Partition> {
             nodes_max_per_job: partition.nodes_max_per_job,
             nodes: partition.nodes.len() as u32,
             flavors,
+            queue: queue(&partition.queue),
         }
     };
     inventory.partitions.iter().map(show).collect()
+}
+
+fn queue(seen: &suanpan_model::site::PartitionQueue) -> Option<v1::PartitionQueue> {
+    (seen.others > 0).then(|| v1::PartitionQueue {
+        others: seen.others,
+        last_start_at: seen.last_start.map(super::convert::time),
+    })
 }
 
 fn links(inventory: &Inventory) -> Vec<v1::Link> {

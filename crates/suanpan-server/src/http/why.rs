@@ -48,12 +48,14 @@ pub(super) async fn why(
     Params::read(query.as_deref(), &[])?;
     wait_for_seen(&app, &headers).await?;
     let seen = app.plane.ask(move |state, now| {
-        let names = state
-            .job(task.job)
-            .map_or_else(|| Names::of(state), |job| Names::of_job(state, &job.spec.shape));
-        (state.explain(now, task), names, now)
+        let job = state.job(task.job);
+        let home = job.and_then(|job| job.home);
+        let names =
+            job.map_or_else(|| Names::of(state), |job| Names::of_job(state, &job.spec.shape));
+        (state.explain(now, task), names, home, now)
     });
-    let (explained, names, now) = seen.await?;
+    let (explained, names, home, now) = seen.await?;
+    let home = home.map(|home| names.get(home));
     if explained == Explained::Unknown {
         return Err(rows::unknown(task));
     }
@@ -72,12 +74,13 @@ pub(super) async fn why(
     };
     let pending =
         pending.map(|pending| v1::WhyPending { since: detail.job.submitted_at, ..pending });
+    let pending = pending.map(|pending| of_array(pending, home.as_deref()));
     let placed = placed(&app, &detail, &names).await?;
     Ok(Json(v1::Why {
         job: detail.job.id,
         index: detail.task.as_ref().and_then(|task| task.index),
         state: detail.task.as_ref().map_or(detail.job.state, |task| task.state),
-        text: sentence(&detail, pending.as_ref(), placed.as_ref()),
+        text: sentence(&detail, pending.as_ref(), placed.as_ref(), home.as_deref()),
         preempted_by: preempted_by(&detail),
         pending,
         placed,
@@ -94,6 +97,7 @@ fn sentence(
     detail: &v1::JobDetail,
     pending: Option<&v1::WhyPending>,
     placed: Option<&v1::WhyPlaced>,
+    home: Option<&str>,
 ) -> String {
     let ended = detail.attempts.last().is_some_and(|attempt| attempt.ended_at.is_some());
     match (preempted_by(detail), pending) {
@@ -113,16 +117,30 @@ fn sentence(
                 .map(|loser| format!("; {} {}", loser.candidate.cluster, loser.why_not));
             let waits = detail.attempts.last().and_then(|attempt| attempt.site_reason.as_deref());
             let waits = waits.map(|reason| format!("; it waits there: {reason}"));
+            // The later tasks of an array that stays together were not asked where.
+            let is_bound = placed.losers.is_empty() && home == Some(&*placed.chosen.cluster);
+            let why = match is_bound {
+                true => ", where the first task of its array was placed".to_owned(),
+                false => format!(" as the best by `{}`", placed.goal),
+            };
             format!(
-                "placed on {} as the best by `{}`{}{}",
+                "placed on {}{why}{}{}",
                 placed.chosen.cluster,
-                placed.goal,
                 runner_up.unwrap_or_default(),
                 waits.unwrap_or_default()
             )
         }
         (None, None) => "it ended without having been placed".to_owned(),
     }
+}
+
+/// Says of an array that stays together why only one cluster is left.
+fn of_array(mut pending: v1::WhyPending, home: Option<&str>) -> v1::WhyPending {
+    let Some(home) = home else { return pending };
+    for step in pending.steps.iter_mut().filter(|step| step.condition == "site") {
+        step.asked = format!("{home}, where the first task of its array was placed");
+    }
+    pending
 }
 
 /// What is known of a job that waits.

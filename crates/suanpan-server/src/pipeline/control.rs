@@ -12,7 +12,7 @@ use suanpan_model::job::Shape;
 use suanpan_model::time::Timestamp;
 use suanpan_sched::policy::Policy;
 use suanpan_sched::reason::Explanation;
-use suanpan_sched::snapshot::{ClassKey, Snapshot};
+use suanpan_sched::snapshot::{Change, ClassKey, Limits, Snapshot};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, oneshot};
 
@@ -159,6 +159,11 @@ impl ControlPlane {
             readers.push(reader);
         }
         Ok(body)
+    }
+
+    /// Tells the scheduler how much links may carry now, by (from, to).
+    pub fn limit_links(&self, limits: Limits) {
+        self.shared().scheduler.changed(vec![Change::Limits(limits)]);
     }
 
     /// What the scheduler's last cycle found of a waiting job; `None` where it knows no reason.

@@ -61,7 +61,7 @@ pub use quota::{
 };
 pub use site::{
     AddSite, Authority, Contact, EnforcedLimit, Flavor, FlavorList, FlavorOffer, InviteSite, Link,
-    Partition, Site, SiteInvitation, SiteList, SiteStanding, SiteToken, Standing,
+    Partition, PartitionQueue, Site, SiteInvitation, SiteList, SiteStanding, SiteToken, Standing,
 };
 pub use submission::{BulkSubmit, SubmitAnswer, SubmittedJob};
 pub use submit::SubmitJob;

@@ -122,6 +122,20 @@ pub struct Partition {
     pub nodes: u32,
     /// Names of its flavors.
     pub flavors: Vec<String>,
+    /// What waits for it in the site's own queue; absent if nothing was seen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<PartitionQueue>,
+}
+
+/// What waits for a partition in the site's own queue, as its agent saw it last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartitionQueue {
+    /// Jobs that came to the site another way.
+    #[schema(example = 12)]
+    pub others: u32,
+    /// When the site expects the last of the others to start; absent if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_start_at: Option<Time>,
 }
 
 /// One declared edge to another site.

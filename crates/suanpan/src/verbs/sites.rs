@@ -14,7 +14,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use suanpan_model::walltime::Walltime;
 use suanpan_wire::v1::{
-    Contact, Drain, Link, Partition, PerNode, Reservation, Site, SiteInvitation, SiteList, Standing,
+    Contact, Drain, Link, Partition, PartitionQueue, PerNode, Reservation, Site, SiteInvitation,
+    SiteList, Standing,
 };
 
 /// Does it.
@@ -157,7 +158,17 @@ fn partition_words(partition: &Partition) -> String {
     let limit = partition.time_max_s.map(|time| format!(" for {}", format::clock(time)));
     let limit = limit.unwrap_or_default();
     let flavors = partition.flavors.join(", ");
-    format!("{}{default}: {nodes} of {flavors}; a job takes at most {most}{limit}", partition.name)
+    let queue = partition.queue.as_ref().map_or(String::new(), queue_words);
+    let name = &partition.name;
+    format!("{name}{default}: {nodes} of {flavors}; a job takes at most {most}{limit}{queue}")
+}
+
+/// What waits in the site's own queue.
+fn queue_words(queue: &PartitionQueue) -> String {
+    let jobs = format::counted(u64::from(queue.others), "job");
+    let waits = if queue.others == 1 { "waits" } else { "wait" };
+    let starts = queue.last_start_at.map(|at| format!(", to start by {}", format::time(at)));
+    format!("; {jobs} of others {waits} there{}", starts.unwrap_or_default())
 }
 
 /// What is free of what there is: `3/4`, `2G/4G`, `0/0`.

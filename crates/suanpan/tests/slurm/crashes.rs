@@ -64,6 +64,21 @@ pub fn at_failpoints(scene: &mut Scene, wanted: &mut Wanted) {
     for (name, marker) in names.iter().zip(markers) {
         assert!(marker.exists(), "{name} was not reached");
     }
+    without_exit_file(scene, wanted);
+}
+
+/// A supervisor that dies after its script and before it wrote down how that ended: Slurm's record,
+/// that the batch script was killed, is the job's end; and nothing is run again.
+fn without_exit_file(scene: &mut Scene, wanted: &mut Wanted) {
+    let name = "slurm-before-exit-file";
+    let marker = scene.work().join(format!("{name}.reached"));
+    scene.kill("guiyang");
+    scene.start_agent_with("guiyang", &format!("{name}:{}", marker.display()));
+    let path = scene.script("unwritten", &marked(scene, "true"));
+    let job = scene.submit(&["--clusters=guiyang-slurm", "--mem=200M", &path]);
+    let over = wait_for(|| scene.states().get(&job).is_some_and(|state| state == "failed"));
+    assert!(over && marker.exists(), "{} {}", scene.show(&job), scene.logs());
+    wanted.insert(job, ("failed", None));
     scene.kill("guiyang");
     scene.start_agent("guiyang");
 }

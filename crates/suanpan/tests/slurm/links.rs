@@ -14,16 +14,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const QUALITY: Quality = Quality { rtt_ms: 30.0, mbit: 200.0, loss: 0.0, jitter_ms: 0.0 };
 
-/// Two agents that run nothing, and a control plane.
-struct Network {
-    lab: Lab,
+/// Two agents and a control plane, each at a place of its own.
+pub struct Network {
+    /// The places and the links between them.
+    pub lab: Lab,
     dir: PathBuf,
     children: Vec<Child>,
     _turn: Turn,
 }
 
 impl Network {
-    fn start() -> Option<Network> {
+    /// Brings it up, in a lab of this name, with agents of this driver; says why it is skipped where
+    /// it cannot be.
+    pub fn start(name: &str, driver: &str) -> Option<Network> {
         let site = |name: &str| SiteSpec {
             name: name.to_owned(),
             nodes: vec![NodesSpec {
@@ -35,13 +38,14 @@ impl Network {
                 time_max: "1:00:00".into(),
             }],
             disk_mib: None,
+            requeue_delay_s: None,
         };
         let link = |a: &str, b: &str, quality| LinkSpec { between: [a.into(), b.into()], quality };
         let near = Quality { rtt_ms: 4.0, mbit: 500.0, ..QUALITY };
         let links = vec![link("hub", "a", near), link("hub", "b", near), link("a", "b", QUALITY)];
         let spec = Spec { sites: vec![site("a"), site("b")], links };
         let turn = Turn::take();
-        let lab = match Lab::up(&format!("ln{}", of_this_checkout()), spec) {
+        let lab = match Lab::up(&format!("{name}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
                 println!("skipped: needs root and Slurm packages: {error:#}");
@@ -51,11 +55,11 @@ impl Network {
         let dir = lab.dir().join("net");
         fs::create_dir_all(&dir).expect("a directory");
         let mut network = Network { lab, dir, children: Vec::new(), _turn: turn };
-        network.begin();
+        network.begin(driver);
         Some(network)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, driver: &str) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut server = self.lab.command("hub", env!("CARGO_BIN_EXE_suanpan"));
         server.args(["server", "--listen", "10.77.0.1:7726", "--data-dir", &path("server")]);
@@ -66,9 +70,9 @@ impl Network {
         for site in ["a", "b"] {
             let address = self.lab.address(site).expect("it is there");
             let text = format!(
-                "site = \"{site}\"\ndriver = \"noop\"\nshared_paths = [\"/\"]\n\
+                "site = \"{site}\"\ndriver = \"{driver}\"\nshared_paths = [\"/\"]\n\
                  [[flavor]]\nname = \"cpu\"\n\
-                 [[partition]]\nname = \"main\"\ntime_max = \"1:00:00\"\n\
+                 [[partition]]\nname = \"main\"\ndefault = true\ntime_max = \"1:00:00\"\n\
                  [[partition.nodes]]\nnames = \"n1\"\nflavor = \"cpu\"\ncpus = 1\nmemory = \"1G\"\n\
                  [peer]\nlisten = \"0.0.0.0:7727\"\naddress = \"{address}:7727\"\n"
             );
@@ -91,12 +95,15 @@ impl Network {
         self.children.push(command.spawn().expect("it starts"));
     }
 
-    fn run(&self, words: &[&str]) -> Answer {
+    /// Types a command at the hub.
+    pub fn run(&self, words: &[&str]) -> Answer {
         let mut command = self.lab.command("hub", env!("CARGO_BIN_EXE_suanpan"));
         command.env("SUANPAN_SERVER", "https://10.77.0.1:7726");
         command.env("SUANPAN_CA_FILE", self.dir.join("server/ca.pem"));
         command.env("SUANPAN_TOKEN_FILE", self.dir.join("server/user.token"));
-        Answer::from(command.args(words).stdin(Stdio::null()).output().expect("the binary starts"))
+        // Jobs work where they were submitted.
+        command.current_dir(&self.dir).args(words).stdin(Stdio::null());
+        Answer::from(command.output().expect("the binary starts"))
     }
 
     /// Round trip in milliseconds and Mbit/s of the link from `a` to `b`, if it was measured.
@@ -119,7 +126,8 @@ impl Network {
         }
     }
 
-    fn logs(&self) -> String {
+    /// The ends of all logs, for a test that failed.
+    pub fn logs(&self) -> String {
         let mut text = String::new();
         for name in ["server", "a", "b"] {
             let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
@@ -149,7 +157,7 @@ impl Drop for Network {
 }
 
 /// How long it took until the condition held, if it did.
-fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> Option<Duration> {
+pub fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> Option<Duration> {
     let began = Instant::now();
     while !condition() {
         if began.elapsed() > patience {
@@ -162,7 +170,7 @@ fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> Option<Dur
 
 #[test]
 fn what_is_believed_of_a_link_follows_it() {
-    let Some(network) = Network::start() else { return };
+    let Some(network) = Network::start("ln", "noop") else { return };
     let is_usual = |delay: f64, rate: f64| delay < 60.0 && (100.0..=240.0).contains(&rate);
     network.follows("measured at first", is_usual);
     let set = |quality| network.lab.link("a", "b", quality).expect("the link is there");

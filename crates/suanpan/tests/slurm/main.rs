@@ -12,6 +12,8 @@ mod joint;
 mod links;
 mod order;
 mod rate;
+mod relay;
+mod sbatch;
 mod scene;
 mod stage;
 
@@ -233,5 +235,10 @@ fn jobs_of_others(scene: &Scene) {
     let words: Vec<&str> = words.into_iter().chain(["sleep 600"]).collect();
     let job = scene.lab.ask("guiyang", &words).expect("a job of somebody else");
     assert!(wait_for(|| free("guiyang-slurm") == 2 * 64), "{}", free("guiyang-slurm"));
-    scene.lab.ask("guiyang", &["scancel", &job]).expect("it is cancelled");
+    // One that waits for all nodes gets them first.
+    let words = ["sbatch", "--parsable", "-o", "/dev/null", "-N3", "--exclusive", "--wrap", "true"];
+    let waiting = scene.lab.ask("guiyang", &words).expect("a job of somebody else");
+    let shown = || scene.run(&["sites", "show", "guiyang-slurm"]).out;
+    assert!(wait_for(|| shown().contains("1 job of others waits there")), "{}", shown());
+    scene.lab.ask("guiyang", &["scancel", &job, &waiting]).expect("they are cancelled");
 }

@@ -24,7 +24,12 @@ fn start() -> Option<Lab> {
         partition: "batch".to_owned(),
         time_max: "1:00:00".to_owned(),
     };
-    let site = SiteSpec { name: SITE.to_owned(), disk_mib: None, nodes: vec![nodes] };
+    let site = SiteSpec {
+        name: SITE.to_owned(),
+        disk_mib: None,
+        requeue_delay_s: None,
+        nodes: vec![nodes],
+    };
     let prefix = format!("or{}", crate::scene::of_this_checkout());
     match Lab::up(&prefix, Spec { sites: vec![site], links: Vec::new() }) {
         Ok(lab) => Some(lab),

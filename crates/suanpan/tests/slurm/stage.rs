@@ -26,7 +26,12 @@ pub fn site(name: &str, disk_mib: u32) -> SiteSpec {
         partition: "main".into(),
         time_max: "1:00:00".into(),
     };
-    SiteSpec { name: name.to_owned(), disk_mib: Some(disk_mib), nodes: vec![nodes] }
+    SiteSpec {
+        name: name.to_owned(),
+        disk_mib: Some(disk_mib),
+        requeue_delay_s: None,
+        nodes: vec![nodes],
+    }
 }
 
 /// The site file of such a site, the `number`th of its lab from 1, with nodes of this speed.

@@ -111,14 +111,30 @@ impl Network {
         network
     }
 
+    /// A server and one site, with this environment and these settings of the server.
+    pub fn start_set(environment: &[(&str, &str)], settings: &[&str]) -> Network {
+        let network = Network::start_as(&[("east-pool", EAST)], environment, settings);
+        network.await_sites(1);
+        network
+    }
+
     fn start_with(sites: &[(&str, &str)]) -> Network {
+        Network::start_as(sites, &[], &[])
+    }
+
+    fn start_as(
+        sites: &[(&str, &str)],
+        environment: &[(&str, &str)],
+        settings: &[&str],
+    ) -> Network {
         let dir = tempfile::Builder::new().prefix("suanpan-test-").tempdir();
         let dir = dir.expect("there is room for a temporary directory");
         fs::create_dir(dir.path().join("work")).expect("the directory is new");
         let mut network = Network { dir, children: Vec::new(), server: String::new() };
         let data = network.path().join("server").display().to_string();
         let args = ["server", "--listen", "127.0.0.1:0", "--data-dir", &data];
-        network.spawn("server", &args);
+        let args = [&args, settings].concat();
+        network.spawn_in("server", &args, environment);
         network.server = network.await_address();
         for (cluster, text) in sites {
             network.add_site(cluster, text);
@@ -228,9 +244,14 @@ impl Network {
     }
 
     fn spawn(&mut self, name: &str, args: &[&str]) {
+        self.spawn_in(name, args, &[]);
+    }
+
+    fn spawn_in(&mut self, name: &str, args: &[&str], environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path().join(format!("{name}.log"))).expect("a log file");
         let mut command = bare_command(args);
         command.current_dir(self.path()).env("HOME", self.path()).process_group(0);
+        command.envs(environment.iter().copied());
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         self.children.push(command.spawn().expect("the binary starts"));
     }

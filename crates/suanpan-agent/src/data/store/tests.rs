@@ -133,6 +133,51 @@ fn the_quota_lets_go_of_what_nobody_keeps() {
     assert_eq!(store.used(), 2 << 20);
 }
 
+#[test]
+fn what_is_gone_from_the_disk_is_fetched_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(&dir.path().join("data"), None).expect("a store");
+    let (hash, manifest) = made(&store, &dir.path().join("from"));
+    let gone = manifest.files[0].chunks[0];
+    let bytes = store.get(gone.hash).expect("it can be read").expect("it is there");
+    fs::remove_file(store.chunk_path(gone.hash)).expect("somebody removes it");
+    assert_eq!(store.get(gone.hash).expect("it can be looked for"), None);
+    assert_eq!(store.missing(&manifest), [gone]);
+    store.put(gone, &bytes).expect("it comes again");
+    let tree = store.materialize(hash, &manifest).expect("a tree");
+    for name in ["a", "deep/same"] {
+        let place = tree.join(name);
+        let above = place.parent().expect("the tree");
+        fs::set_permissions(above, fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::remove_file(place).expect("somebody removes it");
+    }
+    assert_eq!(store.get(gone.hash).expect("it can be looked for"), None);
+    assert_eq!(store.tree(hash), None);
+    let all: BTreeSet<BlobHash> = manifest.files[0].chunks.iter().map(|one| one.hash).collect();
+    assert_eq!(store.missing(&manifest).len(), all.len(), "all of a file is gone at once");
+    assert_eq!(store.used() + 2 * (3 << 20), manifest.bytes());
+}
+
+#[test]
+fn what_was_made_here_stays_until_the_control_plane_names_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(&dir.path().join("data"), Some(4 << 20)).expect("a store");
+    let (hash, manifest) = made(&store, &dir.path().join("from"));
+    let bytes = noise(2, 2 << 20);
+    let put = || store.put(chunk_of(&bytes), &bytes);
+    // An answer from before it was registered.
+    store.set_keep(BTreeSet::new());
+    put().expect_err("no room");
+    assert_eq!(store.missing(&manifest), []);
+    store.set_keep(BTreeSet::from([hash]));
+    put().expect_err("no room");
+    store.set_keep(BTreeSet::new());
+    let seen = store.changes();
+    put().expect("there is room now");
+    assert_eq!(store.present_bytes(&manifest), 0);
+    assert!(store.changes() > seen + 1, "that it is gone is to be told");
+}
+
 /// Puts and assembles for ever, in the directory that the environment names: the process that
 /// the next test kills. Does nothing without it.
 #[test]

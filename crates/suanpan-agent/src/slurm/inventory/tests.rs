@@ -64,7 +64,7 @@ fn what_others_use_is_given_back_at_their_limits() {
     let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
     let per_node = BTreeMap::from([(AllocationId(5), ours)]);
     let others = |text: &str| {
-        let machines = Machines { others: parse::running(text), ..machines() };
+        let machines = Machines { others: parse::jobs(text).running, ..machines() };
         let found = inventory(&site(""), &machines, &per_node).expect("it fits");
         let amount = |one: &Release| {
             (one.at.0 / 1_000_000, one.amount.cpus, one.amount.memory.get(), one.amount.gpus)
@@ -72,11 +72,13 @@ fn what_others_use_is_given_back_at_their_limits() {
         found.nodes[1].releases.iter().map(amount).collect::<Vec<_>>()
     };
     assert_eq!(others(""), [], "nobody knows who uses it");
-    let two = "2000|2|N/A|g[1-2]|(null)\n1500|3|gres:gpu:h20:2|g1|(null)\n";
+    let two = "RUNNING|2000|2|N/A|g[1-2]|gpu|0|1:00|1|None|(null)\nRUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
     assert_eq!(others(two), [(1500, 3, 3000, 2), (2000, 1, 1000, 0)]);
-    let endless = "N/A|1|N/A|g1|(null)\n1500|3|gres:gpu:h20:2|g1|(null)\n";
+    let endless = "RUNNING|N/A|1|N/A|g1|gpu|0|1:00|1|None|(null)\nRUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
     assert_eq!(others(endless), [(1500, 3, 3000, 2)], "the rest for ever");
-    let many: String = (0..20).map(|n| format!("{}|1|N/A|g1|(null)\n", 1000 + n / 2)).collect();
+    let many: String = (0..20)
+        .map(|n| format!("RUNNING|{}|1|N/A|g1|gpu|0|1:00|1|None|(null)\n", 1000 + n / 2))
+        .collect();
     let sum: u32 = others(&many).iter().map(|one| one.1).sum();
     assert_eq!((others(&many).len(), sum), (2, 4), "no more than what is used outside");
 }
@@ -101,4 +103,37 @@ fn a_job_stays_on_nodes_of_its_flavor() {
         (Some("gpu:h20"), &["x1".to_owned()][..])
     );
     assert_eq!(place.features, ["rdma"]);
+}
+
+#[test]
+fn what_others_wait_for_is_theirs_first() {
+    let found = |waiting: &str| {
+        let running = "RUNNING|1500|4|gres:gpu:2|g1|gpu|0|1:00|1|None|(null)\n";
+        let parse::Jobs { running, waiting } = parse::jobs(&format!("{running}{waiting}"));
+        let network = "abcd".to_owned();
+        let machines = Machines { others: running, waiting, network, ..machines() };
+        let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
+        let per_node = BTreeMap::from([(AllocationId(5), ours)]);
+        let found = inventory(&site(""), &machines, &per_node).expect("it fits");
+        let amount = |one: &Release| (one.at.0 / 1_000_000, one.amount.cpus, one.amount.gpus);
+        let releases: Vec<_> = found.nodes[1].releases.iter().map(amount).collect();
+        (releases, found.partitions[0].queue)
+    };
+    let row = |cpus: u32, gpus: u32, start: &str, reason: &str, comment: &str| {
+        format!("PENDING|N/A|{cpus}|gres:gpu:{gpus}||gpu|{start}|10:00|1|{reason}|{comment}\n")
+    };
+    assert_eq!(found("").0, [(1500, 4, 2)]);
+    let (releases, queue) = found(&row(32, 8, "N/A", "Resources", "(null)"));
+    assert_eq!(releases, [(2100, 4, 2)], "all of the node, for ten minutes from 1500");
+    assert_eq!((queue.others, queue.last_start), (1, None));
+    let (releases, queue) = found(&row(32, 8, "1800", "Priority", "(null)"));
+    assert_eq!(releases, [(2400, 4, 2)], "not before Slurm foretells it");
+    assert_eq!(queue.last_start, Some(Timestamp(1_800_000_000)));
+    let two = row(32, 8, "N/A", "Resources", "(null)") + &row(30, 7, "N/A", "Priority", "(null)");
+    assert_eq!(found(&two).0, [(2100, 2, 1), (2700, 2, 1)], "one after the other");
+    assert_eq!(found(&row(4, 2, "N/A", "Priority", "(null)")).0, [(1500, 4, 2)], "there is room");
+    for (reason, comment) in [("Dependency", "(null)"), ("Resources", "suanpan:abcd:7.1")] {
+        let (releases, queue) = found(&row(32, 8, "N/A", reason, comment));
+        assert_eq!((releases, queue.others), (vec![(1500, 4, 2)], 0), "{reason} {comment}");
+    }
 }

@@ -1,5 +1,5 @@
-//! Which replicas a site should let go: the least recently used, while it holds more than its
-//! quota; never one that is needed there, and never the last complete one.
+//! Which replicas a site should let go: the least recently used, while it holds more than its quota,
+//! or would with what it is to get; never one that is needed there, and never the last complete one.
 
 use super::{BlobHash, Content, Replica, State, Stay, inputs_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,11 +50,18 @@ impl State {
         let sum = || at.iter().map(|(.., replica)| replica.present).sum();
         let gone = at.iter().filter(|(.., replica)| replica.stay == Stay::Evicted);
         let gone: u64 = gone.map(|(.., replica)| replica.evictable()).sum();
-        let mut excess = stored.unwrap_or_else(sum).saturating_sub(gone).saturating_sub(quota);
+        let needed = self.needed_at(site);
+        // A site takes no more than its quota, so room is made for what it has yet to get.
+        let missing = |manifest: &BlobHash| {
+            let content = &contents[manifest];
+            content.size.bytes.saturating_sub(content.present(site))
+        };
+        let coming: u64 = needed.iter().map(missing).sum();
+        let all = stored.unwrap_or_else(sum).saturating_sub(gone).saturating_add(coming);
+        let mut excess = all.saturating_sub(quota);
         if excess == 0 {
             return Vec::new();
         }
-        let needed = self.needed_at(site);
         let mut idle: Vec<_> = at
             .into_iter()
             .filter(|(manifest, content, replica)| {

@@ -121,3 +121,40 @@ fn outputs_go_home() {
     assert_eq!(links.returning("b", 100 * MB).time, Seconds(80));
     assert_eq!(links.returning("b", 100 * MB).origin, Some(Origin::Measured));
 }
+
+#[test]
+fn a_limit_holds_whatever_a_link_could_carry() {
+    let mut links = links();
+    links.measure(&measured(&[("a", "c", 80)]));
+    let limit = |links: &mut Links, limits: &[(&str, &str, u64)]| {
+        let own =
+            |&(from, to, mbit): &(&str, &str, u64)| ((from.to_owned(), to.to_owned()), mbit * MB);
+        links.limit(limits.iter().map(own).collect()).into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(limit(&mut links, &[("a", "c", 8), ("a", "b", 200)]), ["a", "b", "c"]);
+    assert_eq!(time(&links, "c", &[plain("a", 10 * MB)]).0, 10);
+    assert_eq!(time(&links, "b", &[plain("a", 100 * MB)]).0, 9, "it carries less than it may");
+    links.hold(DatasetId(1), view(10 * MB, &[("b", 10 * MB)]));
+    assert_eq!(time(&links, "c", &[dataset(1)]).0, 1, "nothing is known of this link");
+    assert_eq!(limit(&mut links, &[("a", "b", 200), ("b", "c", 8)]), ["a", "b", "c"]);
+    assert_eq!(time(&links, "c", &[dataset(1)]).0, 10, "but how much it may carry is");
+    assert!(limit(&mut links, &[("a", "b", 200), ("b", "c", 8)]).is_empty());
+    assert_eq!(limit(&mut links, &[]), ["a", "b", "c"]);
+    assert_eq!(time(&links, "c", &[plain("a", 10 * MB)]).0, 1);
+}
+
+#[test]
+fn datasets_get_around_a_cut_link_by_the_control_plane_and_files_do_not() {
+    let mut links = links();
+    links.hold(DatasetId(1), view(10 * MB, &[("a", 10 * MB)]));
+    let cut = [("a", "c", 0), ("a", "hub", 80), ("hub", "c", 8), ("a", "b", 80), ("b", "c", 80)];
+    links.measure(&measured(&cut));
+    assert_eq!(time(&links, "c", &[dataset(1)]), (11, Some(Origin::Derived)), "1 s and 10 s");
+    let file = links.staging("c", &[plain("a", MB)]);
+    assert_eq!(file, Err(Unreachable::Down("site a".into())));
+    links.measure(&measured(&[("a", "c", 0), ("a", "hub", 0), ("hub", "c", 8)]));
+    let down = links.staging("c", &[dataset(1)]);
+    assert!(matches!(down, Err(Unreachable::Down(_))), "{down:?}");
+    links.measure(&measured(&[("a", "c", 0)]));
+    assert!(links.staging("c", &[dataset(1)]).is_err(), "nothing is known of the control plane");
+}

@@ -281,6 +281,7 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
             default: true,
             time_max: Walltime::from_seconds(86_400).unwrap(),
             time_default: Walltime::from_seconds(3_600).unwrap(),
+            queue: Default::default(),
             nodes_max_per_job: nodes,
             nodes: (0..nodes).collect(),
         }],

@@ -161,6 +161,7 @@ fn partition(
         default: default.unwrap_or(is_single),
         time_max,
         time_default,
+        queue: Default::default(),
         nodes_max_per_job: most.map_or(members.len() as u32, |most| most as u32),
         nodes: members,
     });

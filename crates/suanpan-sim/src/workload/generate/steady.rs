@@ -164,6 +164,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
             default: true,
             time_max: week,
             time_default: week,
+            queue: Default::default(),
             nodes_max_per_job: 1,
             nodes: vec![0],
         }],

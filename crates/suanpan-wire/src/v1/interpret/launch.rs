@@ -6,7 +6,8 @@ use crate::v1::fields;
 use crate::v1::submit::{Payload, SubmitJob};
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_model::job::{
-    self, Copy, FlavorLaunch, GpuForm, Launch, MemoryForm, Requeue, SiteRequest, Source, Workdir,
+    self, Copy, FlavorLaunch, Given, GpuForm, Launch, MemoryForm, Requeue, SiteRequest, Source,
+    Workdir,
 };
 use suanpan_model::pattern::FilePattern;
 use suanpan_model::signal::SignalSpec;
@@ -135,6 +136,10 @@ pub(super) fn launch(
     }
 }
 
+fn given(is_typed: bool) -> Given {
+    if is_typed { Given::Typed } else { Given::Derived }
+}
+
 /// What a site's own workload manager is told, in the form in which it was typed.
 fn site_request(job: &SubmitJob, laid: &Laid) -> SiteRequest {
     SiteRequest {
@@ -149,6 +154,9 @@ fn site_request(job: &SubmitJob, laid: &Laid) -> SiteRequest {
             (_, Some(_)) => MemoryForm::PerGpu,
             _ => MemoryForm::PerNode,
         },
+        tasks: given(job.ntasks.is_some() || job.ntasks_per_gpu.is_some()),
+        cpus_per_task: given(job.cpus_per_task.is_some() || job.cpus_per_gpu.is_some()),
+        export: job.export.clone(),
         sharing: laid.shape.sharing,
         requeue: if job.requeue == Some(true) { Requeue::OnFailure } else { Requeue::Never },
         features: laid.shape.features.clone(),

@@ -2,7 +2,7 @@
 //! was killed goes on where it was, what a job makes is read by one at another site, only chunks
 //! that are missing are moved, and a job that is ended while its inputs come has not run.
 
-use crate::scene::{Scene, wait_for};
+use crate::scene::{Scene, Turn, wait_for};
 use crate::stage::{link, noise, place, quality, site};
 use lab::Spec;
 use std::fs;
@@ -30,7 +30,7 @@ fn start() -> Option<Scene> {
     ];
     let spec = Spec { sites: vec![site("east", 400), site("west", 400)], links };
     let sites = vec![place("east", 1, 1.0), place("west", 2, 1.0)];
-    Scene::start_of("sd", spec, sites, &[])
+    Scene::start_of(Turn::beside_others(), "sd", spec, sites, &[])
 }
 
 fn set_link(scene: &Scene, a: &str, b: &str, mbit: f64) {

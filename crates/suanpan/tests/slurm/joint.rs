@@ -1,7 +1,7 @@
 //! Where a job runs follows from chips and links together: the worked example of CATS, run; and a
 //! link that gets ten times slower moves the next job with a large input, and back once it heals.
 
-use crate::scene::{Scene, wait_for};
+use crate::scene::{Scene, Turn, wait_for};
 use crate::stage::{link, noise, place, quality, site};
 use lab::{LinkSpec, Spec};
 use serde_json::Value;
@@ -56,7 +56,13 @@ fn start(hub: [LinkSpec; 3]) -> Option<Scene> {
     let spec = Spec { sites: spots.map(|(name, ..)| site(name, disk)).into(), links };
     let places =
         spots.iter().zip(1..).map(|((name, speed, _), number)| place(name, number, *speed));
-    let scene = Scene::start_of("sj", spec, places.collect(), &["--links-probe-budget", "4GiB"])?;
+    let scene = Scene::start_of(
+        Turn::alone(),
+        "sj",
+        spec,
+        places.collect(),
+        &["--links-probe-budget", "4GiB"],
+    )?;
     for link in &scene.lab.spec().links {
         let [from, to] = &link.between;
         await_link(&scene, from, to, link.quality.mbit);

@@ -26,7 +26,7 @@ pub struct Network {
 impl Network {
     /// Brings it up, in a lab of this name, with agents of this driver; says why it is skipped where
     /// it cannot be.
-    pub fn start(name: &str, driver: &str) -> Option<Network> {
+    pub fn start(turn: Turn, name: &str, driver: &str) -> Option<Network> {
         let site = |name: &str| SiteSpec {
             name: name.to_owned(),
             nodes: vec![NodesSpec {
@@ -44,7 +44,6 @@ impl Network {
         let near = Quality { rtt_ms: 4.0, mbit: 500.0, ..QUALITY };
         let links = vec![link("hub", "a", near), link("hub", "b", near), link("a", "b", QUALITY)];
         let spec = Spec { sites: vec![site("a"), site("b")], links };
-        let turn = Turn::take();
         let lab = match Lab::up(&format!("{name}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
@@ -170,7 +169,7 @@ pub fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> Option
 
 #[test]
 fn what_is_believed_of_a_link_follows_it() {
-    let Some(network) = Network::start("ln", "noop") else { return };
+    let Some(network) = Network::start(Turn::alone(), "ln", "noop") else { return };
     let is_usual = |delay: f64, rate: f64| delay < 60.0 && (100.0..=240.0).contains(&rate);
     network.follows("measured at first", is_usual);
     let set = |quality| network.lab.link("a", "b", quality).expect("the link is there");

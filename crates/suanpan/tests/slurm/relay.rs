@@ -1,6 +1,7 @@
 //! Two sites that do not reach each other: data goes through the control plane's store.
 
 use crate::links::{Network, within};
+use crate::scene::Turn;
 use std::time::Duration;
 
 /// Longest wait for a job; a tenth of this on a machine that is not busy.
@@ -22,7 +23,7 @@ fn completes(network: &Network, site: &str, words: &[&str]) {
 
 #[test]
 fn data_goes_by_the_control_plane_where_two_sites_are_cut_off_from_each_other() {
-    let Some(network) = Network::start("re", "local") else { return };
+    let Some(network) = Network::start(Turn::beside_others(), "re", "local") else { return };
     let reachable = || {
         let sites = network.run(&["sites", "--json"]).out;
         sites.matches("\"contact\": \"reachable\"").count() == 2

@@ -4,7 +4,7 @@
 
 mod compare;
 
-use crate::scene::{Place, Scene, wait_for};
+use crate::scene::{Place, Scene, Turn, wait_for};
 use compare::{Side, compare};
 use lab::Spec;
 use std::collections::BTreeMap;
@@ -102,7 +102,9 @@ fn a_script_gives_the_same_result_as_by_sbatch() {
     spec.sites[0].requeue_delay_s = Some(20);
     let sites = vec![Place { name: spec.sites[0].name.clone(), file: String::new() }];
     let settings = &["--agents-contact-period", "60"];
-    let Some(scene) = Scene::start_of("ss", spec, sites, settings) else { return };
+    let Some(scene) = Scene::start_of(Turn::beside_others(), "ss", spec, sites, settings) else {
+        return;
+    };
     let began = Instant::now();
     let said = |what: &str| println!("{:6.1} s  {what}", began.elapsed().as_secs_f64());
     let (plain, ours) = (lay_out(&scene, "plain"), lay_out(&scene, "ours"));

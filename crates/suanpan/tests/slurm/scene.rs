@@ -73,17 +73,18 @@ impl Scene {
     /// The same with these settings of the control plane.
     pub fn start_with(settings: &'static [&'static str]) -> Option<Scene> {
         let place = |(name, file): (&str, &str)| Place { name: name.into(), file: file.into() };
-        Scene::start_of("st", Spec::three_sites(), SITES.map(place).into(), settings)
+        let sites = SITES.map(place).into();
+        Scene::start_of(Turn::beside_others(), "st", Spec::three_sites(), sites, settings)
     }
 
     /// The same of any sites; `prefix` tells labs of one checkout apart.
     pub fn start_of(
+        turn: Turn,
         prefix: &str,
         spec: Spec,
         sites: Vec<Place>,
         settings: &'static [&'static str],
     ) -> Option<Scene> {
-        let turn = Turn::take();
         let lab = match Lab::up(&format!("{prefix}{}", of_this_checkout()), spec) {
             Ok(lab) => lab,
             Err(error) => {
@@ -359,17 +360,29 @@ pub fn of_this_checkout() -> String {
     format!("{own}{hash:x}")
 }
 
-/// The labs of a checkout are there one at a time: what is timed in one is not to wait for another.
-/// Released when it is dropped, or its process ends.
+/// Labs of a checkout may be there at the same time, but what is timed in one is not to share the
+/// machine with another. Given back when it is dropped, or its process ends.
 pub struct Turn(#[expect(dead_code, reason = "it is held")] File);
 
 impl Turn {
-    /// Waits for it.
-    pub fn take() -> Turn {
-        let path = format!("suanpan-lab-{}.turn", of_this_checkout());
-        let file = File::create(std::env::temp_dir().join(path)).expect("a file");
+    /// Waits until no other lab is there. Tests that do are in `.config/nextest.toml` too, so that
+    /// none waits in the place of one that could run.
+    pub fn alone() -> Turn {
+        let file = Turn::file();
         file.lock().expect("files can be locked");
         Turn(file)
+    }
+
+    /// Waits until no lab is there that must be alone.
+    pub fn beside_others() -> Turn {
+        let file = Turn::file();
+        file.lock_shared().expect("files can be locked");
+        Turn(file)
+    }
+
+    fn file() -> File {
+        let path = format!("suanpan-lab-{}.turn", of_this_checkout());
+        File::create(std::env::temp_dir().join(path)).expect("a file")
     }
 }
 

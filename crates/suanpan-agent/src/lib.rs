@@ -49,9 +49,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs a hidden verb of the one binary, if the arguments (the first is the program's name) ask
-/// for one: `supervise`, `slurm-supervise`, `slurm-inside`, `gate`, `enter` and `shim`. Call it before anything
-/// else in `main`.
+/// Runs a hidden verb of the one binary, if the arguments (the first is the program's name) ask for
+/// one: `supervise`, `slurm-supervise`, `slurm-inside`, `gate`, `enter` and `shim`. Call it before
+/// anything else in `main`.
 #[must_use]
 pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     let verb = args.get(1)?.to_str()?;

@@ -311,12 +311,10 @@ impl Keeper {
         rate: Option<u64>,
         sources: &[ChunkSource],
     ) -> Option<Sample> {
-        let hub = || self.state().answer.as_ref().map(|answer| answer.hub.clone());
-        let from = report.from.clone().or_else(hub).filter(|from| !from.is_empty())?;
+        // What comes from the store may have to get there first.
+        let from = report.from.clone()?;
         let unlimited = |source: &ChunkSource| match source {
-            ChunkSource::Peer { limit_bps: None, .. } | ChunkSource::Store { limit_bps: None } => {
-                name(source) == report.from.as_deref()
-            }
+            ChunkSource::Peer { site, limit_bps: None } => *site == from,
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);

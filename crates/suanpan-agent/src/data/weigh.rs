@@ -13,8 +13,8 @@ const TELL_PERIOD: Duration = Duration::from_secs(5);
 /// The same of a replica that nothing here needs: its chunks may be those of another one.
 const WEIGH_PERIOD: Duration = Duration::from_secs(60);
 
-/// What was told is told again after this time: so a control plane that was restored from a backup,
-/// or did not take a report, learns what it missed.
+/// What was told is told again after this time: what a control plane that is restored from a
+/// backup, or that did not take a report, has missed, it learns so.
 const AGAIN_PERIOD: Duration = Duration::from_secs(600);
 
 /// What was told of a replica.

@@ -1,12 +1,12 @@
 //! What a job's script finds under the names `scontrol` and `scancel` at a Slurm site: Slurm's own
 //! commands, after two things.
 //!
-//! A task of an array has the network's number in its variables, the same in all tasks, and is a job
-//! of its own at the site. So where it names itself as `36_4`, the site's number of the job is meant.
-//! Another task of its array cannot be named at the site, where `36` is somebody else's job: that is
-//! refused. And where the script asks to be requeued, this is noted, so that the start that follows
-//! is known to be wanted, also if the job was not submitted with `--requeue` (Slurm's own default
-//! allows it: JobRequeue in slurm.conf(5)).
+//! A task of an array has the network's number in its variables, the same in all tasks, and is a
+//! job of its own at the site. So where it names itself as `36_4`, the site's number of the job is
+//! meant. Another task of its array cannot be named at the site, where `36` is somebody else's job:
+//! that is refused. And where the script asks to be requeued, this is noted, so that the start that
+//! follows is known to be wanted, also if the job was not submitted with `--requeue` (Slurm's own
+//! default allows it: JobRequeue in slurm.conf(5)).
 
 use super::store::name;
 use crate::local::files::Dir;

@@ -127,8 +127,8 @@ impl Live {
         }
     }
 
-    /// Looks whether the payload asked Slurm to run it again, where that makes a difference: its job
-    /// waits though it began, or its end is there.
+    /// Looks whether the payload asked Slurm to run it again, where that makes a difference: its
+    /// job waits though it began, or its end is there.
     pub(super) fn look_for_requeue(&mut self, dir: &Dir, rows: &[QueueRow]) {
         let waits = live_row(rows).is_some_and(|row| row.state == SlurmState::Pending);
         let matters =

@@ -1,9 +1,9 @@
-//! `RevokeSite`: a cluster takes part no longer. Nothing that its agent says from now on counts,
-//! so what was placed there is lost: it may be running, and nobody will hear how it ends. Lost
-//! tasks wait again if they were submitted with requeue, and end as `NodeFail` otherwise. Nothing
-//! is charged for time that was not reported. Where jobs ask before they begin, as at a silent
-//! site, what was not known to have begun never will, and waits again in any case. Data that it
-//! held counts as gone.
+//! `RevokeSite`: a cluster takes part no longer. Nothing that its agent says from now on counts, so
+//! what was placed there is lost: it may be running, and nobody will hear how it ends. Lost tasks
+//! wait again if they were submitted with requeue, and end as `NodeFail` otherwise. Nothing is
+//! charged for time that was not reported. Where jobs ask before they begin, as at a silent site,
+//! what was not known to have begun never will, and waits again in any case. Data that it held
+//! counts as gone.
 
 use super::record_replicas::left_behind;
 use super::record_reports::ended;

@@ -10,11 +10,12 @@
 //! no site and has links from the one and to the other (the control plane's own), first into its
 //! store and then out of it, so that both times add up.
 //!
-//! How long one link takes for some bytes is said by [`transfer_time`](super::transfer_time). Inputs
-//! that come over the same link share it max–min fairly (Bertsekas and Gallager, *Data Networks*,
-//! section 6.5.2): as a transfer here crosses one link only, each gets an equal share of its link,
-//! and the last is through when the link has moved the bytes of all. Inputs over different links come at
-//! the same time. So staging takes as long as the link that is busy longest.
+//! How long one link takes for some bytes is said by [`transfer_time`](super::transfer_time).
+//! Inputs that come over the same link share it max–min fairly (Bertsekas and Gallager, *Data
+//! Networks*, section 6.5.2): as a transfer here crosses one link only, each gets an equal share of
+//! its link, and the last is through when the link has moved the bytes of all. Inputs over
+//! different links come at the same time. So staging takes as long as the link that is busy
+//! longest.
 //!
 //! Of a dataset only the bytes that the site has not are moved, from one site that has it whole.
 //! Where several have, each input takes the one from which it is there first, those with the

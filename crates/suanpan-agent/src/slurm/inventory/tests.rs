@@ -72,9 +72,11 @@ fn what_others_use_is_given_back_at_their_limits() {
         found.nodes[1].releases.iter().map(amount).collect::<Vec<_>>()
     };
     assert_eq!(others(""), [], "nobody knows who uses it");
-    let two = "RUNNING|2000|2|N/A|g[1-2]|gpu|0|1:00|1|None|(null)\nRUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
+    let two = "RUNNING|2000|2|N/A|g[1-2]|gpu|0|1:00|1|None|(null)\n\
+               RUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
     assert_eq!(others(two), [(1500, 3, 3000, 2), (2000, 1, 1000, 0)]);
-    let endless = "RUNNING|N/A|1|N/A|g1|gpu|0|1:00|1|None|(null)\nRUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
+    let endless = "RUNNING|N/A|1|N/A|g1|gpu|0|1:00|1|None|(null)\n\
+               RUNNING|1500|3|gres:gpu:h20:2|g1|gpu|0|1:00|1|None|(null)\n";
     assert_eq!(others(endless), [(1500, 3, 3000, 2)], "the rest for ever");
     let many: String = (0..20)
         .map(|n| format!("RUNNING|{}|1|N/A|g1|gpu|0|1:00|1|None|(null)\n", 1000 + n / 2))

@@ -1,6 +1,6 @@
 //! Which replicas a site should let go: the least recently used, while it holds more than its
-//! quota, or would with what it is to get; never one that is needed there,
-//! and never the last complete one.
+//! quota, or would with what it is to get; never one that is needed there, and never the last
+//! complete one.
 
 use super::{BlobHash, Content, Replica, State, Stay, inputs_of};
 use std::collections::{BTreeMap, BTreeSet};

@@ -196,10 +196,21 @@ fn gone() -> Verdict {
     Verdict::End(End::Lost, PayloadReach::Started, why)
 }
 
+/// Whether only accounting, which may be late, can say how it ended.
+#[must_use]
+pub fn lacks_code(over: Over) -> bool {
+    over.end == SlurmEnd::Failed && over.code.is_none()
+}
+
 /// Slurm says that it is over, and there is no exit file.
 fn over(sight: &Sight<'_>, lasted: Duration, progress: Progress) -> Verdict {
     let Some(over) = sight.over else { return Verdict::Wait(progress) };
-    if lasted < if sight.fence { EXIT_LATE } else { Duration::from_secs(1) } {
+    let patience = match over {
+        _ if !sight.fence => Duration::from_secs(1),
+        over if lacks_code(over) => WORD_MAX,
+        _ => EXIT_LATE,
+    };
+    if lasted < patience {
         return Verdict::Wait(progress);
     }
     let text = |words: &str| words.to_owned();

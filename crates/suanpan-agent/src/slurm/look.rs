@@ -104,8 +104,9 @@ impl SlurmDriver {
             live.stage = stage;
             live.since = Instant::now();
         }
+        let is_late = stage == Stage::Over && sight.over.is_some_and(judge::lacks_code);
         if matches!(stage, Stage::Missing | Stage::Over | Stage::Doubtful)
-            && accounts.asked <= Some(live.since)
+            && (accounts.asked <= Some(live.since) || is_late)
         {
             self.desk.want_accounts();
         }

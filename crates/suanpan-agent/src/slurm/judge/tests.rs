@@ -131,6 +131,16 @@ fn a_node_that_died_with_its_job() {
 }
 
 #[test]
+fn a_code_that_only_accounting_knows_is_waited_for() {
+    let failed = |code| Sight { fence: true, over: over(SlurmEnd::Failed, code), ..sight() };
+    assert_eq!(judged(&failed(None), EXIT_LATE).1, Verdict::Wait(Progress::Started));
+    let verdict = judged(&failed(None), WORD_MAX).1;
+    assert!(matches!(verdict, Verdict::End(End::Lost, PayloadReach::Started, _)), "{verdict:?}");
+    let verdict = judged(&failed(Some((3, 0))), EXIT_LATE).1;
+    assert!(matches!(verdict, Verdict::End(End::Exited { code: 3 }, ..)), "{verdict:?}");
+}
+
+#[test]
 fn a_node_that_cannot_see_the_agent_starts_nothing() {
     let blind = Sight { over: over(SlurmEnd::Failed, Some((126, 0))), ..sight() };
     let verdict = judged(&blind, SECOND).1;

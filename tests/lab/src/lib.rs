@@ -27,6 +27,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process::Daemons;
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -230,19 +231,20 @@ impl Lab {
         }
         if daemon == "all" {
             process::freeze(|| self.inside(site));
+            self.kill_inside(site);
         }
         for name in &names {
             self.daemons.stop(name, Signal::SIGKILL, Duration::from_secs(5))?;
         }
-        if daemon == "all" {
-            self.kill_inside(site);
-        }
         Ok(())
     }
 
-    /// Kills every process inside the namespace of a place; it is ours, so they are too.
+    /// Kills every process inside the namespace of a place; it is ours, so they are too. The newest
+    /// first: what stands still and loses its parent would be sent HUP and CONT by the kernel.
     fn kill_inside(&self, place: &str) {
-        for pid in self.inside(place) {
+        let mut pids = self.inside(place);
+        pids.sort_by_key(|pid| Reverse((process::start_of(*pid), *pid)));
+        for pid in pids {
             let _ = kill(pid, Signal::SIGKILL);
         }
     }

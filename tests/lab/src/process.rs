@@ -130,6 +130,12 @@ fn runs(pid: Pid) -> bool {
     state.is_some_and(|state| !['T', 't', 'Z', 'X'].contains(&state))
 }
 
+/// When a process was started, as a number to sort by.
+#[must_use]
+pub fn start_of(pid: Pid) -> u64 {
+    started(pid.as_raw()).and_then(|start| start.parse().ok()).unwrap_or(0)
+}
+
 /// When a process was started, in the kernel's clock ticks; nothing for one that is gone or a
 /// zombie (proc(5), fields 3 and 22 of `stat`).
 fn started(pid: i32) -> Option<String> {

@@ -78,6 +78,11 @@ fn a_train_tells_rates_apart_that_pings_do_not() {
     };
     let (fast, slow) = (train(500), train(50));
     assert!(fast > 4 * slow, "{fast} {slow}");
+    // So slow a link that packets come alone: 1,448 bytes each 4.6 ms.
+    let packet = |n: u64| (n * 1448, Duration::from_micros(4634 * n));
+    let alone: Vec<_> = (1..=180).map(packet).collect();
+    let rate = rate::train(&alone, ms(10)).expect("a rate");
+    assert!((2_450_000..=2_550_000).contains(&rate), "{rate}");
     assert_eq!(rate::train(&[], ms(30)), None);
     // What lay in a buffer and was read at once.
     let at_once: Vec<_> = (1..=16u64).map(|part| (part * 16_384, ms(40))).collect();

@@ -246,12 +246,12 @@ fn pass_on(from: impl Read, mut to: impl Write) -> Tally {
     }
 }
 
-/// The counts in a closing line of `cargo test` or nextest.
+/// The counts in a closing line of `cargo test` or nextest. The former's is not indented: nextest
+/// shows that of each test that failed so.
 fn count(line: &str) -> Option<Tally> {
-    let line = line.trim();
     let counts = match line.strip_prefix("test result: ") {
         Some(rest) => rest.split_once(". ")?.1,
-        None => line.strip_prefix("Summary [")?.split_once(" run: ")?.1,
+        None => line.trim().strip_prefix("Summary [")?.split_once(" run: ")?.1,
     };
     let mut tally = Tally::default();
     // nextest puts details in brackets behind a count: `2 passed (1 slow)`.
@@ -329,6 +329,7 @@ mod tests {
         let one = "     Summary [   0.007s] 1 test run: 1 passed, 0 skipped";
         assert_eq!(count(one), of(1, 0));
         assert_eq!(count("test tiers::tests::x ... ok"), None);
+        assert_eq!(count("    test result: FAILED. 0 passed; 1 failed"), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ const POLL_MAX: Duration = Duration::from_secs(5);
 const POLL_IDLE: Duration = Duration::from_secs(15);
 
 /// The queue is asked for at most this share of the time.
-const POLL_SHARE: u32 = 10;
+const POLL_SHARE: u32 = 20;
 
 /// How often nodes and partitions are asked for.
 const NODES_PERIOD: Duration = Duration::from_secs(15);
@@ -42,7 +42,8 @@ const ACCOUNTS_PERIOD: Duration = Duration::from_secs(2);
 const NOT_OVER: &str = "running,completing,suspended,configuring,pending";
 
 /// Commands that submit or cancel at a time. One `sbatch` after the other, as a user's loop has
-/// them, leaves the controller idle for half of the time; more than a few would crowd its users.
+/// them, falls behind that loop, because jobs that run here slow it down; more than a few would
+/// crowd the site's users.
 const ACTORS: usize = 3;
 
 /// Jobs in one `scancel`.

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 const SITE: &str = "shanghai";
 
+/// The site whose commands are counted: its agent writes them down.
+const ASKED: &str = "guiyang";
+
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
@@ -89,7 +92,7 @@ fn commands_with_many_jobs_waiting() {
     let Some(mut scene) = Scene::start() else { return };
     let script = scene.script("nap.sh", "#!/bin/sh\nsleep 30\n");
     let array = format!("--array=1-{jobs}");
-    let site = format!("--clusters={SITE}-slurm");
+    let site = format!("--clusters={ASKED}-slurm");
     scene.submit(&[&site, &array, "-t", "5", "--mem=10M", "-o", "/dev/null", &script]);
     std::thread::sleep(Duration::from_secs(20));
     let before = asked(&scene);
@@ -103,6 +106,7 @@ fn commands_with_many_jobs_waiting() {
     }
     scene.kill("server");
     let mut late: Vec<f64> = scene.journal().iter().flat_map(ends).collect();
+    assert!(!late.is_empty(), "no job ended");
     late.sort_by(f64::total_cmp);
     let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize];
     println!(
@@ -117,12 +121,13 @@ fn commands_with_many_jobs_waiting() {
 
 /// What the site's agent wrote about the commands it ran.
 fn asked(scene: &Scene) -> String {
-    let log = fs::read_to_string(scene.dir().join(format!("{SITE}.log"))).expect("a log");
+    let log = fs::read_to_string(scene.dir().join(format!("{ASKED}.log"))).expect("a log");
     log.lines().filter(|line| line.contains("asked Slurm")).collect::<Vec<_>>().join("\n")
 }
 
 /// Seconds between each end and the record of it.
-fn ends(record: &serde_json::Value) -> Vec<f64> {
+fn ends(line: &serde_json::Value) -> Vec<f64> {
+    let record = &line["record"];
     let micros = |value: &serde_json::Value| value.as_f64().unwrap_or(0.0);
     let at = micros(&record["at"]);
     let events = record["events"].as_array().cloned().unwrap_or_default();

@@ -44,6 +44,9 @@ const HOLD_LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::fr
 /// How long the exit file is tried to be written where the disk is full.
 const EXIT_FILE_MAX: Duration = Duration::from_secs(60);
 
+/// What ends so near its time limit may have been ended by Slurm.
+const LIMIT_NEAR: Duration = Duration::from_secs(10);
+
 /// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
 const NOTHING_RUN: i32 = 75;
 
@@ -103,6 +106,7 @@ struct Job {
     generation: Generation,
     given: Assignment,
     launch: Launch,
+    began: Instant,
 }
 
 impl Job {
@@ -110,7 +114,7 @@ impl Job {
         let missing = |name: &str| io::Error::other(format!("{name} is missing or not whole"));
         let given: Assignment = dir.read(name::ORDER).ok_or_else(|| missing(name::ORDER))?;
         let launch: Launch = dir.read(name::LAUNCH).ok_or_else(|| missing(name::LAUNCH))?;
-        Ok(Job { dir: dir.clone(), generation, given, launch })
+        Ok(Job { dir: dir.clone(), generation, given, launch, began: Instant::now() })
     }
 
     fn run(&self) -> io::Result<Ended> {
@@ -166,6 +170,14 @@ impl Job {
                 Ok(Ended::Code(127))
             }
         }
+    }
+
+    /// Whether the time that Slurm gives this job is over, or as good as.
+    fn is_over_time(&self) -> bool {
+        let limit = self.given.run().map(|run| run.time_limit.seconds());
+        limit.is_some_and(|limit| {
+            self.began.elapsed() + LIMIT_NEAR > Duration::from_secs(limit.into())
+        })
     }
 
     fn is_stopped(&self) -> bool {
@@ -326,6 +338,8 @@ impl Job {
                 }
             }
         };
+        // Slurm signals one process after the other: the payload may end before we are told why.
+        let told = told || self.is_over_time();
         let word = if told || stopping.is_some() || status.signal().is_some() {
             Word::Slurms
         } else {

@@ -63,7 +63,13 @@ impl Side {
         };
         // It says so where the script was gone before its signal came.
         let is_late = |line: &&str| line.contains("_handle_signal_container: failed signal");
-        text.lines().filter(|line| !is_late(line)).map(without_stamp).collect()
+        // And `srun` says so where the site is busy with the step before.
+        let is_busy = |line: &&str| {
+            line.contains("step creation temporarily disabled")
+                || line.contains("srun: Step created for")
+        };
+        let said = text.lines().filter(|line| !is_late(line) && !is_busy(line));
+        said.map(without_stamp).collect()
     }
 
     /// A file's name with the id of the job in it taken out.

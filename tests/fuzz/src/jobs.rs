@@ -12,8 +12,19 @@ use suanpan_model::time::Timestamp;
 use suanpan_wire::jobfile::sbatch::{Origin, parse_options, read_script};
 use suanpan_wire::jobfile::yaml::read_yaml;
 use suanpan_wire::v1::RegisterDataset;
-use suanpan_wire::v1::interpret::Context;
+use suanpan_wire::v1::interpret::{Context, FieldError, Meant};
 use suanpan_wire::v1::submit::SubmitJob;
+
+/// What a job means to a user of no datasets.
+fn interpret(job: &SubmitJob) -> Result<Meant, Vec<FieldError>> {
+    job.interpret(&Context {
+        now: Timestamp(1_768_449_600_000_000),
+        user: "ann",
+        project: "ann",
+        memory_per_cpu: Mebibytes::new(1_024),
+        datasets: &BTreeMap::new(),
+    })
+}
 
 /// `#SBATCH` scripts with variables and a command line: nothing panics, and an accepted job can
 /// be interpreted or is refused by name.
@@ -38,14 +49,7 @@ pub fn sbatch(bytes: &[u8]) {
     let result = read_script(script, "job", &environment, settings, &args[taken..]);
     match result {
         Ok(submission) => {
-            let context = Context {
-                now: Timestamp(1_768_449_600_000_000),
-                user: "ann",
-                project: "ann",
-                memory_per_cpu: Mebibytes::new(1_024),
-                datasets: &std::collections::BTreeMap::new(),
-            };
-            let _ = submission.job.interpret(&context);
+            let _ = interpret(&submission.job);
         }
         Err(errors) => assert!(errors.iter().all(|error| !error.expected.is_empty())),
     }
@@ -57,14 +61,7 @@ pub fn yaml(bytes: &[u8]) {
     let text = text(bytes);
     match read_yaml(text) {
         Ok(file) => {
-            let context = Context {
-                now: Timestamp(1_768_449_600_000_000),
-                user: "ann",
-                project: "ann",
-                memory_per_cpu: Mebibytes::new(1_024),
-                datasets: &std::collections::BTreeMap::new(),
-            };
-            let _ = file.job.interpret(&context);
+            let _ = interpret(&file.job);
         }
         Err(errors) => {
             // YAML also ends lines at these; an error may stand behind the last line.
@@ -84,14 +81,7 @@ pub fn submit(body: &[u8]) {
     let Ok(job) = serde_json::from_slice::<SubmitJob>(body) else { return };
     let written = serde_json::to_vec(&job).expect("a job can be written");
     assert_eq!(serde_json::from_slice::<SubmitJob>(&written).expect("and read"), job);
-    let context = Context {
-        now: Timestamp(1_768_449_600_000_000),
-        user: "ann",
-        project: "ann",
-        memory_per_cpu: Mebibytes::new(1_024),
-        datasets: &std::collections::BTreeMap::new(),
-    };
-    match job.interpret(&context) {
+    match interpret(&job) {
         Ok(meant) => {
             let spec = meant.into_spec(BlobHash([1; 32]));
             let written = serde_json::to_vec(&spec).expect("a meaning can be written");

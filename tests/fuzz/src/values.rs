@@ -1,36 +1,38 @@
 //! Single values.
 
 use crate::text;
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
 use suanpan_model::array::{ArraySpec, IndexSet};
 use suanpan_model::dependency::Dependency;
 use suanpan_model::hostlist::Hostlist;
 use suanpan_model::memory::Mebibytes;
 use suanpan_model::walltime::Walltime;
 
-/// Time limits: no text panics, and what is read prints and reads back.
-pub fn walltime(bytes: &[u8]) {
-    let text = text(bytes);
-    if let Ok(value) = text.parse::<Walltime>() {
-        // What is printed means the same when it is read again.
+/// What is printed of a value means the same when it is read again.
+fn prints_back<T>(text: &str)
+where
+    T: FromStr<Err: Debug + PartialEq> + Display + Debug + PartialEq,
+{
+    if let Ok(value) = text.parse::<T>() {
         assert_eq!(value.to_string().parse(), Ok(value));
     }
 }
 
+/// Time limits: no text panics, and what is read prints and reads back.
+pub fn walltime(bytes: &[u8]) {
+    prints_back::<Walltime>(text(bytes));
+}
+
 /// Memory sizes: no text panics, and what is read prints and reads back.
 pub fn memory(bytes: &[u8]) {
-    let text = text(bytes);
-    if let Ok(value) = text.parse::<Mebibytes>() {
-        // What is printed means the same when it is read again.
-        assert_eq!(value.to_string().parse(), Ok(value));
-    }
+    prints_back::<Mebibytes>(text(bytes));
 }
 
 /// Array indices: no text panics, what is read prints and reads back, and its questions agree.
 pub fn array(bytes: &[u8]) {
     let text = text(bytes);
-    if let Ok(set) = text.parse::<IndexSet>() {
-        assert_eq!(set.to_string().parse(), Ok(set));
-    }
+    prints_back::<IndexSet>(text);
     let Ok(array) = text.parse::<ArraySpec>() else { return };
     assert_eq!(array.to_string().parse().as_ref(), Ok(&array));
     let count = array.count();
@@ -45,11 +47,7 @@ pub fn array(bytes: &[u8]) {
 
 /// Dependencies: no text panics, and what is read prints and reads back.
 pub fn dependency(bytes: &[u8]) {
-    let text = text(bytes);
-    if let Ok(value) = text.parse::<Dependency>() {
-        // What is printed means the same when it is read again.
-        assert_eq!(value.to_string().parse(), Ok(value));
-    }
+    prints_back::<Dependency>(text(bytes));
 }
 
 /// Node lists: no text panics, and what is read stands for the same names when it is printed.

@@ -46,8 +46,8 @@ impl Fetch for Sources {
         match source {
             ChunkSource::Store { .. } => {
                 let client = Arc::clone(&self.client);
-                let _moving = self.prober.store_moves();
-                Ok(Box::new(StoreStream { client, asked: VecDeque::new(), _moving }))
+                let (asked, _moving) = (VecDeque::new(), self.prober.store_moves());
+                Ok(Box::new(StoreStream { client, asked, _moving }))
             }
             ChunkSource::Peer { site, .. } => {
                 let Some(dialer) = &self.dialer else {

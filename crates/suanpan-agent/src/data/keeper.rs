@@ -70,8 +70,8 @@ pub(super) struct State {
     /// Sources in use, by how many transfers.
     sources: BTreeMap<Option<String>, u32>,
     publishing: BTreeSet<AllocationId>,
-    pub(super) is_weighing: bool,
-    pub(super) is_relaying: bool,
+    /// Kinds of work of which only one thread does some at a time.
+    busy: BTreeSet<&'static str>,
     pub(super) relayed: BTreeSet<BlobHash>,
     pub(super) told: BTreeMap<BlobHash, Told>,
 }
@@ -221,6 +221,30 @@ impl Keeper {
         }
     }
 
+    /// Does one kind of work for each of these, on one thread at a time. What fails is tried again
+    /// at a later look.
+    pub(super) fn each_alone(
+        self: &Arc<Keeper>,
+        kind: &'static str,
+        due: Vec<BlobHash>,
+        one: impl Fn(&Keeper, BlobHash) -> Result<(), String> + Send + 'static,
+    ) {
+        if due.is_empty() || !self.state().busy.insert(kind) {
+            return;
+        }
+        let work = move |keeper: &Arc<Keeper>| {
+            for hash in due {
+                if let Err(why) = one(keeper, hash) {
+                    tracing::warn!(manifest = %hash, work = kind, %why, "tried again");
+                    let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
+                }
+            }
+        };
+        self.spawn(kind, work, move |state| {
+            state.busy.remove(kind);
+        });
+    }
+
     pub(super) fn manifest(&self, hash: BlobHash) -> Result<Arc<Manifest>, String> {
         if let Some(manifest) = self.parts.store.manifest(hash) {
             return Ok(manifest);
@@ -269,11 +293,10 @@ impl Keeper {
         );
         let sole = alone && still_alone;
         let samples = done.reports.iter().filter(|_| sole);
-        let rate = |report: &TransferReport| {
-            let of = |rate: &&Rate| report.from.as_ref() == Some(&rate.from);
-            done.rates.iter().find(of).map(|rate| rate.bits_per_s)
-        };
-        let samples = samples.filter_map(|report| self.sample(report, rate(report), &hold.sources));
+        let samples = samples.filter_map(|report| {
+            let rate = done.rates.iter().find(|rate| report.from.as_ref() == Some(&rate.from))?;
+            self.sample(report, rate, &hold.sources)
+        });
         let samples = samples.collect();
         let transfers = done.reports;
         (self.parts.tell)(DataReports { transfers, samples, ..DataReports::default() });
@@ -308,29 +331,25 @@ impl Keeper {
     fn sample(
         &self,
         report: &TransferReport,
-        rate: Option<u64>,
+        rate: &Rate,
         sources: &[ChunkSource],
     ) -> Option<Sample> {
-        // What comes from the store may have to get there first.
-        let from = report.from.clone()?;
         let unlimited = |source: &ChunkSource| match source {
-            ChunkSource::Peer { site, limit_bps: None } => *site == from,
+            ChunkSource::Peer { site, limit_bps: None } => *site == rate.from,
+            // What comes from the store may have to get there first.
             ChunkSource::Peer { .. } | ChunkSource::Store { .. } => false,
         };
         let took = Duration::from_micros(report.took_us);
-        // A relay has no rate of its own source.
-        let mean = || u128::from(report.bytes) * 8_000_000 / u128::from(report.took_us.max(1));
-        let value = rate.unwrap_or_else(|| u64::try_from(mean()).unwrap_or(u64::MAX));
         let says = took >= SAMPLE_TIME && report.error.is_none();
         if !says || !sources.iter().any(unlimited) {
             return None;
         }
         Some(Sample {
-            from,
+            from: rate.from.clone(),
             to: self.parts.site.clone(),
             metric: Metric::Throughput,
             statistic: Statistic::Mean,
-            value,
+            value: rate.bits_per_s,
             at: now(),
             window: Seconds(report.took_us.div_ceil(1_000_000)),
             bytes: report.bytes,

@@ -3,7 +3,6 @@
 use super::keeper::Keeper;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use suanpan_model::id::BlobHash;
 use suanpan_model::network::streams;
 use suanpan_wire::agent_data::DataAnswer;
@@ -15,24 +14,12 @@ impl Keeper {
         let due: Vec<BlobHash> =
             answer.relay.iter().filter(|hash| !state.relayed.contains(hash)).copied().collect();
         state.relayed.retain(|hash| answer.relay.contains(hash));
-        if due.is_empty() || std::mem::replace(&mut state.is_relaying, true) {
-            return;
-        }
         drop(state);
-        let work = move |keeper: &Arc<Keeper>| {
-            for hash in due {
-                match keeper.relay_one(hash) {
-                    Ok(()) => {
-                        keeper.state().relayed.insert(hash);
-                    }
-                    Err(why) => {
-                        tracing::warn!(manifest = %hash, %why, "not relayed, tried again");
-                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
-                    }
-                }
-            }
-        };
-        self.spawn("relay", work, |state| state.is_relaying = false);
+        self.each_alone("relay", due, |keeper, hash| {
+            keeper.relay_one(hash)?;
+            keeper.state().relayed.insert(hash);
+            Ok(())
+        });
     }
 
     /// Sends what the store has not, over as many connections as a transfer has, so that a long

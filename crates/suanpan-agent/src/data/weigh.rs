@@ -39,23 +39,10 @@ impl Keeper {
         let known = |hash: &&BlobHash| self.state().told.contains_key(hash);
         let unknown: Vec<BlobHash> =
             answer.weigh.iter().filter(|hash| !known(hash)).copied().collect();
-        let mut state = self.state();
-        if unknown.is_empty() || std::mem::replace(&mut state.is_weighing, true) {
-            return;
-        }
-        drop(state);
-        let work = move |keeper: &Arc<Keeper>| {
-            for hash in unknown {
-                match keeper.manifest(hash) {
-                    Ok(manifest) => keeper.tell_one(hash, &manifest),
-                    Err(why) => {
-                        tracing::warn!(manifest = %hash, %why, "a manifest is not known yet");
-                        let _ = keeper.parts.shutdown.wait(Duration::from_secs(2));
-                    }
-                }
-            }
-        };
-        self.spawn("weigh", work, |state| state.is_weighing = false);
+        self.each_alone("weigh", unknown, |keeper, hash| {
+            keeper.tell_one(hash, &*keeper.manifest(hash)?);
+            Ok(())
+        });
     }
 
     /// Tells how much of a replica is there, if that is not what was told last. O(chunks).

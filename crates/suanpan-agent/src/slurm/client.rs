@@ -87,7 +87,7 @@ pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[Str
     let until = Instant::now() + limit;
     let stdout = child.stdout.take().map(OwnedFd::from);
     let mut pipes = [Pipe::of(stdout), Pipe::of(child.stderr.take().map(OwnedFd::from))];
-    drain(&mut pipes, until).map_err(missing)?;
+    drain(&mut pipes, until);
     let Some(status) = wait(&mut child, until).map_err(missing)? else {
         return Err(Trouble::TimedOut(limit));
     };
@@ -106,37 +106,37 @@ impl Pipe {
         Pipe { file: end.map(File::from), said: Vec::new() }
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) {
         let mut part = [0; 8192];
-        let Some(file) = &mut self.file else { return Ok(()) };
-        match file.read(&mut part)? {
-            0 => self.file = None,
-            count => self.said.extend_from_slice(&part[..count]),
+        let Some(file) = &mut self.file else { return };
+        match file.read(&mut part) {
+            // What was read before an error is as good as there is.
+            Ok(0) | Err(_) => self.file = None,
+            Ok(count) => self.said.extend_from_slice(&part[..count]),
         }
-        Ok(())
     }
 }
 
 /// Reads both outputs of a command as it writes them, so that none fills up, until it closed both
 /// or until then. By this thread alone: one command a job is run, and threads cost as much.
-fn drain(pipes: &mut [Pipe; 2], until: Instant) -> io::Result<()> {
+fn drain(pipes: &mut [Pipe; 2], until: Instant) {
     loop {
         let ends = pipes.iter().filter_map(|pipe| pipe.file.as_ref());
         let mut polled: Vec<PollFd<'_>> =
             ends.map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN)).collect();
         if polled.is_empty() {
-            return Ok(());
+            return;
         }
         let left = until.saturating_duration_since(Instant::now());
         match poll(&mut polled, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(0) => return Ok(()),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+            Err(Errno::EINTR) => continue,
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
         }
         let ready: Vec<bool> = polled.iter().map(|end| end.any() == Some(true)).collect();
         let open = pipes.iter_mut().filter(|pipe| pipe.file.is_some());
         for (pipe, _) in open.zip(ready).filter(|(_, ready)| *ready) {
-            pipe.read()?;
+            pipe.read();
         }
     }
 }

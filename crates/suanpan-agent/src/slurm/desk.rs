@@ -119,10 +119,8 @@ pub struct Machines {
     pub ours: Vec<(String, Mark)>,
     /// Jobs that came to the site another way and have nodes.
     pub others: Vec<RunningRow>,
-    /// All jobs that wait for nodes, ours too, in the order of the queue.
+    /// Such jobs that wait for nodes, in the order of the queue.
     pub waiting: Vec<WaitingRow>,
-    /// The network's letters, by which its own are known.
-    pub network: String,
 }
 
 #[derive(Default)]
@@ -336,8 +334,7 @@ impl Desk {
         let list = words(&["-h", "-t", NOT_OVER, "-o", JOBS_FORMAT]);
         let jobs = self.run("squeue", &list, ASK_LIMIT);
         let (Ok(nodes), Ok(partitions), Ok(jobs)) = (nodes, partitions, jobs) else { return };
-        let parse::Jobs { running: mut others, waiting } = parse::jobs(&jobs);
-        others.retain(|row| row.mark.as_ref().is_none_or(|mark| mark.network != self.network));
+        let parse::Jobs { running: others, waiting } = parse::jobs(&jobs).of_others(&self.network);
         let mut state = self.state();
         let rows = state.snapshot.by_mark.iter();
         let running = rows.flat_map(|(mark, rows)| rows.iter().map(move |row| (mark, row)));
@@ -346,8 +343,7 @@ impl Desk {
             .map(|(mark, row)| (row.nodes.clone(), mark.clone()))
             .collect();
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
-        let network = self.network.clone();
-        state.machines = Some(Machines { nodes, partitions, ours, others, waiting, network });
+        state.machines = Some(Machines { nodes, partitions, ours, others, waiting });
     }
 
     fn act(&self) {

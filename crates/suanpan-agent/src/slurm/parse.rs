@@ -155,6 +155,18 @@ pub struct Jobs {
     pub waiting: Vec<WaitingRow>,
 }
 
+impl Jobs {
+    /// Those that did not come through this network.
+    #[must_use]
+    pub fn of_others(mut self, network: &str) -> Jobs {
+        let is_others =
+            |mark: &Option<Mark>| mark.as_ref().is_none_or(|mark| mark.network != network);
+        self.running.retain(|row| is_others(&row.mark));
+        self.waiting.retain(|row| is_others(&row.mark));
+        self
+    }
+}
+
 /// Reads the output of `squeue` in [`JOBS_FORMAT`].
 #[must_use]
 pub fn jobs(text: &str) -> Jobs {

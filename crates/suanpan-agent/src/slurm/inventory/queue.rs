@@ -17,23 +17,16 @@ use suanpan_model::tres::Tres;
 /// Waiting jobs of others that are followed; what is behind them comes too late to matter.
 const FOLLOWED_MAX: usize = 200;
 
-fn is_ours(row: &WaitingRow, machines: &Machines) -> bool {
-    row.mark.as_ref().is_some_and(|mark| mark.network == machines.network)
-}
-
 fn timestamp(seconds: u64) -> Timestamp {
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000))
 }
 
-/// What waits for a partition.
+/// What waits for a partition; of its own jobs the network knows.
 pub(super) fn of_partition(name: &str, machines: &Machines) -> PartitionQueue {
     let mut queue = PartitionQueue::default();
     for row in machines.waiting.iter().filter(|row| row.partitions.iter().any(|one| one == name)) {
-        // Of its own jobs the network knows.
-        if !is_ours(row, machines) {
-            queue.others += 1;
-            queue.last_start = queue.last_start.max(row.starts_s.map(timestamp));
-        }
+        queue.others += 1;
+        queue.last_start = queue.last_start.max(row.starts_s.map(timestamp));
     }
     queue
 }
@@ -46,8 +39,7 @@ pub(super) fn wait_behind(
     index_of: &BTreeMap<&str, u32>,
     machines: &Machines,
 ) {
-    let others = machines.waiting.iter().filter(|row| !is_ours(row, machines));
-    for row in others.take(FOLLOWED_MAX) {
+    for row in machines.waiting.iter().take(FOLLOWED_MAX) {
         let of_row = offered.iter().filter(|one| row.partitions.contains(&one.name));
         let mut members: Vec<usize> = of_row
             .flat_map(|one| &one.nodes)

@@ -111,9 +111,8 @@ fn a_job_stays_on_nodes_of_its_flavor() {
 fn what_others_wait_for_is_theirs_first() {
     let found = |waiting: &str| {
         let running = "RUNNING|1500|4|gres:gpu:2|g1|gpu|0|1:00|1|None|(null)\n";
-        let parse::Jobs { running, waiting } = parse::jobs(&format!("{running}{waiting}"));
-        let network = "abcd".to_owned();
-        let machines = Machines { others: running, waiting, network, ..machines() };
+        let jobs = parse::jobs(&format!("{running}{waiting}")).of_others("abcd");
+        let machines = Machines { others: jobs.running, waiting: jobs.waiting, ..machines() };
         let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
         let per_node = BTreeMap::from([(AllocationId(5), ours)]);
         let found = inventory(&site(""), &machines, &per_node).expect("it fits");

@@ -85,8 +85,10 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
     let (c, s, o, e) = (client.clone(), shared.clone(), outbox.clone(), shutdown.clone());
     let wait_s = config.poll_wait_s;
     std::thread::Builder::new().name("poll".into()).spawn(move || poll(&c, &s, &o, &e, wait_s))?;
-    let (c, o, e) = (client.clone(), outbox.clone(), shutdown.clone());
-    std::thread::Builder::new().name("report".into()).spawn(move || reporter::send(&c, &o, &e))?;
+    let (c, s, o, e) = (client.clone(), shared.clone(), outbox.clone(), shutdown.clone());
+    std::thread::Builder::new()
+        .name("report".into())
+        .spawn(move || reporter::send(&c, &o, &e, || s.look()))?;
     let c = client.clone();
     std::thread::Builder::new()
         .name("logs".into())
@@ -169,6 +171,8 @@ struct Inbox {
     touched: BTreeSet<AllocationId>,
     gone: Vec<AllocationId>,
     log_requests: Vec<LogRequest>,
+    /// The control plane knows of more starts.
+    heard: bool,
 }
 
 impl Shared {
@@ -179,6 +183,12 @@ impl Shared {
             wake: Condvar::new(),
             inventory: Mutex::new(inventory),
         }
+    }
+
+    /// Has the main thread look at once: a job waits to go on.
+    fn look(&self) {
+        self.inbox.lock().expect("no holder of this lock panics").heard = true;
+        self.wake.notify_one();
     }
 
     fn inventory(&self) -> Inventory {
@@ -317,7 +327,9 @@ impl Main {
 
     fn wait(&self) -> Inbox {
         let inbox = self.shared.inbox.lock().expect("no holder of this lock panics");
-        let nothing = |inbox: &mut Inbox| inbox.touched.is_empty() && inbox.log_requests.is_empty();
+        let nothing = |inbox: &mut Inbox| {
+            inbox.touched.is_empty() && inbox.log_requests.is_empty() && !inbox.heard
+        };
         let waited = self.shared.wake.wait_timeout_while(inbox, LOOK_PERIOD, nothing);
         std::mem::take(&mut *waited.expect("no holder of this lock panics").0)
     }

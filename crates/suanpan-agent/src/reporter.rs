@@ -4,7 +4,7 @@ use crate::client::{Client, ClientError};
 use crate::config::Shutdown;
 use crate::failpoint;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 use suanpan_model::id::AllocationId;
 use suanpan_site::report::{Fact, Report};
@@ -132,7 +132,8 @@ impl Outbox {
         std::mem::take(&mut self.state.lock().expect("no holder of this lock panics").acknowledged)
     }
 
-    fn delivered(&self, reports: &[Report], withdrawn: &[AllocationId]) {
+    /// Notes what the control plane knows now; whether starts are among it.
+    fn delivered(&self, reports: &[Report], withdrawn: &[AllocationId]) -> bool {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         for report in reports {
             if report.fact == Fact::Started && !withdrawn.contains(&report.allocation) {
@@ -146,6 +147,7 @@ impl Outbox {
                 sent.at = Instant::now();
             }
         }
+        !state.acknowledged.is_empty()
     }
 }
 
@@ -161,8 +163,8 @@ fn rank(fact: &Fact) -> u8 {
 
 /// Sends until the agent ends. A failed request is repeated for ever, ever more slowly up to
 /// every ten seconds; a report that the server refuses by itself is dropped and comes again with
-/// the next round.
-pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
+/// the next round. `heard` is called when the control plane knows of more starts.
+pub fn send(client: &Client, outbox: &Outbox, shutdown: &Shutdown, heard: impl Fn()) {
     let mut pause = Pause::default();
     let mut most = BATCH_MAX;
     while !shutdown.is_triggered() {
@@ -174,7 +176,9 @@ pub fn send(client: &Arc<Client>, outbox: &Arc<Outbox>, shutdown: &Shutdown) {
         match client.reports(&batch) {
             Ok(withdrawn) => {
                 failpoint::reached("agent-after-report");
-                outbox.delivered(&batch.reports, &withdrawn);
+                if outbox.delivered(&batch.reports, &withdrawn) {
+                    heard();
+                }
                 pause = Pause::default();
                 most = (most * 2).min(BATCH_MAX);
             }

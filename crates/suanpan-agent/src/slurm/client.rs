@@ -2,10 +2,12 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{AccessFlags, access};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,7 +70,7 @@ pub fn run(program: &str, words: &[String], limit: Duration) -> Result<String, T
 /// # Errors
 /// See [`Trouble`].
 pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[String; 2], Trouble> {
-    let mut command = Command::new(program);
+    let mut command = Command::new(located(program));
     command.args(words).env_clear().stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // A supervisor is to crash where a test wants it to.
@@ -93,6 +95,14 @@ pub fn run_both(program: &str, words: &[String], limit: Duration) -> Result<[Str
     };
     let [stdout, stderr] = pipes.map(|pipe| String::from_utf8_lossy(&pipe.said).into_owned());
     if status.success() { Ok([stdout, stderr]) } else { Err(Trouble::Failed(stderr)) }
+}
+
+/// Where a command is. A name without a path, run with an environment of its own, would have the
+/// standard library copy this whole process to look for it.
+fn located(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|place| place.join(program));
+    places.find(|place| access(place, AccessFlags::X_OK).is_ok()).unwrap_or_else(|| program.into())
 }
 
 /// What a command says on one of its outputs; without a file once it closed that.

@@ -287,16 +287,16 @@ impl SlurmDriver {
         }
     }
 
-    /// Looks at the jobs that wait to go on: the control plane is told of them at once.
-    pub(super) fn take_starts(&mut self) {
-        let starts = self.settings.state_dir.join(name::STARTS);
-        for (id, spooled) in numbered(&starts).unwrap_or_default() {
+    /// Looks at the jobs that wait to go on or ended: the control plane is told of them at once.
+    pub(super) fn take_news(&mut self) {
+        let news = self.settings.state_dir.join(name::NEWS);
+        for (id, told) in numbered(&news).unwrap_or_default() {
             if let Some(live) = self.live.get_mut(&id) {
                 live.fence_at = None;
                 self.look_at(id);
             }
             if self.live.get(&id).is_none_or(|live| live.fence) {
-                let _ = fs::remove_file(&spooled.0);
+                let _ = fs::remove_file(&told.0);
             }
         }
     }

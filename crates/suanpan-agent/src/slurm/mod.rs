@@ -13,7 +13,7 @@
 //!                     stop.<generation>                      asked to stop
 //!                     exit.json                              what the supervisor saw
 //!                     end.json                               what the agent concluded
-//! starts/<id>         supervisors that wait to go on
+//! news/<id>           supervisors that wait to go on or ended
 //! bin/                scontrol and scancel, as scripts find them
 //! finished/<id>/      the same, after the control plane forgot it: never run again
 //! ```
@@ -45,7 +45,7 @@ use crate::local::files::{Dir, OutputFiles, now, numbered, private_dir, prune_fi
 use crate::local::stage;
 use crate::sitefile::Site;
 use desk::{Desk, Machines};
-use judge::{Stage, Stop};
+use judge::Stop;
 use live::{Live, files, live_row};
 use look::{Ending, ended};
 use mark::Mark;
@@ -83,9 +83,6 @@ pub struct SlurmSettings {
 /// How often everything is judged when the queue did not change.
 const JUDGE_PERIOD: Duration = Duration::from_secs(1);
 
-/// How often the exit files of running jobs are looked for.
-const EXIT_PERIOD: Duration = Duration::from_millis(250);
-
 /// A cancellation is repeated after this time.
 const CANCEL_PERIOD: Duration = Duration::from_secs(5);
 
@@ -108,7 +105,6 @@ pub struct SlurmDriver {
     waits: Vec<SiteWait>,
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
-    exits_at: Instant,
     strays_at: Instant,
     forgets: u32,
 }
@@ -121,7 +117,7 @@ impl SlurmDriver {
     /// they say, or if the directory cannot be used.
     pub fn open(settings: SlurmSettings, site: &Site) -> anyhow::Result<SlurmDriver> {
         use anyhow::Context as _;
-        for name in ["allocations", "finished", inside::BIN, name::STARTS] {
+        for name in ["allocations", "finished", inside::BIN, name::NEWS] {
             private_dir(&settings.state_dir.join(name))?;
         }
         inside::install(&settings.state_dir, &settings.exe)?;
@@ -153,7 +149,6 @@ impl SlurmDriver {
             waits: Vec::new(),
             changed: BTreeSet::new(),
             judged: (0, None),
-            exits_at: now,
             strays_at: now,
             forgets: 0,
         };
@@ -284,7 +279,7 @@ impl Driver for SlurmDriver {
     fn refresh(&mut self) -> Vec<AllocationId> {
         self.take_submitted();
         self.take_machines();
-        self.take_starts();
+        self.take_news();
         self.let_go();
         let (snapshot, _) = self.desk.view();
         let rested = self.judged.1.is_none_or(|at| at.elapsed() > JUDGE_PERIOD);
@@ -294,17 +289,6 @@ impl Driver for SlurmDriver {
                 self.look_at(id);
             }
             self.cancel_strays();
-        } else if self.exits_at.elapsed() > EXIT_PERIOD {
-            self.exits_at = Instant::now();
-            let running = |(_, live): &(&AllocationId, &Live)| live.stage == Stage::Running;
-            let ids: Vec<_> = self.live.iter().filter(running).map(|(id, _)| *id).collect();
-            for id in ids {
-                let dir = self.dir(id);
-                let is_news = self.live.get(&id).is_some_and(|live| live.started.is_none());
-                if is_news || dir.has(name::EXIT) {
-                    self.look_at(id);
-                }
-            }
         }
         for (id, live) in &mut self.live {
             if !live.shown && !live.fence && live.born.elapsed() > WAITING_SHOWN {

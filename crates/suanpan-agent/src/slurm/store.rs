@@ -7,7 +7,7 @@ use crate::local::files::{Dir, Exit};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use suanpan_model::id::Generation;
 use suanpan_model::job::{End, PayloadReach, Usage};
 use suanpan_model::time::Timestamp;
@@ -136,8 +136,8 @@ pub mod name {
     pub const ALIVE: &str = "alive";
     /// Written before the payload is started; a directory if it never will be.
     pub const STARTED: &str = "started";
-    /// Directory of the state directory with a file for each job that waits to go on.
-    pub const STARTS: &str = "starts";
+    /// Directory of the state directory with a file for each job that waits to go on or ended.
+    pub const NEWS: &str = "news";
     /// The payload asked Slurm to run the job again.
     pub const REQUEUE: &str = "requeue";
     /// When the payload was first started.
@@ -150,12 +150,14 @@ pub fn fence(generation: Generation) -> String {
     format!("start.{generation}")
 }
 
-/// Where the supervisor of the allocation of this directory tells that it began: a file of the
-/// allocation's number, so that the agent finds all of them at one look.
-#[must_use]
-pub fn spool_of(dir: &Dir) -> Option<PathBuf> {
-    let state_dir = dir.0.parent()?.parent()?;
-    Some(state_dir.join(name::STARTS).join(dir.0.file_name()?))
+/// The supervisor of the allocation of this directory tells that it began, or ended: by a file of
+/// the allocation's number, so that the agent finds all of them at one look. If it cannot be made,
+/// the agent finds the fence or the exit file at its next look at everything.
+pub fn tell(dir: &Dir) {
+    let state_dir = dir.0.parent().and_then(Path::parent);
+    if let (Some(state_dir), Some(number)) = (state_dir, dir.0.file_name()) {
+        let _ = File::create(state_dir.join(name::NEWS).join(number));
+    }
 }
 
 /// Lets a supervisor go on that wrote its fence. The answer is in the fence itself: that a file

@@ -128,7 +128,7 @@ impl Job {
             return Err(io::Error::other(why));
         }
         failpoint::reached("slurm-after-fence");
-        self.ask_to_go();
+        store::tell(&self.dir);
         let run = self.given.run().ok_or_else(|| io::Error::other("an order to stop"))?;
         let mut ended_there = false;
         let mut stopped = || {
@@ -182,14 +182,6 @@ impl Job {
 
     fn is_stopped(&self) -> bool {
         self.dir.marked("stop").is_some() || self.dir.has(name::END)
-    }
-
-    /// Tells the agent that this job has its nodes.
-    fn ask_to_go(&self) {
-        // If it cannot be written, the agent finds the fence at its next look.
-        if let Some(spool) = store::spool_of(&self.dir) {
-            let _ = File::create(spool);
-        }
     }
 
     /// Waits until the control plane knows that this starts: what it withdrew while the site was
@@ -428,7 +420,9 @@ impl Job {
         let exit = Exit { generation: self.generation, started_at, at: now(), outcome };
         let _ = fs::remove_dir_all(self.dir.file("tmp"));
         failpoint::reached("slurm-before-exit-file");
-        self.dir.write(name::EXIT, &JobExit { exit, word })
+        self.dir.write(name::EXIT, &JobExit { exit, word })?;
+        store::tell(&self.dir);
+        Ok(())
     }
 }
 

@@ -241,7 +241,8 @@ fn over(sight: &Sight<'_>, lasted: Duration, progress: Progress) -> Verdict {
             Verdict::Refuse(text("it was cancelled at the site before it began"))
         }
         (_, _) => Verdict::Refuse(match over.code {
-            Some((126 | 127, _)) => {
+            // 2 is ENOENT: Slurm could not run the script, because its interpreter is not there.
+            Some((2 | 126 | 127, _)) => {
                 text("its node does not see the agent's state directory or binary")
             }
             Some((code, _)) => format!("it ended at the site before it began (exit code {code})"),

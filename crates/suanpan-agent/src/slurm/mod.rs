@@ -120,6 +120,7 @@ impl SlurmDriver {
         for name in ["allocations", "finished", inside::BIN, name::NEWS] {
             private_dir(&settings.state_dir.join(name))?;
         }
+        submit::check_exe(&settings.exe).map_err(anyhow::Error::msg)?;
         inside::install(&settings.state_dir, &settings.exe)?;
         let answer = client::run("sbatch", &client::words(&["--version"]), client::ASK_LIMIT);
         let answer = answer.map_err(|trouble| anyhow::anyhow!("Slurm's commands: {trouble}"))?;

@@ -8,8 +8,9 @@
 
 use super::mark::Mark;
 use super::store::Assignment;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use suanpan_model::hostlist::Hostlist;
+use suanpan_model::id::Generation;
 use suanpan_model::job::{Given, GpuForm, Launch, MemoryForm, Requeue, Sharing};
 use suanpan_model::signal::{SignalSpec, SignalTarget};
 use suanpan_site::order::RunOrder;
@@ -146,24 +147,40 @@ fn nodes(given: &Assignment, launch: &Launch, add: Add<'_>) {
     }
 }
 
-/// The script that Slurm keeps: it becomes our supervisor, which starts the user's script. A node
-/// that cannot see the agent's files says so and starts nothing.
-#[must_use]
-pub fn site_script(exe: &Path, dir: &Path, mark: &Mark) -> String {
-    let (exe, dir) = (quoted(&exe.display().to_string()), quoted(&dir.display().to_string()));
-    format!(
-        "#!/bin/sh\n# {mark}\n\
-         [ -x {exe} ] && [ -d {dir} ] || {{\n\
-         \x20   echo \"suanpan: this node does not see {dir}; nothing was started\" >&2\n\
-         \x20   exit 126\n}}\n\
-         exec {exe} slurm-supervise {dir} {}\n",
-        mark.generation
-    )
+/// Longest path of the binary: older kernels read 127 bytes of a script's first line (execve(2)).
+const EXE_MAX: usize = 127 - "#! ".len() - SUPERVISE.len();
+
+/// The hidden verb.
+const SUPERVISE: &str = "slurm-supervise";
+
+/// Whether the binary can be what runs a script.
+///
+/// # Errors
+/// What is wrong with its path.
+pub fn check_exe(exe: &Path) -> Result<(), String> {
+    let text = exe.display().to_string();
+    if text.len() <= EXE_MAX && !text.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(format!(
+        "the binary's path `{text}` cannot stand in the first line of a script; expected at most \
+         {EXE_MAX} bytes without spaces: install it under a shorter path"
+    ))
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// The script that Slurm keeps: our supervisor runs it, and finds in it whose it is
+/// ([`read_site_script`]). A shell in between would cost as much as the supervisor's own start.
+#[must_use]
+pub fn site_script(exe: &Path, dir: &Path, mark: &Mark) -> String {
+    format!("#!{} {SUPERVISE}\n# {mark}\n# {}\n", exe.display(), dir.display())
+}
+
+/// The allocation's directory, and the generation that was submitted.
+#[must_use]
+pub fn read_site_script(text: &str) -> Option<(PathBuf, Generation)> {
+    let mut lines = text.lines().skip(1).map(|line| line.strip_prefix("# "));
+    let (mark, dir) = (lines.next()??, lines.next()??);
+    Some((PathBuf::from(dir), Mark::find(mark)?.generation))
 }
 
 /// The words after `scancel` that tell a job that it will be stopped: TERM to all of its processes,

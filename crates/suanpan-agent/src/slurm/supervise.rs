@@ -8,6 +8,7 @@
 //! that Slurm's record agrees.
 
 use super::store::{self, Assignment, JobExit, Word, name, never_started};
+use super::submit;
 use crate::data::{board, contract};
 use crate::failpoint;
 use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
@@ -50,24 +51,34 @@ const LIMIT_NEAR: Duration = Duration::from_secs(10);
 /// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
 const NOTHING_RUN: i32 = 75;
 
-/// Becomes the supervisor of a job; ends the process as the job's script ended.
-pub fn supervise(dir: &Path, generation: &str) -> ! {
+/// Exit code of a start on a node that does not see the job's directory.
+const NOT_SEEN: i32 = 126;
+
+/// Becomes the supervisor of the job whose script Slurm started; ends the process as the user's
+/// script ended.
+pub fn supervise(site_script: &Path) -> ! {
     failpoint::set_up();
-    let dir = Dir(dir.to_owned());
-    let code = match generation.parse().map(Generation) {
-        Err(_) => complain(&dir, "the generation is no number"),
-        Ok(generation) => match Job::open(&dir, generation).and_then(|job| job.run()) {
-            Ok(Ended::Code(code)) => code,
-            Ok(Ended::Signal(signal)) => end_by(signal),
-            Err(error) => complain(&dir, &error.to_string()),
-        },
+    let text = fs::read_to_string(site_script).unwrap_or_default();
+    let code = match submit::read_site_script(&text) {
+        None => complain(site_script, "it is not whole", NOTHING_RUN),
+        Some((dir, _)) if !dir.is_dir() => {
+            complain(&dir, "this node does not see it; nothing was started", NOT_SEEN)
+        }
+        Some((dir, generation)) => {
+            let job = Job::open(&Dir(dir.clone()), generation);
+            match job.and_then(|job| job.run()) {
+                Ok(Ended::Code(code)) => code,
+                Ok(Ended::Signal(signal)) => end_by(signal),
+                Err(error) => complain(&dir, &error.to_string(), NOTHING_RUN),
+            }
+        }
     };
     std::process::exit(code)
 }
 
-fn complain(dir: &Dir, text: &str) -> i32 {
-    eprintln!("suanpan: {}: {text}", dir.0.display());
-    NOTHING_RUN
+fn complain(path: &Path, text: &str, code: i32) -> i32 {
+    eprintln!("suanpan: {}: {text}", path.display());
+    code
 }
 
 /// Ends this process by a signal, as its child was.
@@ -427,7 +438,7 @@ impl Job {
 }
 
 /// Starts a program that gets signals, though this process keeps them blocked and a child inherits
-/// that from the thread that starts it. What came before is taken up again by whoever waits for
+/// that. What came before is taken up again by whoever waits for
 /// signals; what comes meanwhile ends this process, as it would end a script in its first line.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
@@ -437,14 +448,11 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
         let number = i32::try_from(found.ssi_signo).unwrap_or(0);
         early.extend(Signal::try_from(number).ok());
     }
-    let child = std::thread::scope(|scope| {
-        let start = scope.spawn(|| {
-            SigSet::empty().thread_set_mask()?;
-            command.spawn()
-        });
-        start.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it died")))
-    })?;
-    // That a child ended is lost while a thread does not block it.
+    SigSet::empty().thread_set_mask()?;
+    let child = command.spawn();
+    SigSet::all().thread_set_mask()?;
+    let child = child?;
+    // That a child ended is lost while it is not blocked.
     for signal in early.into_iter().chain([Signal::SIGCHLD]) {
         kill(Pid::this(), signal)?;
     }

@@ -142,9 +142,11 @@ fn a_code_that_only_accounting_knows_is_waited_for() {
 
 #[test]
 fn a_node_that_cannot_see_the_agent_starts_nothing() {
-    let blind = Sight { over: over(SlurmEnd::Failed, Some((126, 0))), ..sight() };
-    let verdict = judged(&blind, SECOND).1;
-    assert!(matches!(&verdict, Verdict::Refuse(why) if why.contains("see")), "{verdict:?}");
+    for code in [2, 126] {
+        let blind = Sight { over: over(SlurmEnd::Failed, Some((code, 0))), ..sight() };
+        let verdict = judged(&blind, SECOND).1;
+        assert!(matches!(&verdict, Verdict::Refuse(why) if why.contains("see")), "{verdict:?}");
+    }
 }
 
 #[test]

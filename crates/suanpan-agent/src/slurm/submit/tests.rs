@@ -174,14 +174,23 @@ fn constraints_are_those_that_slurm_knows() {
 }
 
 #[test]
-fn the_script_that_slurm_keeps_survives_odd_paths() {
-    let script =
-        site_script(Path::new("/opt/it's/suanpan"), Path::new("/s/allocations/5"), &mark());
-    assert!(script.starts_with("#!/bin/sh\n"), "{script}");
-    assert!(
-        script.ends_with("exec '/opt/it'\\''s/suanpan' slurm-supervise '/s/allocations/5' 1\n"),
-        "{script}"
-    );
+fn the_script_that_slurm_keeps_says_whose_it_is() {
+    let dir = Path::new("/s/it's here/allocations/5");
+    let script = site_script(Path::new("/opt/it's/suanpan"), dir, &mark());
+    assert!(script.starts_with("#!/opt/it's/suanpan slurm-supervise\n"), "{script}");
+    assert_eq!(read_site_script(&script), Some((dir.to_owned(), mark().generation)));
+    for cut in ["", "#!/bin/sh\n", &script[..script.len() / 2]] {
+        assert_ne!(read_site_script(cut), Some((dir.to_owned(), mark().generation)), "{cut}");
+    }
+}
+
+#[test]
+fn a_binary_that_cannot_run_a_script_is_refused() {
+    assert_eq!(check_exe(Path::new("/opt/suanpan/bin/suanpan")), Ok(()));
+    for path in ["/opt/my tools/suanpan".to_owned(), format!("/{}/suanpan", "a".repeat(110))] {
+        let why = check_exe(Path::new(&path)).expect_err("refused");
+        assert!(why.contains(&path) && why.contains("expected"), "{why}");
+    }
 }
 
 #[test]

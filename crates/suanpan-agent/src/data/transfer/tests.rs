@@ -2,6 +2,7 @@ use super::*;
 use crate::data::chunker::chunk_of;
 use crate::data::store::manifest_bytes;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use suanpan_model::dataset::{FileEntry, Mode};
 
 fn bytes_of(number: u32) -> Vec<u8> {
@@ -23,6 +24,8 @@ enum Manner {
     Half,
     /// Flips a byte of each third chunk.
     Flips,
+    /// Is there only once a byte was flipped elsewhere.
+    Late,
     /// Its connections break after three chunks.
     Breaks,
     Unreachable,
@@ -31,11 +34,13 @@ enum Manner {
 struct Sites {
     manners: Vec<(&'static str, Manner)>,
     sent: Arc<Mutex<Vec<(String, BlobHash)>>>,
+    flipped: Arc<AtomicBool>,
 }
 
 struct Site {
     name: String,
     manner: Manner,
+    flipped: Arc<AtomicBool>,
     asked: VecDeque<BlobHash>,
     answered: u32,
     sent: Arc<Mutex<Vec<(String, BlobHash)>>>,
@@ -48,8 +53,18 @@ impl Fetch for Sites {
         if manner == Manner::Unreachable {
             return Err(format!("{site}: connection refused"));
         }
-        let sent = Arc::clone(&self.sent);
-        Ok(Box::new(Site { name: site, manner, asked: VecDeque::new(), answered: 0, sent }))
+        while manner == Manner::Late && !self.flipped.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let (sent, flipped) = (Arc::clone(&self.sent), Arc::clone(&self.flipped));
+        Ok(Box::new(Site {
+            name: site,
+            manner,
+            flipped,
+            asked: VecDeque::new(),
+            answered: 0,
+            sent,
+        }))
     }
 }
 
@@ -72,6 +87,7 @@ impl Stream for Site {
         *bytes = bytes_of(number);
         if self.manner == Manner::Flips && number % 3 == 0 {
             bytes[77] ^= 1;
+            self.flipped.store(true, Ordering::SeqCst);
         } else {
             self.sent.lock().expect("no panic").push((self.name.clone(), hash));
         }
@@ -86,7 +102,8 @@ fn sources(names: &[&str]) -> Vec<ChunkSource> {
 
 fn run(store: &Store, manners: &[(&'static str, Manner)], count: u32) -> (Done, usize) {
     let sent = Arc::new(Mutex::new(Vec::new()));
-    let sites = Sites { manners: manners.to_vec(), sent: Arc::clone(&sent) };
+    let flipped = Arc::default();
+    let sites = Sites { manners: manners.to_vec(), sent: Arc::clone(&sent), flipped };
     let (hash, manifest) = manifest(count);
     let progress = Arc::new(Progress::new(manifest.bytes()));
     let (paces, shutdown) = (Paces::default(), Shutdown::default());
@@ -120,7 +137,7 @@ fn several_sources_share_the_work() {
 fn a_flipped_byte_is_found_reported_and_asked_elsewhere() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::open(dir.path(), None).expect("a store");
-    let (done, sent) = run(&store, &[("bad", Manner::Flips), ("good", Manner::Good)], 120);
+    let (done, sent) = run(&store, &[("bad", Manner::Flips), ("good", Manner::Late)], 120);
     assert_eq!((done.failure, sent), (None, 120));
     let told = |report: &&TransferReport| {
         let came = report.error.as_deref().is_some_and(|error| error.contains("came changed"));

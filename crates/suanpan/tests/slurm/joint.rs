@@ -51,7 +51,8 @@ fn start(hub: [LinkSpec; 3]) -> Option<Scene> {
         link("far", "middle", quality(30.0, other)),
     ];
     let links = hub.into_iter().chain(between).collect();
-    let disk = 400 + 4 * u32::try_from(input_mb()).expect("some hundred");
+    // Four datasets, each as a job's files, as chunks and as what a job reads.
+    let disk = 400 + 12 * u32::try_from(input_mb()).expect("some hundred");
     let spots = [FAR, NEAR, MIDDLE];
     let spec = Spec { sites: spots.map(|(name, ..)| site(name, disk)).into(), links };
     let places =

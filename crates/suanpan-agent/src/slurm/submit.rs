@@ -148,7 +148,7 @@ fn nodes(given: &Assignment, launch: &Launch, add: Add<'_>) {
 }
 
 /// Longest path of the binary: older kernels read 127 bytes of a script's first line (execve(2)).
-const EXE_MAX: usize = 127 - "#! ".len() - SUPERVISE.len();
+const EXE_MAX: usize = 127 - "#! \n".len() - SUPERVISE.len();
 
 /// The hidden verb.
 const SUPERVISE: &str = "slurm-supervise";

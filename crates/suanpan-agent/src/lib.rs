@@ -59,7 +59,7 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     match verb {
         "supervise" => supervise(&path()?),
         "gate" => local::gate::gate(&path()?),
-        "slurm-supervise" => slurm::supervise::supervise(&path()?),
+        slurm::submit::SUPERVISE => slurm::supervise::supervise(&path()?),
         "slurm-inside" => Some(slurm::inside::run(&path()?, args.get(3)?.to_str()?, &args[4..])),
         "enter" => Some(local::enter::enter(&args[2..])),
         "shim" => {

@@ -147,11 +147,11 @@ fn nodes(given: &Assignment, launch: &Launch, add: Add<'_>) {
     }
 }
 
+/// The hidden verb of the supervisor inside a job.
+pub const SUPERVISE: &str = "slurm-supervise";
+
 /// Longest path of the binary: older kernels read 127 bytes of a script's first line (execve(2)).
 const EXE_MAX: usize = 127 - "#! \n".len() - SUPERVISE.len();
-
-/// The hidden verb.
-const SUPERVISE: &str = "slurm-supervise";
 
 /// Whether the binary can be what runs a script.
 ///

@@ -438,8 +438,8 @@ impl Job {
 }
 
 /// Starts a program that gets signals, though this process keeps them blocked and a child inherits
-/// that. What came before is taken up again by whoever waits for
-/// signals; what comes meanwhile ends this process, as it would end a script in its first line.
+/// that. What came before is taken up again by whoever waits for signals; what comes meanwhile
+/// ends this process, as it would end a script in its first line.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
     let pending = SignalFd::with_flags(&SigSet::all(), flags)?;

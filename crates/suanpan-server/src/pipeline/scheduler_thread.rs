@@ -177,10 +177,6 @@ enum Due {
 /// backlog costs a third of one processor and not all of it; but never longer than so much.
 const REST: (u32, Duration) = (2, Duration::from_millis(200));
 
-/// And never shorter than so much: a stream of changes is planned together, and one that comes
-/// alone at once.
-const REST_MIN: Duration = Duration::from_millis(25);
-
 impl SchedulerThread {
     /// The first cycle, before anything else runs.
     pub(crate) fn first_cycle(&mut self) {
@@ -228,7 +224,7 @@ impl SchedulerThread {
                 let planned;
                 (due, planned) = self.cycle(began);
                 cycled = Instant::now();
-                let rest = (planned * REST.0).min(REST.1).max(REST_MIN.max(self.options.gather));
+                let rest = (planned * REST.0).min(REST.1).max(self.options.gather);
                 rested = cycled + rest;
             }
         }

@@ -72,7 +72,7 @@ fn fresh(run: fn(&Scene, &str, usize) -> Took, jobs: usize) -> Option<Took> {
 #[test]
 #[ignore = "minutes long, and measures: cargo xtask bench slurm"]
 fn jobs_a_second_beside_sbatch() {
-    let (jobs, rounds) = (number("RATE_JOBS", 2_000), number("RATE_ROUNDS", 1));
+    let (jobs, rounds) = (number("RATE_JOBS", 2_000), number("RATE_ROUNDS", 1).max(1));
     println!(
         "{jobs} jobs of `true` at one site of a real Slurm, from first submission to last end"
     );

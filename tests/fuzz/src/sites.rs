@@ -3,6 +3,7 @@
 use crate::text;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
+use suanpan_agent::peer::frame;
 use suanpan_agent::sitefile;
 use suanpan_agent::slurm::mark::Mark;
 use suanpan_agent::slurm::{parse, submit};
@@ -79,6 +80,22 @@ pub fn agent_wire(body: &[u8]) {
     if let Some(inventory) = again::<Inventory>(body) {
         assert!(inventory.problems().iter().all(|(.., right)| !right.is_empty()));
         again::<Inventory>(&serde_json::to_vec(&inventory.without_nodes()).expect("plain data"));
+    }
+}
+
+/// What agents send each other: nothing panics, and a header that is understood says the same when
+/// it is written and read again.
+pub fn peer_frame(bytes: &[u8]) {
+    headers::<frame::Question>(bytes);
+    headers::<frame::Answer>(bytes);
+}
+
+fn headers<T: Serialize + DeserializeOwned + PartialEq + Debug>(mut bytes: &[u8]) {
+    while let Ok(header) = frame::read::<T>(&mut bytes) {
+        let mut written = Vec::new();
+        frame::write(&mut written, &header).expect("what was read can be written");
+        let same: T = frame::read(&mut written.as_slice()).expect("and read");
+        assert_eq!(same, header);
     }
 }
 

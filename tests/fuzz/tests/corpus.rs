@@ -19,7 +19,7 @@ macro_rules! targets {
 targets! {
     values: walltime, memory, array, dependency, hostlist;
     jobs: sbatch, yaml, submit, manifest;
-    sites: sitefile, slurm_squeue, slurm_sacct, slurm_scontrol, agent_wire;
+    sites: sitefile, slurm_squeue, slurm_sacct, slurm_scontrol, agent_wire, peer_frame;
     logs: swf, openb, sia, gavel, philly, kueue, sacct, jobs, records, experiment;
 }
 

@@ -16,31 +16,46 @@ pub const PROBE_BYTES_MAX: u64 = 256 << 20;
 /// What one agent asks another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Question {
+pub enum Question {
     /// An answer as soon as can be.
     Ping,
     /// So many bytes that do not compress.
-    Probe { bytes: u64 },
+    Probe {
+        /// How many.
+        bytes: u64,
+    },
     /// These chunks, in this order.
-    GetChunks { hashes: Vec<BlobHash> },
+    GetChunks {
+        /// Their hashes.
+        hashes: Vec<BlobHash>,
+    },
 }
 
 /// What it gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Answer {
+pub enum Answer {
     /// To a ping.
     Pong,
     /// A body of so many bytes follows.
-    Bytes { bytes: u64 },
+    Bytes {
+        /// How many.
+        bytes: u64,
+    },
     /// This chunk is not at the site.
     NotHere,
     /// The question is not answered.
-    Refused { reason: String },
+    Refused {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Writes a header.
-pub(super) fn write(to: &mut impl Write, header: &impl Serialize) -> io::Result<()> {
+///
+/// # Errors
+/// If it is longer than a header may be, or what the other end's connection says.
+pub fn write(to: &mut impl Write, header: &impl Serialize) -> io::Result<()> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, header).map_err(io::Error::other)?;
     let length = u32::try_from(frame.len() - 4).ok().filter(|&bytes| bytes <= HEADER_BYTES_MAX);
@@ -50,7 +65,10 @@ pub(super) fn write(to: &mut impl Write, header: &impl Serialize) -> io::Result<
 }
 
 /// Reads a header.
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+///
+/// # Errors
+/// `InvalidData` with what is wrong in it; or what the connection says.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length);

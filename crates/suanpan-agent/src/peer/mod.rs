@@ -37,7 +37,7 @@
 mod channel;
 mod dial;
 mod directory;
-mod frame;
+pub mod frame;
 mod identity;
 mod listen;
 #[cfg(test)]

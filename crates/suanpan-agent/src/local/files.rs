@@ -13,6 +13,9 @@ use suanpan_site::order::{Order, RunOrder};
 use suanpan_site::report::Outcome;
 use suanpan_wire::agent::LogStream;
 
+#[cfg(test)]
+mod tests;
+
 /// What a supervisor needs beside the launch document (`order.json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
@@ -100,7 +103,7 @@ pub struct Exit {
     pub outcome: Outcome,
 }
 
-/// Where the output goes (`outputs.json`), so that it can be read after the end.
+/// Where the output goes ([`OUTPUTS`]), so that it can be read after the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputFiles {
     /// Standard output.
@@ -108,6 +111,9 @@ pub struct OutputFiles {
     /// Standard error; the same file if they are merged.
     pub stderr: PathBuf,
 }
+
+/// Name of [`OutputFiles`].
+pub const OUTPUTS: &str = "outputs.json";
 
 /// An allocation's directory.
 #[derive(Clone, Debug)]
@@ -257,6 +263,23 @@ pub fn numbered(parent: &Path) -> io::Result<Vec<(AllocationId, Dir)>> {
     Ok(found)
 }
 
+/// Puts the directory of a forgotten allocation away. Thousands of them are kept, so of its files
+/// only those of these names stay; directories do, where output may be in a copied working
+/// directory.
+///
+/// # Errors
+/// If it cannot be moved; a file too many is no error.
+pub fn put_away(live: &Dir, finished: &Dir, names: &[&str]) -> io::Result<()> {
+    fs::rename(&live.0, &finished.0)?;
+    for entry in fs::read_dir(&finished.0).into_iter().flatten().flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && !names.iter().any(|name| entry.file_name() == *name) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// Finished allocations older than this are removed with their files.
 const FINISHED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -285,7 +308,7 @@ pub fn prune_finished(state_dir: &Path) -> Vec<AllocationId> {
 #[must_use]
 pub fn output(live: &Dir, finished: &Dir, stream: LogStream) -> Option<PathBuf> {
     for (dir, moved) in [(live, false), (finished, true)] {
-        let Some(files) = dir.read::<OutputFiles>("outputs.json") else { continue };
+        let Some(files) = dir.read::<OutputFiles>(OUTPUTS) else { continue };
         let path = match stream {
             LogStream::Stdout => files.stdout,
             LogStream::Stderr => files.stderr,

@@ -13,8 +13,8 @@
 //!                     stop.<generation> ending.json   asked to stop; what the supervisor does
 //!                     outputs.json exit.json          where the output is; the end of it all
 //!                     lock gate.lock                  held by the living
-//! finished/<id>/      the same, after the control plane forgot it: never run again, output
-//!                     stays readable for a week
+//! finished/<id>/      its end and its output, readable for a week after the control plane forgot
+//!                     it: never run again
 //! bin/                the srun and scontrol shims
 //! ```
 
@@ -29,11 +29,13 @@ pub mod stage;
 pub mod supervisor;
 mod watch;
 
-use crate::data::board::{Board, HoldBack, with_outputs};
+use crate::data::board::{Board, HoldBack, PUBLISH, PUBLISHED, with_outputs};
 use crate::driver::{Driver, LaunchDocument};
 use crate::sitefile::Site;
 use cgroup::JobGroups;
-use files::{Assignment, Dir, Exit, PayloadStart, now, numbered, private_dir, prune_finished};
+use files::{
+    Assignment, Dir, Exit, OUTPUTS, PayloadStart, now, numbered, private_dir, prune_finished, put_away,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -61,6 +63,9 @@ pub struct LocalSettings {
     /// Has data staged and published.
     pub board: Board,
 }
+
+/// What is asked for after the control plane forgot an allocation: how it ended, and its output.
+const KEPT: [&str; 5] = ["exit.json", "payload.json", OUTPUTS, PUBLISH, PUBLISHED];
 
 /// How often a supervisor that is no child of this agent is looked for.
 const PROBE_PERIOD: Duration = Duration::from_millis(400);
@@ -408,7 +413,7 @@ impl Driver for LocalDriver {
     fn forget(&mut self, id: AllocationId) {
         let Some(seen) = self.observed.get(&id).copied() else { return };
         self.groups(id, &self.dir(id)).remove();
-        if let Err(error) = fs::rename(self.dir(id).0, self.finished_dir(id).0) {
+        if let Err(error) = put_away(&self.dir(id), &self.finished_dir(id), &KEPT) {
             tracing::warn!(allocation = id.0, %error, "could not put a finished allocation away");
             return;
         }

@@ -1,7 +1,7 @@
 //! What happens before the payload and after it: the working directory, copies, the script, the
 //! output files, and copying results back.
 
-use super::files::{Assignment, Dir, OutputFiles, private_dir};
+use super::files::{Assignment, Dir, OUTPUTS, OutputFiles, private_dir};
 use super::gate::PayloadPlan;
 use super::{enter, environment};
 use crate::data::contract;
@@ -62,8 +62,8 @@ pub fn stage(
     let workdir = workdir(dir, launch);
     let env = environment::environment(assignment, run, launch, &dir.0, &workdir);
     let (files, stdout, stderr) = open_outputs(run, launch, &workdir)?;
-    dir.write_unsynced("outputs.json", &files)
-        .map_err(|error| Trouble::about("writing outputs.json", &error))?;
+    dir.write_unsynced(OUTPUTS, &files)
+        .map_err(|error| Trouble::about(format!("writing {OUTPUTS}"), &error))?;
     if let Some(setup) = &launch.setup {
         run_setup(dir, assignment, setup, &env, &workdir, [&stdout, &stderr])?;
     }

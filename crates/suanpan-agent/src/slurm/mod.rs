@@ -15,7 +15,8 @@
 //!                     end.json                               what the agent concluded
 //! news/<id>           supervisors that wait to go on or ended
 //! bin/                scontrol and scancel, as scripts find them
-//! finished/<id>/      the same, after the control plane forgot it: never run again
+//! finished/<id>/      its end and where its output is, after the control plane forgot it: never run
+//!                     again
 //! ```
 //!
 //! An acknowledged `sbatch` can be lost and its id given to another job, and a job can have run
@@ -38,10 +39,12 @@ pub mod store;
 pub mod submit;
 pub mod supervise;
 
-use crate::data::board::{Board, with_outputs};
+use crate::data::board::{Board, PUBLISH, PUBLISHED, with_outputs};
 use crate::data::contract;
 use crate::driver::{Driver, LaunchDocument};
-use crate::local::files::{Dir, OutputFiles, now, numbered, private_dir, prune_finished};
+use crate::local::files::{
+    Dir, OUTPUTS, OutputFiles, now, numbered, private_dir, prune_finished, put_away,
+};
 use crate::local::stage;
 use crate::sitefile::Site;
 use desk::{Desk, Machines};
@@ -88,6 +91,9 @@ const CANCEL_PERIOD: Duration = Duration::from_secs(5);
 
 /// Waiting at the site for longer is reported.
 const WAITING_SHOWN: Duration = Duration::from_secs(2);
+
+/// What is asked for after the control plane forgot an allocation: how it ended, and its output.
+const KEPT: [&str; 4] = [name::END, OUTPUTS, PUBLISH, PUBLISHED];
 
 /// Mark that a payload was told that it will be stopped for another job.
 const WARN: &str = "warn";
@@ -332,7 +338,7 @@ impl Driver for SlurmDriver {
                 let stdout = PathBuf::from(files.stdout.replace("%%", "%"));
                 let stderr = files.stderr.map(|path| PathBuf::from(path.replace("%%", "%")));
                 let stderr = stderr.unwrap_or_else(|| stdout.clone());
-                dir.write_unsynced("outputs.json", &OutputFiles { stdout, stderr })?;
+                dir.write_unsynced(OUTPUTS, &OutputFiles { stdout, stderr })?;
                 self.look_at(id);
                 Ok(())
             }
@@ -425,7 +431,7 @@ impl Driver for SlurmDriver {
 
     fn forget(&mut self, id: AllocationId) {
         let Some(seen) = self.observed.get(&id).copied() else { return };
-        if let Err(error) = fs::rename(self.dir(id).0, self.finished_dir(id).0) {
+        if let Err(error) = put_away(&self.dir(id), &self.finished_dir(id), &KEPT) {
             tracing::warn!(allocation = id.0, %error, "could not put a finished allocation away");
             return;
         }

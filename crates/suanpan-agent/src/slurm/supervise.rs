@@ -11,7 +11,7 @@ use super::store::{self, Assignment, JobExit, Word, name, never_started};
 use super::submit;
 use crate::data::{board, contract};
 use crate::failpoint;
-use crate::local::files::{Dir, Exit, OutputFiles, PayloadStart, now};
+use crate::local::files::{Dir, Exit, OUTPUTS, OutputFiles, PayloadStart, now};
 use crate::local::stage::{self, Trouble};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -242,12 +242,12 @@ impl Job {
     /// they are added to. Slurm is told to add to them in any case: a start that runs nothing must
     /// not empty what the first one wrote.
     fn begin_outputs(&self, run: &RunOrder) {
-        let Some(files) = self.dir.read::<OutputFiles>("outputs.json") else { return };
+        let Some(files) = self.dir.read::<OutputFiles>(OUTPUTS) else { return };
         let node = std::env::var("SLURMD_NODENAME").unwrap_or_default();
         let named = |path: &Path| PathBuf::from(path.display().to_string().replace("%N", &node));
         let named = OutputFiles { stdout: named(&files.stdout), stderr: named(&files.stderr) };
         if named != files {
-            let _ = self.dir.write_unsynced("outputs.json", &named);
+            let _ = self.dir.write_unsynced(OUTPUTS, &named);
         }
         // As Slurm does, a requeue at the site begins them anew; one by the network keeps them.
         if run.restarts > 0 || self.launch.open_mode == OpenMode::Append {

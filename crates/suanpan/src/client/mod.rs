@@ -22,6 +22,10 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Longest wait for an answer, beyond what the request itself asks the server to wait.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
+/// Bytes of each of a connection's buffers: one record of TLS. They are filled with zeros first, so
+/// that those of the library, 128 KiB each, took a tenth of the time of a submission.
+const BUFFER_BYTES: usize = 16 << 10;
+
 /// How long a verb that ends at once goes on trying.
 pub const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -73,6 +77,8 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("suanpan/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT_TIME))
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .build();
         Ok(Client {
             agent: Agent::new_with_config(config),

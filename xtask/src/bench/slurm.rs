@@ -4,7 +4,7 @@
 use anyhow::{Context, ensure};
 use std::process::Command;
 
-/// `[JOBS] [ROUNDS] [WAITING]`: jobs in the pairs of rates, how often, and jobs that wait while
+/// `[JOBS] [ROUNDS] [WAITING]`: jobs of each rate, how often, and jobs that wait while
 /// Slurm commands are counted.
 ///
 /// # Errors

@@ -63,8 +63,11 @@ impl Daemons {
         let log = self.dir.join("log").join(format!("{name}.out"));
         let log: File = OpenOptions::new().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        let child = command.spawn()?;
+        let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).unwrap_or(0);
+        // Slurm looks at every process of the machine several times a job, so the dead must not
+        // stay: with those of one lab in the table the next is a tenth slower.
+        std::thread::spawn(move || child.wait());
         let start = started(pid).unwrap_or_default();
         fs::write(self.record(name), format!("{pid} {start}\n"))
     }

@@ -34,7 +34,8 @@ use crate::driver::{Driver, LaunchDocument};
 use crate::sitefile::Site;
 use cgroup::JobGroups;
 use files::{
-    Assignment, Dir, Exit, OUTPUTS, PayloadStart, now, numbered, private_dir, prune_finished, put_away,
+    Assignment, Dir, Exit, OUTPUTS, PayloadStart, now, numbered, private_dir, prune_finished,
+    put_away,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

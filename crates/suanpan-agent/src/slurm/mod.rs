@@ -15,8 +15,8 @@
 //!                     end.json                               what the agent concluded
 //! news/<id>           supervisors that wait to go on or ended
 //! bin/                scontrol and scancel, as scripts find them
-//! finished/<id>/      its end and where its output is, after the control plane forgot it: never run
-//!                     again
+//! finished/<id>/      its end and where its output is, after the control plane forgot it: never
+//!                     run again
 //! ```
 //!
 //! An acknowledged `sbatch` can be lost and its id given to another job, and a job can have run

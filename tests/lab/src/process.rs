@@ -65,10 +65,10 @@ impl Daemons {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).unwrap_or(0);
-        // Slurm looks at every process of the machine several times a job, so the dead must not
-        // stay: with those of one lab in the table the next is a tenth slower.
-        std::thread::spawn(move || child.wait());
         let start = started(pid).unwrap_or_default();
+        // The dead must not stay as zombies: for each job Slurm reads every process of the machine
+        // several times. Not before its start was read, or the number could be another's.
+        std::thread::spawn(move || child.wait());
         fs::write(self.record(name), format!("{pid} {start}\n"))
     }
 

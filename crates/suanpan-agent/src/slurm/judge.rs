@@ -115,7 +115,7 @@ pub enum Stage {
     Exited,
     /// Slurm says that it is over, and there is no exit file.
     Over,
-    /// It is in no queue.
+    /// It is in no queue, and Slurm has no word about it.
     Missing,
 }
 
@@ -153,10 +153,17 @@ pub fn stage(sight: &Sight<'_>) -> Stage {
         }
         Some((SlurmState::Pending, _)) => Stage::Queued,
         Some(_) => Stage::Running,
-        None if sight.over.is_some() => Stage::Over,
+        None if sight.over.is_some() && !began_again(sight) => Stage::Over,
         None if sight.queue == View::Fresh => Stage::Missing,
         None => Stage::Unknown,
     }
+}
+
+/// Whether Slurm's word is about a later start, which ran nothing: a controller that was killed
+/// just after a start begins the job once more. Only its files tell what became of the first one.
+fn began_again(sight: &Sight<'_>) -> bool {
+    let code = sight.over.and_then(|over| over.code);
+    sight.fence && code == Some((submit::NOTHING_RUN, 0))
 }
 
 /// What to do, given how long the stage has lasted.

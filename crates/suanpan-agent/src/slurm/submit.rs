@@ -150,6 +150,9 @@ fn nodes(given: &Assignment, launch: &Launch, add: Add<'_>) {
 /// The hidden verb of the supervisor inside a job.
 pub const SUPERVISE: &str = "slurm-supervise";
 
+/// Exit code of a supervisor that ran nothing (EX_TEMPFAIL, sysexits.h).
+pub const NOTHING_RUN: u8 = 75;
+
 /// Longest path of the binary: older kernels read 127 bytes of a script's first line (execve(2)).
 const EXE_MAX: usize = 127 - "#! \n".len() - SUPERVISE.len();
 

@@ -48,11 +48,8 @@ const EXIT_FILE_MAX: Duration = Duration::from_secs(60);
 /// What ends so near its time limit may have been ended by Slurm.
 const LIMIT_NEAR: Duration = Duration::from_secs(10);
 
-/// Exit code of a start that ran nothing (EX_TEMPFAIL, sysexits.h).
-const NOTHING_RUN: i32 = 75;
-
 /// Exit code of a start on a node that does not see the job's directory.
-const NOT_SEEN: i32 = 126;
+const NOT_SEEN: u8 = 126;
 
 /// Becomes the supervisor of the job whose script Slurm started; ends the process as the user's
 /// script ended.
@@ -60,7 +57,7 @@ pub fn supervise(site_script: &Path) -> ! {
     failpoint::set_up();
     let text = fs::read_to_string(site_script).unwrap_or_default();
     let code = match submit::read_site_script(&text) {
-        None => complain(site_script, "it is not whole", NOTHING_RUN),
+        None => complain(site_script, "it is not whole", submit::NOTHING_RUN),
         Some((dir, _)) if !dir.is_dir() => {
             complain(&dir, "this node does not see it; nothing was started", NOT_SEEN)
         }
@@ -69,16 +66,16 @@ pub fn supervise(site_script: &Path) -> ! {
             match job.and_then(|job| job.run()) {
                 Ok(Ended::Code(code)) => code,
                 Ok(Ended::Signal(signal)) => end_by(signal),
-                Err(error) => complain(&dir, &error.to_string(), NOTHING_RUN),
+                Err(error) => complain(&dir, &error.to_string(), submit::NOTHING_RUN),
             }
         }
     };
     std::process::exit(code)
 }
 
-fn complain(path: &Path, text: &str, code: i32) -> i32 {
+fn complain(path: &Path, text: &str, code: u8) -> i32 {
     eprintln!("suanpan: {}: {text}", path.display());
-    code
+    code.into()
 }
 
 /// Ends this process by a signal, as its child was.

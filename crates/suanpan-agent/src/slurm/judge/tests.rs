@@ -84,6 +84,19 @@ fn a_start_that_slurm_lost_counts_by_its_files() {
 }
 
 #[test]
+fn a_start_that_slurm_repeats_says_nothing_about_the_first() {
+    // The second one left at the fence, and Slurm has its code as the job's.
+    let refused = over(SlurmEnd::Failed, Some((submit::NOTHING_RUN, 0)));
+    let again = Sight { fence: true, over: refused, ..sight() };
+    let waits = Verdict::Wait(Progress::Started);
+    assert_eq!(judged(&again, EXIT_LATE * 100), (Stage::Missing, waits));
+    let silent = Sight { silent: SILENT_MAX + SECOND, ..again.clone() };
+    assert!(matches!(judged(&silent, SECOND).1, Verdict::End(End::Lost, PayloadReach::Started, _)));
+    let ended = Sight { exit: Some(exit(End::Exited { code: 0 }, Word::Ours)), ..again };
+    assert_eq!(judged(&ended, SECOND), (Stage::Exited, Verdict::Exit(refused)));
+}
+
+#[test]
 fn a_job_that_waits_in_vain_is_taken_elsewhere() {
     let turn = row(SlurmState::Pending, "Priority");
     let waits = Sight { live: Some(&turn), ..sight() };

@@ -41,17 +41,23 @@ proptest! {
         prop_assert!((cost(&jobs, &choice) - least).abs() < 1e-9);
     }
 
-    /// For sizes where the exact programme is too large: never over the capacity, and at most a
-    /// tenth over the cheapest (mostly within a hundredth).
+    /// Never over the capacity, and over the cheapest by at most what one job costs for each
+    /// flavor and a fiftieth: a basic solution of the linear relaxation divides so many jobs at
+    /// most, and the prices that are searched for are near its own.
     #[test]
-    fn the_choice_by_prices_is_close(jobs in jobs(40), a in 1u32..40, b in 1u32..20) {
+    fn the_choice_by_prices_is_close(
+        jobs in prop_oneof![9 => jobs(40), 1 => jobs(400)],
+        a in 1u32..80,
+        b in 1u32..40,
+    ) {
         let (configurations, capacity) = (configurations(), [a, b]);
         let exact = cost(&jobs, &choose_exactly(&jobs, &configurations, &capacity));
         let choice = choose_by_prices(&jobs, &configurations, &capacity);
         prop_assert!(feasible(&choice, &configurations, &capacity));
         let close = cost(&jobs, &choice);
         prop_assert!(close >= exact - 1e-9);
-        prop_assert!(close <= 1.1 * exact + 0.2, "{close} against {exact}");
+        let one_job_each = 1.1 * capacity.len() as f64;
+        prop_assert!(close <= 1.02 * exact + one_job_each, "{close} against {exact}");
     }
 }
 

@@ -314,6 +314,7 @@ impl Reader {
             enforced: Vec::new(),
             peer: None,
             data_quota: None,
+            backlog: 0,
         })
     }
 

@@ -42,6 +42,10 @@ pub struct Inventory {
     /// Most bytes of datasets the site keeps that nothing there needs; no limit if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_quota: Option<u64>,
+    /// How many jobs of this network may wait in the site's own queue, so that a short job's place
+    /// is taken at once; 0 where a job comes only once there is room for it.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub backlog: u32,
 }
 
 /// How an agent is known to, and reached by, the agents of other sites.
@@ -110,6 +114,11 @@ pub struct Release {
 
 /// Most releases told of one node: what ends later is told with the last.
 pub const RELEASES_MAX: usize = 8;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if takes &T")]
+fn is_none_at_all(count: &u32) -> bool {
+    *count == 0
+}
 
 fn is_nothing(amount: &Tres) -> bool {
     *amount == Tres::default()
@@ -197,6 +206,7 @@ impl Inventory {
             enforced: Vec::new(),
             peer: None,
             data_quota: self.data_quota,
+            backlog: 0,
         }
     }
 

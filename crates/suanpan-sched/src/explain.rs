@@ -213,7 +213,7 @@ fn foretell(
         now += u32::from(best.start == cycle.now);
         last = last.max(best.start);
         cost = cost.saturating_add(run.class.offers[best.offer].cost);
-        cycle.take(run, best, crate::fit::gang::Rule::Settled);
+        cycle.promise(run, best);
     }
     (now, (tasks <= TASKS_FORETOLD).then_some((last, cost)))
 }

@@ -60,6 +60,7 @@ pub(crate) fn site(name: &str, flavor: Flavor, count: u32, capacity: Tres) -> In
         enforced: Vec::new(),
         peer: None,
         data_quota: None,
+        backlog: 0,
     }
 }
 
@@ -121,7 +122,7 @@ pub(crate) fn pending(job: u64, shape: &Shape) -> Pending {
 pub(crate) fn running(nodes: &[u32], per_node: Tres, ends_by: Timestamp) -> Running {
     let (sharing, ending) = (Sharing::Shared, Ending::AtLimit);
     let (nodes, preemptible, held) = (nodes.to_vec(), None, None);
-    Running { nodes, per_node, sharing, ends_by, ending, preemptible, held }
+    Running { nodes, per_node, sharing, ends_by, ending, preemptible, began: true, held }
 }
 
 /// A snapshot of these clusters, numbered from 1.

@@ -8,7 +8,7 @@
 //! | change | time |
 //! | --- | --- |
 //! | `Pending`, `NotPending` | O(log p + log c); the first job of a new shape also O(pools) |
-//! | `Took`, `Freed`, `EndsBy` | O(log + nodes of the allocation * s) |
+//! | `Took`, `Freed`, `Began` | O(log + nodes of the allocation * s) |
 //! | `Contact` | O(log k) |
 //! | `Quotas` | O(members * cells + all allocations) |
 //! | `Learnt` | O(c + offers of the program's shapes) |
@@ -153,6 +153,8 @@ pub struct Running {
     pub ending: Ending,
     /// Whether it may be stopped for others, and for whom.
     pub preemptible: Option<Preemptible>,
+    /// Whether it began; what did not may wait in its site's own queue.
+    pub began: bool,
     /// What it holds of its project's quota; `None` where there are no quotas.
     pub held: Option<Box<Held>>,
 }
@@ -193,8 +195,8 @@ pub enum Change {
     NotPending(JobId),
     /// An allocation took resources.
     Took(ClusterId, AllocationId, Running),
-    /// An allocation's end is now expected at another time.
-    EndsBy(ClusterId, AllocationId, Timestamp),
+    /// An allocation began, and its end is now expected at this time.
+    Began(ClusterId, AllocationId, Timestamp),
     /// An allocation's resources are free again.
     Freed(ClusterId, AllocationId),
     /// What is known of a program changed; nothing is any more if it is `None`.
@@ -237,11 +239,11 @@ impl Snapshot {
                     self.recount(before, held);
                 }
             }
-            Change::EndsBy(cluster, allocation, ends_by) => {
+            Change::Began(cluster, allocation, ends_by) => {
                 if let Some(view) = self.clusters.get_mut(&cluster)
                     && let Some(running) = view.free(allocation)
                 {
-                    view.take(allocation, Running { ends_by, ..running });
+                    view.take(allocation, Running { ends_by, began: true, ..running });
                 }
             }
             Change::Freed(cluster, allocation) => {
@@ -469,15 +471,34 @@ impl ClusterView {
         Some(running)
     }
 
-    /// Free is the node's room less all that is taken; nothing if a smaller inventory leaves
-    /// less than is taken.
+    /// Free is the node's room less all that is taken; nothing if less is left than is taken.
     fn count_free(&mut self, node: usize) {
-        let used = self.taken[node].iter().fold(Tres::default(), |sum, t| sum.plus(&t.amount));
-        self.free[node] = self.inventory.nodes[node].room().less(&used);
+        self.free[node] = self.inventory.nodes[node].room().less(&self.used(node));
+    }
+
+    fn used(&self, node: usize) -> Tres {
+        self.taken[node].iter().fold(Tres::default(), |sum, taken| sum.plus(&taken.amount))
+    }
+
+    /// What is taken of a node beyond its room: by jobs that wait in the site's own queue, or since
+    /// an inventory that left less.
+    pub(crate) fn owed(&self, node: usize) -> Tres {
+        let room = self.inventory.nodes.get(node).map_or(Tres::default(), Node::room);
+        self.used(node).less(&room)
     }
 
     /// What is taken on a node, by end.
     pub(crate) fn taken(&self, node: usize) -> &[Taken] {
         &self.taken[node]
+    }
+
+    /// How many more jobs may wait in the site's own queue. None where something is closed: the
+    /// site begins them when it likes.
+    pub(crate) fn backlog_left(&self) -> u32 {
+        if self.inventory.backlog == 0 || !self.closures.is_empty() {
+            return 0;
+        }
+        let waiting = self.running.values().filter(|running| !running.began).count();
+        self.inventory.backlog.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX))
     }
 }

@@ -51,17 +51,22 @@ pub struct Window {
 
 impl NodeLine {
     /// The line of a node with `free` at `now`, and the given amounts freed later. `ends` rise in
-    /// time and are all after `now`.
+    /// time and are all after `now`. What is taken beyond what there is, `owed`, comes out of what
+    /// is freed first.
     pub fn new(
         now: Timestamp,
         free: Tres,
+        owed: Tres,
         ends: impl Iterator<Item = (Timestamp, Tres)>,
     ) -> NodeLine {
+        let mut owed = owed;
         let mut steps = Vec::with_capacity(ends.size_hint().0 + 3);
         steps.push(Step { at: now, free });
         let mut last = Step { at: now, free };
         for (at, amount) in ends {
-            let free = last.free.plus(&amount);
+            let left = amount.less(&owed);
+            owed = owed.less(&amount);
+            let free = last.free.plus(&left);
             if at > last.at {
                 steps.push(Step { at, free });
             } else {

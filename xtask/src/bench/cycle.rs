@@ -328,5 +328,6 @@ pub fn inventory(number: u32, name: &str) -> Inventory {
         enforced: Vec::new(),
         peer: None,
         data_quota: None,
+        backlog: 0,
     }
 }

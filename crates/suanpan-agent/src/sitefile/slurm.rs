@@ -4,6 +4,9 @@ use super::{SiteFileError, wrong};
 use serde::Deserialize;
 use suanpan_model::site::DriverKind;
 
+/// Most jobs that may wait at a site whose owner says nothing of it.
+const BACKLOG_MAX: u32 = 256;
+
 /// What a site file says to the `slurm` driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SlurmSite {
@@ -15,6 +18,9 @@ pub struct SlurmSite {
     pub account: Option<String>,
     /// QOS for every submission.
     pub qos: Option<String>,
+    /// Most jobs of the network that may wait in Slurm's queue while short ones end fast; 0 for
+    /// none.
+    pub backlog_max: u32,
 }
 
 /// Which nodes of a Slurm cluster have a flavor.
@@ -33,6 +39,7 @@ pub(super) struct Written {
     partitions: Vec<String>,
     account: Option<String>,
     qos: Option<String>,
+    backlog_max: Option<u32>,
 }
 
 /// What only the `slurm` driver reads; refused by name for the others.
@@ -75,6 +82,8 @@ pub(super) fn site(
             }
         }
     }
-    let Written { partitions, account, qos } = written.slurm.clone().unwrap_or_default();
-    Ok(SlurmSite { rules, partitions, account, qos })
+    let Written { partitions, account, qos, backlog_max } =
+        written.slurm.clone().unwrap_or_default();
+    let backlog_max = backlog_max.unwrap_or(BACKLOG_MAX);
+    Ok(SlurmSite { rules, partitions, account, qos, backlog_max })
 }

@@ -11,6 +11,7 @@ use super::submit::{self, Refusal};
 use super::{CANCEL_PERIOD, SlurmDriver};
 use crate::data::board::HoldBack;
 use crate::local::files::{Exit, now, numbered};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
@@ -203,6 +204,10 @@ impl SlurmDriver {
         let generation = seen.max(dir.marked("stop").unwrap_or_default());
         let conclusion = match ending {
             Ending::Ended(exit) => {
+                if exit.outcome.payload == PayloadReach::Started {
+                    let ran = Duration::from_micros(exit.outcome.usage.wall_us);
+                    self.turnover.ended(ran, Instant::now());
+                }
                 let started_at =
                     exit.started_at.or(self.live.get(&id).and_then(|live| live.started));
                 Conclusion::Ended(Exit { generation, started_at, ..exit })
@@ -318,7 +323,9 @@ impl SlurmDriver {
     }
 
     /// Jobs of ours that are over for the control plane and still in the queue: the rests of
-    /// submissions that were repeated, or of starts that the controller lost.
+    /// submissions that were repeated, or of starts that the controller lost. Only those that the
+    /// queue had once they were over: a job that ended since the queue was seen is not waiting, and
+    /// would be told to its user as cancelled.
     pub(super) fn cancel_strays(&mut self) {
         if self.strays_at.elapsed() < CANCEL_PERIOD {
             return;
@@ -331,8 +338,13 @@ impl SlurmDriver {
         };
         let strays = snapshot.by_mark.iter().filter(|(mark, _)| over(mark));
         let pending = |row: &&QueueRow| row.state == SlurmState::Pending;
-        let ids: Vec<u64> =
+        let ids: BTreeSet<u64> =
             strays.flat_map(|(_, rows)| rows.iter().filter(pending).map(|row| row.id)).collect();
-        self.desk.cancel(ids);
+        self.strays.retain(|id, _| ids.contains(id));
+        for id in ids {
+            self.strays.entry(id).or_insert(self.strays_at);
+        }
+        let seen_since = self.strays.iter().filter(|(_, since)| snapshot.asked > Some(**since));
+        self.desk.cancel(seen_since.map(|(id, _)| *id));
     }
 }

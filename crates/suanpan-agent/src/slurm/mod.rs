@@ -38,6 +38,7 @@ pub mod parse;
 pub mod store;
 pub mod submit;
 pub mod supervise;
+mod turnover;
 
 use crate::data::board::{Board, PUBLISH, PUBLISHED, with_outputs};
 use crate::data::contract;
@@ -67,6 +68,7 @@ use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Report};
 use suanpan_wire::agent::{LogStream, SiteWait};
+use turnover::Turnover;
 
 /// What the driver is told once.
 #[derive(Clone)]
@@ -112,7 +114,11 @@ pub struct SlurmDriver {
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     strays_at: Instant,
+    /// What was to be cancelled when it was last looked for, and since when.
+    strays: BTreeMap<u64, Instant>,
     forgets: u32,
+    turnover: Turnover,
+    backlog: u32,
 }
 
 impl SlurmDriver {
@@ -157,7 +163,10 @@ impl SlurmDriver {
             changed: BTreeSet::new(),
             judged: (0, None),
             strays_at: now,
+            strays: BTreeMap::new(),
             forgets: 0,
+            turnover: Turnover::new(now),
+            backlog: 0,
         };
         driver.scan()?;
         Ok(driver)
@@ -235,9 +244,17 @@ impl SlurmDriver {
         let per_node: BTreeMap<AllocationId, Tres> =
             self.live.iter().map(|(id, live)| (*id, live.per_node)).collect();
         match inventory::inventory(&self.site, &self.machines, &per_node) {
-            Ok(inventory) => self.inventory = Some(inventory),
+            Ok(inventory) => {
+                self.backlog = self.backlog_now();
+                self.inventory = Some(Inventory { backlog: self.backlog, ..inventory });
+            }
             Err(error) => tracing::error!(%error, "what Slurm says of its nodes is not used"),
         }
+    }
+
+    /// As many jobs as turn over may wait in Slurm's queue, if its owner lets them.
+    fn backlog_now(&mut self) -> u32 {
+        self.turnover.backlog(Instant::now()).min(self.site.slurm.backlog_max)
     }
 
     fn assignment(&self, order: &Order) -> io::Result<Assignment> {
@@ -304,6 +321,9 @@ impl Driver for SlurmDriver {
             }
         }
         self.desk.set_live(self.live.len());
+        if self.backlog_now() != self.backlog {
+            self.find_inventory();
+        }
         std::mem::take(&mut self.changed).into_iter().collect()
     }
 

@@ -4,7 +4,7 @@
 use crate::command::{Caller, CommitPlan};
 use crate::event::{Event, PlacedAllocation};
 use crate::rejection::Rejection;
-use crate::state::{Allocation, Job, State};
+use crate::state::{Allocation, Cluster, Job, State};
 use std::collections::{BTreeMap, BTreeSet};
 use suanpan_ledger::TransferId;
 use suanpan_model::id::{AllocationId, ClusterId, JobId};
@@ -28,8 +28,15 @@ pub(crate) fn decide(
     if *caller != Caller::System {
         return Err(Rejection::SystemOnly);
     }
-    let (taken, ready, book) = (BTreeMap::new(), BTreeMap::new(), state.derived.book.clone());
-    let mut judge = Judge { state, at, taken, ready, homes: BTreeMap::new(), book };
+    let mut judge = Judge {
+        state,
+        at,
+        taken: BTreeMap::new(),
+        backlogs: BTreeMap::new(),
+        ready: BTreeMap::new(),
+        homes: BTreeMap::new(),
+        book: state.derived.book.clone(),
+    };
     let mut allocations: Vec<PlacedAllocation> = Vec::with_capacity(plan.placements.len());
     for placement in &plan.placements {
         let number = allocations.len() as u64;
@@ -93,6 +100,8 @@ struct Judge<'a> {
     state: &'a State,
     at: Timestamp,
     taken: BTreeMap<(ClusterId, u32), Tres>,
+    /// How many more jobs may wait in a cluster's own queue; filled in where it matters.
+    backlogs: BTreeMap<ClusterId, u32>,
     ready: BTreeMap<JobId, Ready<'a>>,
     /// Where this plan last placed something of a job.
     homes: BTreeMap<JobId, ClusterId>,
@@ -138,7 +147,7 @@ impl<'a> Judge<'a> {
         let node = |index: &u32| &inventory.nodes[*index as usize];
         let flavor = &inventory.flavor_of(node(&placement.nodes[0])).name;
         let held = self.permitted(job, flavor, &per_node)?;
-        self.take(placement, &cluster.free, &per_node)?;
+        self.take(placement, cluster, inventory, &per_node)?;
         let position = self.next_ready(job)?;
         self.homes.insert(job.id, placement.cluster);
         if let (Some(book), Some((queue, amounts))) = (&mut self.book, held) {
@@ -194,8 +203,16 @@ impl<'a> Judge<'a> {
         fits.then_some(Some((queue, amounts)))
     }
 
-    /// Takes the nodes' amounts, all or none.
-    fn take(&mut self, placement: &Placement, free: &[Tres], per_node: &Tres) -> Option<()> {
+    /// Takes the nodes' amounts, all or none: what is free, or, where the job may wait in the
+    /// cluster's own queue, what will be.
+    fn take(
+        &mut self,
+        placement: &Placement,
+        cluster: &Cluster,
+        inventory: &Inventory,
+        per_node: &Tres,
+    ) -> Option<()> {
+        let left = self.backlog_left(placement.cluster, cluster, inventory);
         let mut sums = Vec::with_capacity(placement.nodes.len());
         for (number, node) in placement.nodes.iter().enumerate() {
             if placement.nodes[..number].contains(node) {
@@ -203,13 +220,30 @@ impl<'a> Judge<'a> {
             }
             let key = (placement.cluster, *node);
             let sum = self.taken.get(&key).copied().unwrap_or_default().plus(per_node);
-            if !free.get(*node as usize)?.covers(&sum) {
+            let is_free = cluster.free.get(*node as usize)?.covers(&sum);
+            let fits = inventory.nodes.get(*node as usize)?.room().covers(per_node);
+            if !is_free && (left == 0 || !fits) {
                 return None;
             }
             sums.push((key, sum));
         }
         self.taken.extend(sums);
+        self.backlogs.insert(placement.cluster, left.saturating_sub(1));
         Some(())
+    }
+
+    /// How many more jobs may wait in a cluster's own queue: none where something is closed, since
+    /// the cluster begins them when it likes.
+    fn backlog_left(&self, id: ClusterId, cluster: &Cluster, inventory: &Inventory) -> u32 {
+        let count = || {
+            if inventory.backlog == 0 || !cluster.closures.is_empty() {
+                return 0;
+            }
+            let lives = cluster.allocations.iter().map(|id| &self.state.allocations[id]);
+            let waiting = lives.filter(|live| live.started_at.is_none()).count();
+            inventory.backlog.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX))
+        };
+        self.backlogs.get(&id).copied().unwrap_or_else(count)
     }
 
     /// The lowest task of a job that is ready and not placed by this plan yet.

@@ -246,7 +246,7 @@ impl State {
         allocation.started_at = Some(at);
         let (job, cluster) = (allocation.placed.job, allocation.placed.cluster);
         let ends_by = allocation.ends_by();
-        self.emit(|| Change::EndsBy(cluster, id, ends_by));
+        self.emit(|| Change::Began(cluster, id, ends_by));
         let first = self.job_mut(job);
         if first.first_started.is_none() {
             first.first_started = Some(at);

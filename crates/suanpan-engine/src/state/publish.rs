@@ -127,6 +127,7 @@ impl State {
             ends_by: allocation.ends_by(),
             ending: allocation.ending(),
             preemptible: self.preemptible(allocation),
+            began: allocation.started_at.is_some(),
             held: self.held(allocation).map(Box::new),
         };
         Change::Took(placed.cluster, placed.id, running)
@@ -290,8 +291,8 @@ impl Allocation {
         }
     }
 
-    /// When its time limit ends: counted from the start, or from placement until it started. What
-    /// is being stopped should have ended already; what has a grace has ended by its end.
+    /// When its time limit ends: counted from the start, or until it started from the latest start
+    /// that was foretold. What is being stopped should have ended already; what has a grace has ended by its end.
     pub(super) fn ends_by(&self) -> Timestamp {
         if self.stopping.is_some() {
             return self.placed_at;
@@ -301,7 +302,9 @@ impl Allocation {
     }
 
     fn limit_ends(&self) -> Timestamp {
-        let from = self.started_at.unwrap_or(self.placed_at.plus(self.placed.prediction.stage));
+        let foretold = &self.placed.prediction;
+        let latest = || self.placed_at.max(foretold.start_latest).plus(foretold.stage);
+        let from = self.started_at.unwrap_or_else(latest);
         from.plus(Seconds(u64::from(self.placed.time_limit.seconds())))
     }
 

@@ -61,7 +61,7 @@ fn membership() -> impl Strategy<Value = String> {
         1 | 2 => format!("join {name} token={token}{id} as=9{id}"),
         3 => format!("approve {id}"),
         4 => format!("revoke {id}"),
-        _ => format!("inventory {id} {name} nodes=2"),
+        _ => format!("inventory {id} {name} nodes=2 backlog={token}"),
     })
 }
 
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn invariants_hold(lines in prop::collection::vec(line(), 1..60)) {
-        let script = format!("site sh nodes=2 cpus=2 quota=150\nsite gy nodes=1 cpus=4\n{}\n", lines.join("\n"));
+        let script = format!("site sh nodes=2 cpus=2 quota=150\nsite gy nodes=1 cpus=4 backlog=2\n{}\n", lines.join("\n"));
         let first = world::run(&script);
         prop_assert_eq!(&first, &world::run(&script), "the same script prints the same");
     }

@@ -781,7 +781,8 @@ fn spec(words: &Words, now: Timestamp) -> JobSpec {
     }
 }
 
-/// `site NAME [quota=BYTES] [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000] [driver=slurm]`:
+/// `site NAME [quota=BYTES] [nodes=2] [cpus=4] [mem=8G] [price=0.36] [speed=1000] [driver=slurm]
+/// [backlog=0]`:
 /// one partition, one flavor.
 pub fn inventory(name: &str, words: &Words) -> Inventory {
     let number = |key: &str, default: u32| {
@@ -834,5 +835,6 @@ pub fn inventory(name: &str, words: &Words) -> Inventory {
         enforced: Vec::new(),
         peer: None,
         data_quota: words.get("quota").map(|text| text.parse().expect("bytes")),
+        backlog: number("backlog", 0),
     }
 }

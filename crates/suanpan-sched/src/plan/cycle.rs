@@ -45,6 +45,9 @@ pub(crate) struct Stand<'a> {
     pub(crate) soon: Vec<Tres>,
     /// What this cycle stops.
     pub(crate) stopped: Vec<AllocationId>,
+    /// How many more jobs may wait in the site's own queue, in their order: none once a job is
+    /// promised a start here.
+    backlog_left: u32,
 }
 
 /// A cluster as jobs see it that may use the same closures.
@@ -156,7 +159,8 @@ impl<'a> Cycle<'a> {
             let lanes = users.iter().map(lane).collect();
             let free = view.free.clone();
             let soon = if preempting { soon(view, now) } else { Vec::new() };
-            Stand { id, view, lanes, free, soon, stopped: Vec::new() }
+            let backlog_left = view.backlog_left();
+            Stand { id, view, lanes, free, soon, stopped: Vec::new(), backlog_left }
         };
         let stands = snapshot.clusters.iter().map(stand).collect();
         Cycle { snapshot, policy, now, ration, stands }
@@ -354,8 +358,31 @@ impl<'a> Cycle<'a> {
         stand.free[node as usize].covers(&amount_on(run.shape, capacity))
     }
 
+    /// Whether a job goes to its site now: its nodes are free, or it may wait for them there.
+    pub(crate) fn goes_now(&self, run: &ClassRun<'_>, choice: Choice) -> bool {
+        choice.start == self.now || self.stand(run, choice.offer).backlog_left > 0
+    }
+
+    /// Takes the nodes of a job that goes to its site.
+    pub(crate) fn send(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
+        let chosen = self.take(run, choice, rule);
+        self.count(run, choice.offer, &chosen);
+        let stand = self.stand_mut(run, choice.offer);
+        stand.backlog_left = stand.backlog_left.saturating_sub(1);
+        chosen
+    }
+
+    /// Takes the nodes of a job that is promised its start: nothing passes it in its site's queue.
+    pub(crate) fn promise(&mut self, run: &ClassRun<'_>, choice: Choice) {
+        let chosen = self.take(run, choice, Rule::Settled);
+        if choice.start == self.now {
+            self.count(run, choice.offer, &chosen);
+        }
+        self.stand_mut(run, choice.offer).backlog_left = 0;
+    }
+
     /// Takes the nodes of a choice from its start for as long as it may hold them.
-    pub(crate) fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
+    fn take(&mut self, run: &ClassRun<'_>, choice: Choice, rule: Rule) -> Vec<u32> {
         let about = &run.class.offers[choice.offer];
         let nodes = self.nodes(about).iter().copied();
         let stand = &mut self.stands[run.stands[choice.offer] as usize];
@@ -384,9 +411,6 @@ impl<'a> Cycle<'a> {
                     *soon = soon.less(&amount);
                 }
             }
-        }
-        if choice.start == self.now {
-            self.count(run, choice.offer, &chosen);
         }
         chosen
     }
@@ -475,7 +499,7 @@ fn line_of_all(
         .chain(other[soon..].iter().map(|entry| (entry.ends_by, entry.amount)));
     let releases = view.inventory.nodes.get(node).map_or(&[][..], |node| &node.releases);
     if releases.is_empty() {
-        return NodeLine::new(now, view.free[node], ends);
+        return NodeLine::new(now, view.free[node], view.owed(node), ends);
     }
     // So do jobs that came to the site another way.
     let outside = releases.iter().map(|one| match one.at <= now {
@@ -484,5 +508,5 @@ fn line_of_all(
     });
     let mut all: Vec<(Timestamp, Tres)> = ends.chain(outside).collect();
     all.sort_by_key(|&(at, _)| at);
-    NodeLine::new(now, view.free[node], all.into_iter())
+    NodeLine::new(now, view.free[node], view.owed(node), all.into_iter())
 }

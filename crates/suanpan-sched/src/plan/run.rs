@@ -218,8 +218,8 @@ impl<'a> Run<'a> {
                 return ready - done;
             }
             if let Some(best) = best
-                && best.start == self.cycle.now
                 && room
+                && self.cycle.goes_now(judged.run(&self.cycle), best)
             {
                 self.place(next, own, best, ranking);
                 continue;
@@ -347,7 +347,7 @@ impl<'a> Run<'a> {
         let judged = &mut self.classes[next.class as usize];
         judged.run(&self.cycle);
         let run = judged.run.as_ref().expect("it was just made");
-        let nodes = self.cycle.take(run, choice, rule);
+        let nodes = self.cycle.send(run, choice, rule);
         let offer = &judged.class.offers[choice.offer];
         self.plan.placements.push(Placement {
             job: next.job,
@@ -356,7 +356,7 @@ impl<'a> Run<'a> {
             nodes,
             time_limit: offer.limit,
             prediction: Prediction {
-                start: choice.start.plus(offer.wait),
+                start: self.cycle.now.plus(offer.wait),
                 start_latest: self.cycle.latest(offer, choice.start),
                 stage: offer.stage,
                 run: offer.run,
@@ -436,7 +436,7 @@ impl<'a> Run<'a> {
         let judged = &mut self.classes[next.class as usize];
         judged.run(&self.cycle);
         let run = judged.run.as_ref().expect("it was just made");
-        self.cycle.take(run, best, Rule::Settled);
+        self.cycle.promise(run, best);
         self.plan.shadow_starts.entry(next.job).or_insert(best.start);
         self.promised += 1;
     }

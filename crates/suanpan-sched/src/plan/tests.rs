@@ -12,6 +12,7 @@ use suanpan_model::job::{Goal, InputNeed, Shape, Sharing};
 use suanpan_model::money::MicroCredits;
 use suanpan_model::time::Seconds;
 
+mod backlog;
 mod closures;
 mod links;
 mod preemptions;

@@ -22,7 +22,7 @@ fn free_amounts_follow_what_runs() {
     take(&mut snapshot, 1, 2, running(&[1], tres(1, 4, 1), at(5)));
     let free = |snapshot: &Snapshot| snapshot.clusters[&ClusterId(1)].free.clone();
     assert_eq!(free(&snapshot), [tres(6, 28, 1), tres(5, 24, 0)]);
-    snapshot.apply(Change::EndsBy(ClusterId(1), AllocationId(1), at(1)));
+    snapshot.apply(Change::Began(ClusterId(1), AllocationId(1), at(1)));
     snapshot.check();
     snapshot.apply(Change::Freed(ClusterId(1), AllocationId(1)));
     snapshot.apply(Change::Freed(ClusterId(1), AllocationId(1)));
@@ -82,7 +82,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         2 => (cluster.clone(), allocation.clone(), 0u32..4, 1u32..5).prop_map(|(id, a, node, cpus)| {
             Change::Took(id, a, running(&[node], tres(cpus, 1, 0), NOW))
         }),
-        1 => (cluster.clone(), allocation.clone()).prop_map(|(id, a)| Change::EndsBy(id, a, at(7))),
+        1 => (cluster.clone(), allocation.clone()).prop_map(|(id, a)| Change::Began(id, a, at(7))),
         1 => (cluster.clone(), allocation).prop_map(|(id, a)| Change::Freed(id, a)),
         1 => (cluster.clone(), 0u64..3, 1u32..4).prop_map(|(id, closure, node)| {
             Change::Closed(id, Closure {

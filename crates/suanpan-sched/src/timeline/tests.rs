@@ -11,7 +11,7 @@ fn cpus(number: u32) -> Tres {
 
 /// 2 CPUs free now, 4 from 100 s, 8 from 200 s.
 fn line() -> NodeLine {
-    NodeLine::new(NOW, cpus(2), [(at(100), cpus(2)), (at(200), cpus(4))].into_iter())
+    NodeLine::new(NOW, cpus(2), cpus(0), [(at(100), cpus(2)), (at(200), cpus(4))].into_iter())
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_earliest_start_is_found_between_promises() {
 #[test]
 fn ends_at_the_same_time_make_one_step() {
     let ends = [(at(5), cpus(1)), (at(5), cpus(2))];
-    let line = NodeLine::new(NOW, cpus(0), ends.into_iter());
+    let line = NodeLine::new(NOW, cpus(0), cpus(0), ends.into_iter());
     assert_eq!(line.len(), 2);
     assert_eq!(line.earliest(&cpus(3), Seconds(1)), Some(at(5)));
 }
@@ -66,7 +66,7 @@ fn any_line() -> impl Strategy<Value = NodeLine> {
     (0u32..4, ends, promises, Just(())).prop_map(|(free, mut ends, promises, ())| {
         ends.sort_unstable();
         let ends = ends.into_iter().map(|(second, amount)| (at(second), cpus(amount)));
-        let mut line = NodeLine::new(NOW, cpus(free), ends);
+        let mut line = NodeLine::new(NOW, cpus(free), cpus(0), ends);
         for (from, amount, hold) in promises {
             if line.fits_at(at(from), &cpus(amount), Seconds(hold)) {
                 line.take(at(from), &cpus(amount), Seconds(hold));

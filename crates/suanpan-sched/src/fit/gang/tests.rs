@@ -5,7 +5,9 @@ use suanpan_model::time::Seconds;
 use suanpan_model::tres::Tres;
 
 fn lines(free: &[u32]) -> Vec<NodeLine> {
-    free.iter().map(|&cpus| NodeLine::new(NOW, tres(cpus, 8, 0), [].into_iter())).collect()
+    free.iter()
+        .map(|&cpus| NodeLine::new(NOW, tres(cpus, 8, 0), Tres::default(), [].into_iter()))
+        .collect()
 }
 
 fn chosen(

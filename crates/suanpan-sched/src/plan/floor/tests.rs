@@ -18,7 +18,7 @@ fn thresholds_are_the_largest_not_above() {
 
 #[test]
 fn a_gang_waits_for_its_slowest_resource() {
-    let line = |free, ends: Vec<_>| NodeLine::new(NOW, free, ends.into_iter());
+    let line = |free, ends: Vec<_>| NodeLine::new(NOW, free, tres(0, 0, 0), ends.into_iter());
     let lines = vec![
         line(tres(2, 8, 0), vec![(at(50), tres(6, 0, 1))]),
         line(tres(8, 2, 1), vec![(at(70), tres(0, 14, 0))]),

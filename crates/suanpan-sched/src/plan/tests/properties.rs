@@ -125,7 +125,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 
 fn occupied_until(placement: &Placement, now: Timestamp) -> Timestamp {
     let limit = u64::from(placement.time_limit.seconds());
-    now.plus(Seconds(placement.prediction.stage.0 + limit))
+    now.max(placement.prediction.start_latest).plus(Seconds(placement.prediction.stage.0 + limit))
 }
 
 /// Takes a plan's placements into the snapshot as the engine would.
@@ -140,6 +140,7 @@ pub(super) fn commit(snapshot: &mut Snapshot, plan: &Plan, now: Timestamp, next:
             ends_by: occupied_until(placement, now),
             ending: Ending::AtLimit,
             preemptible: None,
+            began: placement.prediction.start_latest <= now,
             held: None,
         };
         *next += 1;

@@ -289,5 +289,6 @@ fn inventory(name: &str, nodes: u32, cpus: u32) -> Inventory {
         enforced: Vec::new(),
         peer: None,
         data_quota: None,
+        backlog: 0,
     }
 }

@@ -100,6 +100,7 @@ fn site(
         enforced: Vec::new(),
         peer: None,
         data_quota: None,
+        backlog: 0,
     };
     let expected = "at least one table [[site.partition]]";
     let partitions = section.need("partition", expected)?;

@@ -172,6 +172,7 @@ pub fn site(number: u32, cpus: u32) -> Inventory {
         enforced: Vec::new(),
         peer: None,
         data_quota: None,
+        backlog: 0,
     }
 }
 

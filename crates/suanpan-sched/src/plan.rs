@@ -16,6 +16,10 @@
 //!    no later job of the shape is tried in this cycle, except one with a deadline or refusals of
 //!    its own while its shape could start somewhere.
 //!
+//! Where a site lets some jobs wait in its own queue (its backlog, in its inventory), a job that
+//! would be promised a start there is sent at once, in the order of jobs: none after one that was
+//! promised a start at that cluster, since the site begins what it has as it likes.
+//!
 //! A job whose QOS may stop others, and that cannot start now, has the fewest allocations stopped
 //! that make room for it ([`Plan::preemptions`]); it starts in a later cycle. Drained and reserved
 //! nodes are not free for anyone they bind ([`crate::snapshot::Closure`]).

@@ -35,13 +35,14 @@ use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId, DatasetId, JobId};
 use suanpan_model::job::{Shape, Sharing};
 use suanpan_model::network::LinkEstimate;
-use suanpan_model::site::{Inventory, Node};
+use suanpan_model::site::Inventory;
 use suanpan_model::time::{Seconds, Timestamp};
 use suanpan_model::tres::Tres;
 
 mod check;
 mod class;
 mod closure;
+mod cluster;
 mod pending;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ mod tests;
 pub use crate::fit::network::{DatasetView, Limits};
 pub use class::{ClassKey, ShapeClass};
 pub use closure::{Closure, ClosureId, ClosureKind};
+pub use cluster::ClusterView;
 pub use pending::{GOES_FIRST, Pending, PendingKey};
 
 /// What the scheduler sees.
@@ -99,33 +101,6 @@ impl PartialEq for Retired {
 }
 
 impl Eq for Retired {}
-
-/// One cluster: what it has and what is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterView {
-    /// What its agent says it has.
-    pub inventory: Arc<Inventory>,
-    /// Whether its agent is in contact.
-    pub contact: Contact,
-    /// Free amount of each node, in the order of `inventory.nodes`.
-    pub free: Vec<Tres>,
-    /// What runs there.
-    pub running: BTreeMap<AllocationId, Running>,
-    /// What is taken on each node, by end.
-    taken: Vec<Vec<Taken>>,
-    /// Drains and reservations.
-    pub closures: BTreeMap<ClosureId, Closure>,
-    /// Those of each node; empty where there are none.
-    closed: Vec<Vec<ClosureId>>,
-}
-
-/// A share of a node, until a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Taken {
-    pub(crate) ends_by: Timestamp,
-    allocation: AllocationId,
-    pub(crate) amount: Tres,
-}
 
 /// Whether an agent is in contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -294,15 +269,7 @@ impl Snapshot {
     }
 
     fn set_inventory(&mut self, cluster: ClusterId, inventory: &Arc<Inventory>) {
-        let view = self.clusters.entry(cluster).or_insert_with(|| ClusterView {
-            inventory: Arc::clone(inventory),
-            contact: Contact::Reachable,
-            free: Vec::new(),
-            running: BTreeMap::new(),
-            taken: Vec::new(),
-            closures: BTreeMap::new(),
-            closed: Vec::new(),
-        });
+        let view = self.clusters.entry(cluster).or_insert_with(|| ClusterView::new(inventory));
         view.set_inventory(Arc::clone(inventory));
         let rejudge = self.catalog.set(cluster, Arc::clone(inventory));
         self.retired = Retired::default();
@@ -431,74 +398,4 @@ fn speeds_in<'a>(
     of: &ClassKey,
 ) -> Option<&'a Speeds> {
     programs.get(of.program.as_ref()?)
-}
-
-impl ClusterView {
-    /// Takes in an inventory and works everything out from what runs.
-    fn set_inventory(&mut self, inventory: Arc<Inventory>) {
-        self.inventory = inventory;
-        self.taken = vec![Vec::new(); self.inventory.nodes.len()];
-        self.free = self.inventory.nodes.iter().map(Node::room).collect();
-        for (allocation, running) in std::mem::take(&mut self.running) {
-            self.take(allocation, running);
-        }
-        self.count_closed();
-    }
-
-    fn take(&mut self, allocation: AllocationId, running: Running) {
-        for &node in &running.nodes {
-            let Some(about) = self.inventory.nodes.get(node as usize) else { continue };
-            let amount = match running.sharing {
-                Sharing::Shared => running.per_node,
-                Sharing::Exclusive => about.capacity,
-            };
-            let entry = Taken { ends_by: running.ends_by, allocation, amount };
-            let taken = &mut self.taken[node as usize];
-            let place = taken.partition_point(|other| *other < entry);
-            taken.insert(place, entry);
-            self.count_free(node as usize);
-        }
-        self.running.insert(allocation, running);
-    }
-
-    fn free(&mut self, allocation: AllocationId) -> Option<Running> {
-        let running = self.running.remove(&allocation)?;
-        for &node in &running.nodes {
-            let Some(taken) = self.taken.get_mut(node as usize) else { continue };
-            taken.retain(|entry| entry.allocation != allocation);
-            self.count_free(node as usize);
-        }
-        Some(running)
-    }
-
-    /// Free is the node's room less all that is taken; nothing if less is left than is taken.
-    fn count_free(&mut self, node: usize) {
-        self.free[node] = self.inventory.nodes[node].room().less(&self.used(node));
-    }
-
-    fn used(&self, node: usize) -> Tres {
-        self.taken[node].iter().fold(Tres::default(), |sum, taken| sum.plus(&taken.amount))
-    }
-
-    /// What is taken of a node beyond its room: by jobs that wait in the site's own queue, or since
-    /// an inventory that left less.
-    pub(crate) fn owed(&self, node: usize) -> Tres {
-        let room = self.inventory.nodes.get(node).map_or(Tres::default(), Node::room);
-        self.used(node).less(&room)
-    }
-
-    /// What is taken on a node, by end.
-    pub(crate) fn taken(&self, node: usize) -> &[Taken] {
-        &self.taken[node]
-    }
-
-    /// How many more jobs may wait in the site's own queue. None where something is closed: the
-    /// site begins them when it likes.
-    pub(crate) fn backlog_left(&self) -> u32 {
-        if self.inventory.backlog == 0 || !self.closures.is_empty() {
-            return 0;
-        }
-        let waiting = self.running.values().filter(|running| !running.began).count();
-        self.inventory.backlog.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX))
-    }
 }

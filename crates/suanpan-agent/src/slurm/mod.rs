@@ -118,6 +118,7 @@ pub struct SlurmDriver {
     strays: BTreeMap<u64, Instant>,
     forgets: u32,
     turnover: Turnover,
+    /// How many jobs may wait in Slurm's queue, as it was told last.
     backlog: u32,
 }
 
@@ -243,11 +244,9 @@ impl SlurmDriver {
     fn find_inventory(&mut self) {
         let per_node: BTreeMap<AllocationId, Tres> =
             self.live.iter().map(|(id, live)| (*id, live.per_node)).collect();
+        self.backlog = self.backlog_now();
         match inventory::inventory(&self.site, &self.machines, &per_node) {
-            Ok(inventory) => {
-                self.backlog = self.backlog_now();
-                self.inventory = Some(Inventory { backlog: self.backlog, ..inventory });
-            }
+            Ok(found) => self.inventory = Some(Inventory { backlog: self.backlog, ..found }),
             Err(error) => tracing::error!(%error, "what Slurm says of its nodes is not used"),
         }
     }

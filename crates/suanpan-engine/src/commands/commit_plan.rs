@@ -221,7 +221,7 @@ impl<'a> Judge<'a> {
             let key = (placement.cluster, *node);
             let sum = self.taken.get(&key).copied().unwrap_or_default().plus(per_node);
             let is_free = cluster.free.get(*node as usize)?.covers(&sum);
-            let fits = inventory.nodes.get(*node as usize)?.room().covers(per_node);
+            let fits = inventory.nodes.get(*node as usize)?.capacity.covers(per_node);
             if !is_free && (left == 0 || !fits) {
                 return None;
             }

@@ -292,7 +292,8 @@ impl Allocation {
     }
 
     /// When its time limit ends: counted from the start, or until it started from the latest start
-    /// that was foretold. What is being stopped should have ended already; what has a grace has ended by its end.
+    /// that was foretold. What is being stopped should have ended already; what has a grace has
+    /// ended by its end.
     pub(super) fn ends_by(&self) -> Timestamp {
         if self.stopping.is_some() {
             return self.placed_at;

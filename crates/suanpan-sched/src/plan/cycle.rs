@@ -151,7 +151,7 @@ impl<'a> Cycle<'a> {
             let lane = |may_use: &&'a [ClosureId]| {
                 let nodes = 0..view.free.len() as u32;
                 let lines: Vec<NodeLine> =
-                    nodes.map(|node| line(view, node, may_use, now, overdue_end)).collect();
+                    nodes.map(|node| view.line(node, may_use, now, overdue_end)).collect();
                 let pools = snapshot.catalog.pools(id).iter();
                 let floors = pools.map(|pool| Floor::new(now, &lines, &pool.nodes)).collect();
                 Lane { may_use, lines, floors }
@@ -438,7 +438,8 @@ fn is_preempting(snapshot: &Snapshot, policy: &Policy) -> bool {
             || privileged.any(|key| !snapshot.pending[key].may_preempt.is_empty()))
 }
 
-/// What is free now, is past its limit or is to be stopped, on each node.
+/// What is free now, is past its limit or is to be stopped, on each node, less what those get who
+/// wait for it in the site's own queue.
 fn soon(view: &ClusterView, now: Timestamp) -> Vec<Tres> {
     let mut soon = view.free.clone();
     let ending = |one: &&Running| one.ending == Ending::Stopping || one.ends_by <= now;
@@ -452,6 +453,9 @@ fn soon(view: &ClusterView, now: Timestamp) -> Vec<Tres> {
             soon[node as usize] = soon[node as usize].plus(&amount);
         }
     }
+    for (node, soon) in soon.iter_mut().enumerate() {
+        *soon = soon.less(&view.owed(node));
+    }
     soon
 }
 
@@ -464,49 +468,4 @@ fn users_of_closures(snapshot: &Snapshot) -> Vec<&[ClosureId]> {
         users.extend(privileged.map(|key| snapshot.pending[key].may_use.as_slice()));
     }
     users.into_iter().collect()
-}
-
-fn line(
-    view: &ClusterView,
-    node: u32,
-    may_use: &[ClosureId],
-    now: Timestamp,
-    overdue_end: Timestamp,
-) -> NodeLine {
-    let mut line = line_of_all(view, node as usize, now, overdue_end);
-    for closure in view.closures(node, may_use) {
-        line.close(closure.from, closure.until);
-    }
-    line
-}
-
-/// The line with nothing closed.
-fn line_of_all(
-    view: &ClusterView,
-    node: usize,
-    now: Timestamp,
-    overdue_end: Timestamp,
-) -> NodeLine {
-    // An allocation past its limit is still there: it is expected to end soon, not already.
-    let taken = view.taken(node);
-    let overdue = taken.partition_point(|entry| entry.ends_by <= now);
-    let (late, other) = taken.split_at(overdue);
-    let soon = other.partition_point(|entry| entry.ends_by <= overdue_end);
-    let ends = other[..soon]
-        .iter()
-        .map(|entry| (entry.ends_by, entry.amount))
-        .chain(late.iter().map(|entry| (overdue_end, entry.amount)))
-        .chain(other[soon..].iter().map(|entry| (entry.ends_by, entry.amount)));
-    let releases = view.inventory.nodes.get(node).map_or(&[][..], |node| &node.releases);
-    if releases.is_empty() {
-        return NodeLine::new(now, view.free[node], view.owed(node), ends);
-    }
-    // So do jobs that came to the site another way.
-    let outside = releases.iter().map(|one| match one.at <= now {
-        true => (overdue_end, one.amount),
-        false => (one.at, one.amount),
-    });
-    let mut all: Vec<(Timestamp, Tres)> = ends.chain(outside).collect();
-    all.sort_by_key(|&(at, _)| at);
-    NodeLine::new(now, view.free[node], view.owed(node), all.into_iter())
 }

@@ -322,10 +322,7 @@ impl SlurmDriver {
         }
     }
 
-    /// Jobs of ours that are over for the control plane and still in the queue: the rests of
-    /// submissions that were repeated, or of starts that the controller lost. Only those that the
-    /// queue had once they were over: a job that ended since the queue was seen is not waiting, and
-    /// would be told to its user as cancelled.
+    /// Cancels jobs of ours that are over for the control plane and still wait in the queue.
     pub(super) fn cancel_strays(&mut self) {
         if self.strays_at.elapsed() < CANCEL_PERIOD {
             return;
@@ -340,11 +337,6 @@ impl SlurmDriver {
         let pending = |row: &&QueueRow| row.state == SlurmState::Pending;
         let ids: BTreeSet<u64> =
             strays.flat_map(|(_, rows)| rows.iter().filter(pending).map(|row| row.id)).collect();
-        self.strays.retain(|id, _| ids.contains(id));
-        for id in ids {
-            self.strays.entry(id).or_insert(self.strays_at);
-        }
-        let seen_since = self.strays.iter().filter(|(_, since)| snapshot.asked > Some(**since));
-        self.desk.cancel(seen_since.map(|(id, _)| *id));
+        self.desk.cancel(self.strays.certain(&ids, snapshot.asked, self.strays_at));
     }
 }

@@ -36,6 +36,7 @@ mod look;
 pub mod mark;
 pub mod parse;
 pub mod store;
+mod strays;
 pub mod submit;
 pub mod supervise;
 mod turnover;
@@ -60,6 +61,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Assignment, Conclusion, Submission, name, never_started};
+use strays::Strays;
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch};
 use suanpan_model::site::{EnforcedLimit, Inventory};
@@ -114,8 +116,7 @@ pub struct SlurmDriver {
     changed: BTreeSet<AllocationId>,
     judged: (u64, Option<Instant>),
     strays_at: Instant,
-    /// What was to be cancelled when it was last looked for, and since when.
-    strays: BTreeMap<u64, Instant>,
+    strays: Strays,
     forgets: u32,
     turnover: Turnover,
     /// How many jobs may wait in Slurm's queue, as it was told last.
@@ -164,7 +165,7 @@ impl SlurmDriver {
             changed: BTreeSet::new(),
             judged: (0, None),
             strays_at: now,
-            strays: BTreeMap::new(),
+            strays: Strays::default(),
             forgets: 0,
             turnover: Turnover::new(now),
             backlog: 0,

@@ -8,7 +8,10 @@
 //! - a **large** change is told at once when the last two samples agree on it;
 //! - a **small** one when every sample of the last minute, and three at least, is on the same side
 //!   of the value by more than a threshold; the new value is their median;
-//! - less than the threshold is never told.
+//! - less than the threshold is never told;
+//! - the **second** sample of a throughput replaces a first that was lower by more than the
+//!   threshold: the first is taken while everything starts, which can only make it too low, and
+//!   for minutes no third may come.
 //!
 //! | value | threshold | large | never told below |
 //! | --- | --- | --- | --- |
@@ -74,6 +77,13 @@ struct Rule {
     floor: u64,
     /// A deviation by this factor is large.
     large: u64,
+}
+
+impl Rule {
+    /// The deviation from a value that is not told yet.
+    fn least(&self, current: u64) -> u64 {
+        self.floor.max(current.saturating_mul(self.threshold_percent) / 100)
+    }
 }
 
 const ROUND_TRIP: Rule = Rule { threshold_percent: 20, floor: 2_000, large: 2 };
@@ -142,6 +152,15 @@ impl Series {
         Some([newest.next()?, newest.next()?])
     }
 
+    /// The second value of all, if it is above the first and `current` is that one.
+    fn second_thought(&self, current: u64, rule: &Rule) -> Option<u64> {
+        let [first, second] = *self.0.iter().map(|(_, value)| *value).collect::<Vec<_>>() else {
+            return None;
+        };
+        let is_above = second > current.saturating_add(rule.least(current));
+        (first == current && is_above).then_some(second)
+    }
+
     /// The value to believe after `current`, by the rule in the module's words.
     fn follow(&self, current: u64, rule: &Rule) -> u64 {
         if let Some([one, other]) = self.last_two() {
@@ -155,7 +174,7 @@ impl Series {
                 return u64::midpoint(one, other);
             }
         }
-        let least = rule.floor.max(current.saturating_mul(rule.threshold_percent) / 100);
+        let least = rule.least(current);
         self.agreed(|value| match value.abs_diff(current) > least {
             true => Some(value > current),
             false => None,
@@ -303,7 +322,12 @@ fn throughput(
         // It was cut, and is not any more if the last windows are sure of that.
         Some(0) if samples.is_unsure() || samples.loss.0.is_empty() => Some((0, Origin::Measured)),
         Some(0) => newest.or(declared).or(Some((0, Origin::Measured))),
-        Some(known) => Some((samples.throughput.follow(known, &THROUGHPUT), Origin::Measured)),
+        Some(known) => {
+            let series = &samples.throughput;
+            let told = series.second_thought(known, &THROUGHPUT);
+            let told = told.unwrap_or_else(|| series.follow(known, &THROUGHPUT));
+            Some((told, Origin::Measured))
+        }
         None => newest.or(declared),
     }
 }

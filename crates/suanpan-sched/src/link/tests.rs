@@ -80,6 +80,19 @@ fn the_first_samples_are_believed_and_noise_is_not_told() {
 }
 
 #[test]
+fn a_second_throughput_replaces_a_first_that_was_lower() {
+    let mut world = World::new();
+    world.pings(30, 0);
+    world.bulk(18);
+    assert_eq!(world.mbit(), 18);
+    world.bulk(24);
+    assert_eq!(world.mbit(), 24);
+    // From then on a change wants more than one sample.
+    world.bulk(18);
+    assert_eq!(world.mbit(), 24);
+}
+
+#[test]
 fn a_step_is_told_when_it_is_confirmed_and_so_is_the_way_back() {
     let mut world = World::new();
     world.pings(30, 0);

@@ -210,6 +210,18 @@ impl Inventory {
         }
     }
 
+    /// How many more jobs may wait in the site's own queue beside those that were sent there and
+    /// did not begin. None where some of its nodes are closed for a time: the site begins what it
+    /// has when it likes.
+    #[must_use]
+    pub fn backlog_left<T>(&self, is_closed: bool, waiting: impl Iterator<Item = T>) -> u32 {
+        if self.backlog == 0 || is_closed {
+            return 0;
+        }
+        let waiting = u32::try_from(waiting.count()).unwrap_or(u32::MAX);
+        self.backlog.saturating_sub(waiting)
+    }
+
     /// Flavor of a node.
     #[must_use]
     pub fn flavor_of(&self, node: &Node) -> &Flavor {

@@ -154,9 +154,7 @@ impl Series {
 
     /// The second value of all, if it is above the first and `current` is that one.
     fn second_thought(&self, current: u64, rule: &Rule) -> Option<u64> {
-        let [first, second] = *self.0.iter().map(|(_, value)| *value).collect::<Vec<_>>() else {
-            return None;
-        };
+        let [second, first] = self.last_two().filter(|_| self.0.len() == 2)?;
         let is_above = second > current.saturating_add(rule.least(current));
         (first == current && is_above).then_some(second)
     }

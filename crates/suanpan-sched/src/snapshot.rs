@@ -134,6 +134,17 @@ pub struct Running {
     pub held: Option<Box<Held>>,
 }
 
+impl Running {
+    /// What it takes of a node of this capacity.
+    #[must_use]
+    pub fn amount_on(&self, capacity: &Tres) -> Tres {
+        match self.sharing {
+            Sharing::Shared => self.per_node,
+            Sharing::Exclusive => *capacity,
+        }
+    }
+}
+
 /// Whether an allocation goes before its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {

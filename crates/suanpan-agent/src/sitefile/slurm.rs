@@ -39,7 +39,7 @@ pub(super) struct Written {
     partitions: Vec<String>,
     account: Option<String>,
     qos: Option<String>,
-    backlog_max: Option<u32>,
+    backlog_max: Option<i64>,
 }
 
 /// What only the `slurm` driver reads; refused by name for the others.
@@ -84,6 +84,11 @@ pub(super) fn site(
     }
     let Written { partitions, account, qos, backlog_max } =
         written.slurm.clone().unwrap_or_default();
-    let backlog_max = backlog_max.unwrap_or(BACKLOG_MAX);
+    let backlog_max = match backlog_max {
+        None => BACKLOG_MAX,
+        Some(most) => u32::try_from(most).map_err(|_| {
+            wrong("slurm.backlog_max", &most.to_string(), "a number of jobs, 0 for none")
+        })?,
+    };
     Ok(SlurmSite { rules, partitions, account, qos, backlog_max })
 }

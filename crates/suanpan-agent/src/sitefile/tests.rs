@@ -142,6 +142,12 @@ fn a_slurm_site_says_which_nodes_have_which_flavor() {
     assert_eq!(site.slurm.rules[0].gres.as_deref(), Some("gpu:h20"));
     assert_eq!(site.slurm.partitions, ["gpu"]);
     assert_eq!(site.slurm.account.as_deref(), Some("suanpan"));
+    assert_eq!(site.slurm.backlog_max, 256);
+    let none = parse(&format!("{SLURM}backlog_max = 0\n"), None).expect("it is right");
+    assert_eq!(none.slurm.backlog_max, 0);
+    let message = parse(&format!("{SLURM}backlog_max = -1\n"), None).expect_err("it is negative");
+    let message = message.to_string();
+    assert!(message.starts_with("slurm.backlog_max: `-1`: expected"), "{message}");
     let unnamed = SLURM.replace("driver = \"slurm\"\n", "");
     assert_eq!(parse(&unnamed, Some(DriverKind::Slurm)), Ok(site));
     assert!(parse(&unnamed, None).expect_err("no driver").to_string().contains("--driver"));

@@ -115,7 +115,7 @@ pub enum Stage {
     Exited,
     /// Slurm says that it is over, and there is no exit file.
     Over,
-    /// It is in no queue, and Slurm has no word about it.
+    /// It is in no queue, and Slurm has no word about its start.
     Missing,
 }
 

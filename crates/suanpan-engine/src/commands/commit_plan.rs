@@ -232,17 +232,11 @@ impl<'a> Judge<'a> {
         Some(())
     }
 
-    /// How many more jobs may wait in a cluster's own queue: none where something is closed, since
-    /// the cluster begins them when it likes.
+    /// How many more jobs may wait in a cluster's own queue.
     fn backlog_left(&self, id: ClusterId, cluster: &Cluster, inventory: &Inventory) -> u32 {
-        let count = || {
-            if inventory.backlog == 0 || !cluster.closures.is_empty() {
-                return 0;
-            }
-            let lives = cluster.allocations.iter().map(|id| &self.state.allocations[id]);
-            let waiting = lives.filter(|live| live.started_at.is_none()).count();
-            inventory.backlog.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX))
-        };
+        let lives = cluster.allocations.iter().map(|id| &self.state.allocations[id]);
+        let waiting = lives.filter(|live| live.started_at.is_none());
+        let count = || inventory.backlog_left(!cluster.closures.is_empty(), waiting);
         self.backlogs.get(&id).copied().unwrap_or_else(count)
     }
 

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use suanpan_model::id::{AllocationId, ClusterId};
-use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::job::Shape;
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
 
@@ -217,10 +217,7 @@ impl<'a> Cycle<'a> {
         let running = &stand.view.running[&id];
         for &node in &running.nodes {
             let Some(about) = stand.view.inventory.nodes.get(node as usize) else { continue };
-            let amount = match running.sharing {
-                Sharing::Shared => running.per_node,
-                Sharing::Exclusive => about.capacity,
-            };
+            let amount = running.amount_on(&about.capacity);
             let soon = &mut stand.soon[node as usize];
             *soon = soon.plus(&amount);
         }
@@ -446,15 +443,12 @@ fn soon(view: &ClusterView, now: Timestamp) -> Vec<Tres> {
     for running in view.running.values().filter(ending) {
         for &node in &running.nodes {
             let Some(about) = view.inventory.nodes.get(node as usize) else { continue };
-            let amount = match running.sharing {
-                Sharing::Shared => running.per_node,
-                Sharing::Exclusive => about.capacity,
-            };
+            let amount = running.amount_on(&about.capacity);
             soon[node as usize] = soon[node as usize].plus(&amount);
         }
     }
-    for (node, soon) in soon.iter_mut().enumerate() {
-        *soon = soon.less(&view.owed(node));
+    for (soon, owed) in soon.iter_mut().zip(&view.owed) {
+        *soon = soon.less(owed);
     }
     soon
 }

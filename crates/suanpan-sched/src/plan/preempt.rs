@@ -17,7 +17,6 @@ use crate::plan::cycle::{ClassRun, Cycle, Own, need};
 use crate::snapshot::{ClusterView, Contact, Ending, Running};
 use std::cmp::Reverse;
 use suanpan_model::id::AllocationId;
-use suanpan_model::job::Sharing;
 use suanpan_model::tres::Tres;
 
 /// Most offers of a job that are searched for what could be stopped.
@@ -203,10 +202,7 @@ impl Room<'_> {
     ) {
         for &node in &running.nodes {
             let Some(about) = view.inventory.nodes.get(node as usize) else { continue };
-            let amount = match running.sharing {
-                Sharing::Shared => running.per_node,
-                Sharing::Exclusive => about.capacity,
-            };
+            let amount = running.amount_on(&about.capacity);
             let soon = &mut self.soon[node as usize];
             *soon = with(soon, &amount);
         }

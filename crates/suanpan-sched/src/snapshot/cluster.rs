@@ -5,7 +5,6 @@ use crate::timeline::NodeLine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use suanpan_model::id::AllocationId;
-use suanpan_model::job::Sharing;
 use suanpan_model::site::{Inventory, Node};
 use suanpan_model::time::Timestamp;
 use suanpan_model::tres::Tres;
@@ -19,6 +18,9 @@ pub struct ClusterView {
     pub contact: Contact,
     /// Free amount of each node, in the order of `inventory.nodes`.
     pub free: Vec<Tres>,
+    /// What is taken of each node beyond its room: by jobs that wait in the site's own queue, or
+    /// since an inventory that left less.
+    pub(crate) owed: Vec<Tres>,
     /// What runs there.
     pub running: BTreeMap<AllocationId, Running>,
     /// What is taken on each node, by end.
@@ -31,7 +33,7 @@ pub struct ClusterView {
 
 /// A share of a node, until a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Taken {
+struct Taken {
     ends_by: Timestamp,
     allocation: AllocationId,
     amount: Tres,
@@ -44,6 +46,7 @@ impl ClusterView {
             inventory: Arc::clone(inventory),
             contact: Contact::Reachable,
             free: Vec::new(),
+            owed: Vec::new(),
             running: BTreeMap::new(),
             taken: Vec::new(),
             closures: BTreeMap::new(),
@@ -56,6 +59,7 @@ impl ClusterView {
         self.inventory = inventory;
         self.taken = vec![Vec::new(); self.inventory.nodes.len()];
         self.free = self.inventory.nodes.iter().map(Node::room).collect();
+        self.owed = vec![Tres::default(); self.free.len()];
         for (allocation, running) in std::mem::take(&mut self.running) {
             self.take(allocation, running);
         }
@@ -65,10 +69,7 @@ impl ClusterView {
     pub(super) fn take(&mut self, allocation: AllocationId, running: Running) {
         for &node in &running.nodes {
             let Some(about) = self.inventory.nodes.get(node as usize) else { continue };
-            let amount = match running.sharing {
-                Sharing::Shared => running.per_node,
-                Sharing::Exclusive => about.capacity,
-            };
+            let amount = running.amount_on(&about.capacity);
             let entry = Taken { ends_by: running.ends_by, allocation, amount };
             let taken = &mut self.taken[node as usize];
             let place = taken.partition_point(|other| *other < entry);
@@ -88,20 +89,12 @@ impl ClusterView {
         Some(running)
     }
 
-    /// Free is the node's room less all that is taken; nothing if less is left than is taken.
+    /// Free is the node's room less all that is taken; owed what is taken beyond it.
     fn count_free(&mut self, node: usize) {
-        self.free[node] = self.inventory.nodes[node].room().less(&self.used(node));
-    }
-
-    fn used(&self, node: usize) -> Tres {
-        self.taken[node].iter().fold(Tres::default(), |sum, taken| sum.plus(&taken.amount))
-    }
-
-    /// What is taken of a node beyond its room: by jobs that wait in the site's own queue, or since
-    /// an inventory that left less.
-    pub(crate) fn owed(&self, node: usize) -> Tres {
-        let room = self.inventory.nodes.get(node).map_or(Tres::default(), Node::room);
-        self.used(node).less(&room)
+        let taken = self.taken[node].iter();
+        let used = taken.fold(Tres::default(), |sum, taken| sum.plus(&taken.amount));
+        let room = self.inventory.nodes[node].room();
+        (self.free[node], self.owed[node]) = (room.less(&used), used.less(&room));
     }
 
     /// When how much of a node is free, for jobs that may use these closures. What is past its
@@ -122,7 +115,7 @@ impl ClusterView {
 
     /// The line with nothing closed.
     fn line_of_all(&self, node: usize, now: Timestamp, overdue_end: Timestamp) -> NodeLine {
-        let (free, owed) = (self.free[node], self.owed(node));
+        let (free, owed) = (self.free[node], self.owed[node]);
         // An allocation past its limit is still there: it is expected to end soon, not already.
         let taken = &self.taken[node];
         let overdue = taken.partition_point(|entry| entry.ends_by <= now);
@@ -147,13 +140,9 @@ impl ClusterView {
         NodeLine::new(now, free, owed, all.into_iter())
     }
 
-    /// How many more jobs may wait in the site's own queue. None where something is closed: the
-    /// site begins them when it likes.
+    /// How many more jobs may wait in the site's own queue.
     pub(crate) fn backlog_left(&self) -> u32 {
-        if self.inventory.backlog == 0 || !self.closures.is_empty() {
-            return 0;
-        }
-        let waiting = self.running.values().filter(|running| !running.began).count();
-        self.inventory.backlog.saturating_sub(u32::try_from(waiting).unwrap_or(u32::MAX))
+        let waiting = self.running.values().filter(|running| !running.began);
+        self.inventory.backlog_left(!self.closures.is_empty(), waiting)
     }
 }

@@ -173,8 +173,8 @@ enum Due {
     Soon,
 }
 
-/// After a cycle the thread rests this many times as long as its plan took, so that a large
-/// backlog costs a third of one processor and not all of it; but never longer than so much.
+/// After a cycle the thread rests this many times as long as its plan took, so that many
+/// pending jobs cost a third of one processor and not all of it; but never longer than so much.
 const REST: (u32, Duration) = (2, Duration::from_millis(200));
 
 impl SchedulerThread {

@@ -127,14 +127,13 @@ fn site_of(scene: &Scene, job: &str) -> String {
     last.and_then(|attempt| attempt["site"].as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Waits until the link is measured about as it is. A first measurement that was low is measured
-/// again after ten minutes at most, and a fifth more than what is believed is not told.
+/// Waits until the link is measured as it is.
 #[track_caller]
 fn await_link(scene: &Scene, from: &str, to: &str, mbit: f64) {
     let mut seen = None;
     let mut as_it_is = || {
         seen = scene.mbit(from, to);
-        seen.is_some_and(|seen| (0.7..1.1).contains(&(seen / mbit)))
+        seen.is_some_and(|seen| (0.75..1.1).contains(&(seen / mbit)))
     };
     // A machine on which all of the lab has just started may be too busy for any link at first.
     let known = (0..3).any(|_| wait_for(&mut as_it_is));

@@ -33,6 +33,9 @@ use suanpan_wire::agent::{LogRequest, NOT_APPROVED};
 /// How often the machine is looked at when nothing wakes the agent.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 
+/// And after a look that found something: where short jobs follow each other there is more.
+const LOOK_SOON: Duration = Duration::from_millis(25);
+
 /// How often everything is compared, whether or not something is known to have changed.
 const FULL_PERIOD: Duration = Duration::from_secs(2);
 
@@ -114,6 +117,7 @@ pub fn run(config: &AgentConfig, shutdown: &Shutdown) -> anyhow::Result<()> {
         inventory,
         launches: Launches::default(),
         full_at: Instant::now(),
+        look: LOOK_PERIOD,
     }
     .run(shutdown);
     tracing::info!("agent ends; its jobs go on");
@@ -287,6 +291,8 @@ struct Main {
     inventory: Inventory,
     launches: Launches,
     full_at: Instant,
+    /// How long until the machine is looked at again.
+    look: Duration,
 }
 
 impl Main {
@@ -308,7 +314,9 @@ impl Main {
                 self.driver.acknowledged(id);
             }
             let mut ids = inbox.touched;
-            ids.extend(self.driver.refresh());
+            let found = self.driver.refresh();
+            self.look = if found.is_empty() { LOOK_PERIOD } else { LOOK_SOON };
+            ids.extend(found);
             self.outbox.say(self.driver.take_waits());
             if let Some(inventory) = self.driver.take_inventory() {
                 self.tell_inventory(inventory);
@@ -330,7 +338,7 @@ impl Main {
         let nothing = |inbox: &mut Inbox| {
             inbox.touched.is_empty() && inbox.log_requests.is_empty() && !inbox.heard
         };
-        let waited = self.shared.wake.wait_timeout_while(inbox, LOOK_PERIOD, nothing);
+        let waited = self.shared.wake.wait_timeout_while(inbox, self.look, nothing);
         std::mem::take(&mut *waited.expect("no holder of this lock panics").0)
     }
 

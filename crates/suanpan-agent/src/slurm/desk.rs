@@ -115,8 +115,8 @@ pub struct Machines {
     pub nodes: Vec<NodeRow>,
     /// The partitions.
     pub partitions: Vec<PartitionRow>,
-    /// Our running jobs: node list and mark.
-    pub ours: Vec<(String, Mark)>,
+    /// The nodes of our jobs that had some before or after the nodes were asked for.
+    pub ours: BTreeMap<Mark, String>,
     /// Jobs that came to the site another way and have nodes.
     pub others: Vec<RunningRow>,
     /// Such jobs that wait for nodes, in the order of the queue.
@@ -253,17 +253,18 @@ impl Desk {
             };
             silence = POLL_MIN;
             let took = began.elapsed();
-            let due = accounts_at.is_none_or(|at| at.elapsed() > ACCOUNTS_PERIOD);
-            if due && self.state().accounts_wanted {
-                accounts_at = Some(Instant::now());
-                self.ask_accounts();
-            }
+            // Soon after the queue, because nodes are told by it to be ours or not.
             if nodes_at.is_none_or(|at| at.elapsed() > nodes_period) {
                 let asked = Instant::now();
                 nodes_at = Some(asked);
                 self.ask_machines();
                 // A site with very many jobs is asked more rarely.
                 nodes_period = NODES_PERIOD.max(asked.elapsed() * POLL_SHARE);
+            }
+            let due = accounts_at.is_none_or(|at| at.elapsed() > ACCOUNTS_PERIOD);
+            if due && self.state().accounts_wanted {
+                accounts_at = Some(Instant::now());
+                self.ask_accounts();
             }
             let most = if self.state().live > 0 { POLL_MAX } else { POLL_IDLE };
             period = if changed { POLL_MIN } else { (period * 3 / 2).min(most) };
@@ -334,14 +335,16 @@ impl Desk {
         let list = words(&["-h", "-t", NOT_OVER, "-o", JOBS_FORMAT]);
         let jobs = self.run("squeue", &list, ASK_LIMIT);
         let (Ok(nodes), Ok(partitions), Ok(jobs)) = (nodes, partitions, jobs) else { return };
-        let parse::Jobs { running: others, waiting } = parse::jobs(&jobs).of_others(&self.network);
+        let jobs = parse::jobs(&jobs);
+        let after: Vec<_> = jobs.running_of(&self.network).collect();
+        let parse::Jobs { running: others, waiting } = jobs.of_others(&self.network);
         let mut state = self.state();
         let rows = state.snapshot.by_mark.iter();
-        let running = rows.flat_map(|(mark, rows)| rows.iter().map(move |row| (mark, row)));
-        let ours = running
+        let before = rows.flat_map(|(mark, rows)| rows.iter().map(move |row| (mark, row)));
+        let before = before
             .filter(|(_, row)| matches!(row.state, SlurmState::Running | SlurmState::Completing))
-            .map(|(mark, row)| (row.nodes.clone(), mark.clone()))
-            .collect();
+            .map(|(mark, row)| (mark.clone(), row.nodes.clone()));
+        let ours = before.chain(after).collect();
         let (nodes, partitions) = (parse::nodes(&nodes), parse::partitions(&partitions));
         state.machines = Some(Machines { nodes, partitions, ours, others, waiting });
     }

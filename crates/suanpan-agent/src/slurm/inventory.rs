@@ -210,7 +210,7 @@ fn ours_on_nodes(
     per_node: &BTreeMap<AllocationId, Tres>,
 ) -> BTreeMap<String, Tres> {
     let mut sums: BTreeMap<String, Tres> = BTreeMap::new();
-    for (nodes, mark) in &machines.ours {
+    for (mark, nodes) in &machines.ours {
         let Some(amount) = per_node.get(&mark.allocation) else { continue };
         let Ok(nodes) = nodes.parse::<Hostlist>() else { continue };
         for name in nodes.expand() {

@@ -216,7 +216,9 @@ impl SlurmDriver {
         };
         crate::failpoint::reached("slurm-before-end-file");
         dir.write(name::END, &conclusion)?;
-        self.live.remove(&id);
+        if let Some(live) = self.live.remove(&id) {
+            self.amounts.ended(id, live.per_node, Instant::now());
+        }
         self.observed.insert(id, Observed { generation, progress: Progress::Ended });
         self.changed.insert(id);
         Ok(())

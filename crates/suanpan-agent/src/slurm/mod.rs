@@ -26,6 +26,7 @@
 //! what the fence and the exit file say ([`supervise`]). The cost at the site is that of [`desk`]:
 //! one `squeue` for all jobs, and `sacct` only while something is not explained.
 
+mod amounts;
 mod client;
 mod desk;
 pub mod inside;
@@ -49,6 +50,7 @@ use crate::local::files::{
 };
 use crate::local::stage;
 use crate::sitefile::Site;
+use amounts::Amounts;
 use desk::{Desk, Machines};
 use judge::Stop;
 use live::{Live, files, live_row};
@@ -65,7 +67,6 @@ use strays::Strays;
 use suanpan_model::id::{AllocationId, Generation};
 use suanpan_model::job::{End, Launch};
 use suanpan_model::site::{EnforcedLimit, Inventory};
-use suanpan_model::tres::Tres;
 use suanpan_site::order::{Desired, Order};
 use suanpan_site::reconcile::{Observed, Progress};
 use suanpan_site::report::{Fact, Report};
@@ -121,6 +122,7 @@ pub struct SlurmDriver {
     turnover: Turnover,
     /// How many jobs may wait in Slurm's queue, as it was told last.
     backlog: u32,
+    amounts: Amounts,
 }
 
 impl SlurmDriver {
@@ -169,6 +171,7 @@ impl SlurmDriver {
             forgets: 0,
             turnover: Turnover::new(now),
             backlog: 0,
+            amounts: Amounts::default(),
         };
         driver.scan()?;
         Ok(driver)
@@ -239,14 +242,14 @@ impl SlurmDriver {
     fn take_machines(&mut self) {
         let Some(machines) = self.desk.take_machines() else { return };
         self.machines = machines;
+        let live = self.live.iter().map(|(id, live)| (*id, live.per_node));
+        self.amounts.answered(&self.machines, live, Instant::now());
         self.find_inventory();
     }
 
     fn find_inventory(&mut self) {
-        let per_node: BTreeMap<AllocationId, Tres> =
-            self.live.iter().map(|(id, live)| (*id, live.per_node)).collect();
         self.backlog = self.backlog_now();
-        match inventory::inventory(&self.site, &self.machines, &per_node) {
+        match inventory::inventory(&self.site, &self.machines, self.amounts.there()) {
             Ok(found) => self.inventory = Some(Inventory { backlog: self.backlog, ..found }),
             Err(error) => tracing::error!(%error, "what Slurm says of its nodes is not used"),
         }

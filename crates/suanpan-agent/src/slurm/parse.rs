@@ -156,6 +156,12 @@ pub struct Jobs {
 }
 
 impl Jobs {
+    /// Marks and nodes of those that came through this network and have nodes.
+    pub fn running_of(&self, network: &str) -> impl Iterator<Item = (Mark, String)> {
+        let marked = |row: &RunningRow| Some((row.mark.clone()?, row.nodes.clone()));
+        self.running.iter().filter_map(marked).filter(move |(mark, _)| mark.network == network)
+    }
+
     /// Those that did not come through this network.
     #[must_use]
     pub fn of_others(mut self, network: &str) -> Jobs {

@@ -39,8 +39,8 @@ const BEAT: Duration = Duration::from_secs(5);
 /// How long a job waits for the control plane to know of it before it gives its nodes back.
 const HOLD_MAX: Duration = Duration::from_secs(120);
 
-/// How often it looks for the answer, at first and later.
-const HOLD_LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+/// How often it looks for the answer in the first second, when it is expected, and later.
+const HOLD_LOOK: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
 
 /// How long the exit file is tried to be written where the disk is full.
 const EXIT_FILE_MAX: Duration = Duration::from_secs(60);
@@ -195,18 +195,17 @@ impl Job {
     /// Waits until the control plane knows that this starts: what it withdrew while the site was
     /// out of contact must not.
     fn await_go(&self) -> Go {
-        let until = Instant::now() + HOLD_MAX;
-        let mut look = HOLD_LOOK.0;
+        let since = Instant::now();
         while !store::may_go(&self.dir, self.generation) {
             if self.is_stopped() {
                 return Go::No(End::Cancelled, "it was stopped before it began");
             }
-            if Instant::now() > until {
+            if since.elapsed() > HOLD_MAX {
                 let why = "its site was out of contact with the network when it was to begin";
                 return Go::No(End::Lost, why);
             }
-            std::thread::sleep(look);
-            look = (look * 2).min(HOLD_LOOK.1);
+            let is_soon = since.elapsed() < Duration::from_secs(1);
+            std::thread::sleep(if is_soon { HOLD_LOOK.0 } else { HOLD_LOOK.1 });
         }
         Go::Yes
     }

@@ -34,7 +34,7 @@ PartitionName=all Default=NO MaxTime=UNLIMITED MaxNodes=1 Nodes=g[1-2],c1 State=
     let (nodes, partitions) = (parse::nodes(&nodes.join("\n")), parse::partitions(partitions));
     let (allocation, generation) = (AllocationId(5), Generation(1));
     let mark = Mark { network: "abcd".into(), allocation, generation };
-    Machines { nodes, partitions, ours: vec![("g1".into(), mark)], ..Machines::default() }
+    Machines { nodes, partitions, ours: [(mark, "g1".into())].into(), ..Machines::default() }
 }
 
 fn site(more: &str) -> Site {

@@ -60,6 +60,23 @@ fn what_others_use_and_what_is_drained_is_not_free() {
 }
 
 #[test]
+fn what_is_ours_is_told_by_its_mark() {
+    let jobs = parse::jobs(
+        "RUNNING|1500|4|N/A|g1|gpu|0|1:00|1|None|(null)\n\
+         RUNNING|1500|4|N/A|g2|gpu|0|1:00|1|None|suanpan:abcd:7.1\n\
+         COMPLETING|1500|4|N/A|g[1-2]|gpu|0|1:00|2|None|suanpan:abcd:8.1 of mine\n\
+         RUNNING|1500|4|N/A|c1|gpu|0|1:00|1|None|suanpan:wxyz:9.1\n\
+         PENDING|N/A|4|N/A||gpu|N/A|1:00|1|Resources|suanpan:abcd:10.1\n",
+    );
+    let ours: Vec<_> = jobs.running_of("abcd").collect();
+    let ours: Vec<_> =
+        ours.iter().map(|(mark, nodes)| (mark.allocation.0, nodes.as_str())).collect();
+    assert_eq!(ours, [(7, "g2"), (8, "g[1-2]")]);
+    let others: Vec<_> = jobs.of_others("abcd").running.into_iter().map(|row| row.nodes).collect();
+    assert_eq!(others, ["g1", "c1"]);
+}
+
+#[test]
 fn what_others_use_is_given_back_at_their_limits() {
     let ours = Tres { cpus: 8, memory: Mebibytes::new(8000), gpus: 4 };
     let per_node = BTreeMap::from([(AllocationId(5), ours)]);

@@ -157,6 +157,17 @@ pub enum Sharing {
     Exclusive,
 }
 
+impl Sharing {
+    /// What a job that asks so much of each node takes of one of this capacity.
+    #[must_use]
+    pub fn amount(self, per_node: Tres, capacity: Tres) -> Tres {
+        match self {
+            Sharing::Shared => per_node,
+            Sharing::Exclusive => capacity,
+        }
+    }
+}
+
 /// What "best" means to the submitter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ pub mod transfer_time;
 
 use crate::flavor_speed::Basis;
 use suanpan_model::id::ClusterId;
-use suanpan_model::job::{Shape, Sharing};
+use suanpan_model::job::Shape;
 use suanpan_model::money::MicroCredits;
 use suanpan_model::network::Origin;
 use suanpan_model::time::Seconds;
@@ -95,8 +95,5 @@ impl Offer {
 /// What a shape takes on a node of this capacity: its amount, or the whole node if exclusive.
 #[must_use]
 pub fn amount_on(shape: &Shape, capacity: &Tres) -> Tres {
-    match shape.sharing {
-        Sharing::Shared => shape.per_node,
-        Sharing::Exclusive => *capacity,
-    }
+    shape.sharing.amount(shape.per_node, *capacity)
 }

@@ -138,10 +138,7 @@ impl Running {
     /// What it takes of a node of this capacity.
     #[must_use]
     pub fn amount_on(&self, capacity: &Tres) -> Tres {
-        match self.sharing {
-            Sharing::Shared => self.per_node,
-            Sharing::Exclusive => *capacity,
-        }
+        self.sharing.amount(self.per_node, *capacity)
     }
 }
 

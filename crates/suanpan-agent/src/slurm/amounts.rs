@@ -15,6 +15,7 @@ const KNOWN: Duration = Duration::from_secs(30);
 /// Amounts on one node by allocation.
 #[derive(Debug, Default)]
 pub(super) struct Amounts {
+    /// What ended, the oldest first.
     ended: VecDeque<(Instant, AllocationId, Tres)>,
     there: BTreeMap<AllocationId, Tres>,
 }
@@ -22,8 +23,15 @@ pub(super) struct Amounts {
 impl Amounts {
     /// Takes in that a job ended.
     pub(super) fn ended(&mut self, id: AllocationId, amount: Tres, now: Instant) {
-        self.ended.retain(|(at, ..)| now.saturating_duration_since(*at) < KNOWN);
+        self.forget(now);
         self.ended.push_back((now, id, amount));
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let old = |at: Instant| now.saturating_duration_since(at) >= KNOWN;
+        while self.ended.front().is_some_and(|(at, ..)| old(*at)) {
+            self.ended.pop_front();
+        }
     }
 
     /// Takes in what Slurm answered now: of these jobs is known what they take for as long as the
@@ -34,9 +42,9 @@ impl Amounts {
         live: impl Iterator<Item = (AllocationId, Tres)>,
         now: Instant,
     ) {
-        let known = |at: Instant| now.saturating_duration_since(at) < KNOWN;
-        let ended = self.ended.iter().filter(|(at, ..)| known(*at));
-        let mut all: BTreeMap<_, _> = ended.map(|&(_, id, amount)| (id, amount)).collect();
+        self.forget(now);
+        let ended = self.ended.iter().map(|&(_, id, amount)| (id, amount));
+        let mut all: BTreeMap<_, _> = ended.collect();
         all.extend(live);
         let there = machines.ours.keys().map(|mark| mark.allocation);
         self.there = there.filter_map(|id| Some((id, *all.get(&id)?))).collect();

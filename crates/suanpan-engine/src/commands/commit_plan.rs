@@ -265,8 +265,5 @@ fn amount_on_each(job: &Job, inventory: &Inventory, nodes: &[u32]) -> Option<Tre
     if !nodes.iter().all(same) {
         return None;
     }
-    Some(match shape.sharing {
-        Sharing::Shared => shape.per_node,
-        Sharing::Exclusive => first.capacity,
-    })
+    Some(shape.sharing.amount(shape.per_node, first.capacity))
 }
